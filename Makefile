@@ -1,0 +1,86 @@
+# make            build every service         make test    everything that needs no container
+# make check      unit tests only             make lint    format, layers, headers, analyzer
+# make SAN=1 ...  address+undefined           make TSAN=1  threads      make fuzz  fuzz targets
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PKGS     := libcurl jansson hiredis libmicrohttpd libsodium
+LAYERS   := vendor service model net bus base
+SERVICES := $(notdir $(patsubst %/,%,$(wildcard services/*/)))
+PREFIX   ?= /usr/local
+
+# Each flavour builds in its own folder: switching needs no "make clean".
+FLAVOUR  := release
+OPT      := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+ifdef SAN
+FLAVOUR  := asan
+OPT      := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
+ifdef TSAN
+FLAVOUR  := tsan
+OPT      := -O1 -fno-omit-frame-pointer -fsanitize=thread
+endif
+B        ?= build/$(FLAVOUR)
+
+# Hardening flags that not every supported compiler knows: each is tried once.
+probe    = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -fno-delete-null-pointer-checks \
+            -fno-strict-overflow -fno-strict-aliasing -fPIE
+HARDEN   += $(foreach f,-fcf-protection=full -mbranch-protection=standard -fstrict-flex-arrays=3 \
+            -ftrivial-auto-var-init=zero,$(call probe,$(f)))
+HARDENLD := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed
+
+CPPFLAGS += -Icommon -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
+CFLAGS   += -std=c11 -g $(OPT) $(HARDEN) -pthread -Wall -Wextra -Wpedantic -Wshadow -Wvla \
+            -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wimplicit-fallthrough \
+            -Werror=format-security -Werror=implicit -Werror=incompatible-pointer-types \
+            -Werror=int-conversion -Wno-missing-field-initializers -fno-common
+ifdef WERROR
+CFLAGS   += -Werror
+endif
+LDFLAGS  += $(HARDENLD) -pthread
+LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lm
+
+LIBS     := $(LAYERS:%=$B/lib%.a)
+BINS     := $(SERVICES:%=$B/tocsin-%)
+SANDBOX  := $B/tocsin-sandbox
+TESTS    := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(wildcard tests/unit/test_*.c))
+obj       = $(patsubst %.c,$B/%.o,$(1))
+
+all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX)
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I$(<D) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Text that becomes a C string: NAME.lua, NAME.html ... -> NAME.lua.h with `static const char NAME_lua[]`.
+$B/gen/%.h: %
+	@mkdir -p $(@D)
+	@{ printf 'static const char %s[] = {' "$$(basename $< | tr .- __)"; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; printf '0};\n'; } > $@
+CPPFLAGS += -I$B/gen
+
+define layer_rule
+$B/lib$(1).a: $$(call obj,$$(wildcard common/$(1)/*.c))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+# A service is every .c file in its folder, plus the layers.
+define service_rule
+$B/$(if $(filter cli,$(1)),tocsin,tocsin-$(1)): $$(call obj,$$(wildcard services/$(1)/*.c)) $$(LIBS)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
+
+$(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+
+clean:
+	rm -rf build
+
+.PHONY: all clean
+.SECONDARY:
+-include $(shell find $B -name '*.d' 2>/dev/null)
