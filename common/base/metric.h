@@ -1,0 +1,38 @@
+#ifndef BASE_METRIC_H
+#define BASE_METRIC_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/*
+ * The table of metrics, in Prometheus's terms. A metric is declared once as a static row and
+ * registered by the service that owns it; the same rows render /metrics and the reference.
+ * Counting is thread-safe. Label values are copied; at most 2,000 series per metric, further
+ * ones are counted under the label value "other".
+ */
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+struct metric {
+	const char *name; /* tocsin_..., with unit suffix: _total, _seconds, _bytes */
+	enum metric_kind kind;
+	const char *help;
+	const char *labels;   /* comma-separated label names, NULL for none; at most 4 */
+	const double *bounds; /* histogram: ascending upper bounds, ended by 0 */
+	struct metric_series *series; /* private */
+};
+
+/* Rows are borrowed for the life of the process; the list ends with NULL. */
+void metric_register(struct metric *const *rows);
+
+/* As many label values as the row has label names (const char *); none for a row without. */
+void metric_add(struct metric *metric, double value, ...);
+void metric_set(struct metric *metric, double value, ...);
+void metric_observe(struct metric *metric, double value, ...);
+
+/* Text exposition format 0.0.4 of every registered row. */
+void metric_render(struct buf *out);
+/* Markdown rows of the reference. */
+void metric_print_markdown(struct metric *const *rows, struct buf *out);
+
+#endif
