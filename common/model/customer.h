@@ -1,0 +1,133 @@
+#ifndef MODEL_CUSTOMER_H
+#define MODEL_CUSTOMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct vault;
+
+/*
+ * Customers and vendor accounts as operators write them: one JSON file each,
+ * customers/<id>.json and accounts/<id>.json under TOCSIN_CONFIG_DIR, secrets sealed. Setup
+ * applies them to the hash `tocsin:customers` (customers under their id, accounts under
+ * "@<id>") as the same JSON; services decode them from there. Decoding checks everything it can
+ * without a network and names file, line where JSON is broken, and field ("customers/acme.json:
+ * sources.secure_endpoint.region: ..."). Unknown members are refused by name. Everything in
+ * these structs is owned by them.
+ */
+
+enum account_kind { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_THREAT_RESPONSE, ACCOUNT_SERVICENOW };
+enum account_auth { ACCOUNT_AUTH_BASIC, ACCOUNT_AUTH_OAUTH };
+
+/* One set of credentials at one vendor; the unit of rate budgets, breakers and parking. */
+struct account {
+	char
+	    *id; /* 1 to 49 of a-z 0-9 - and '.'; a customer's own one is "<customer>.<kind>" */
+	enum account_kind kind;
+	char *
+	    owner; /* first part of the seals' associated data: customer id or "account:<id>" */
+	char *url; /* ServiceNow: https://<instance>.service-now.com; else from region, or given
+		    */
+	char *intel_url; /* Threat Response: CTIA base */
+	char *region;	 /* nam/us, eu, apjc; NULL when a url was given */
+	enum account_auth auth;
+	char *client_id; /* Secure Endpoint, Threat Response, ServiceNow OAuth */
+	char *username;	 /* ServiceNow basic */
+	char *secret;	 /* sealed: API key, client password, client secret or password */
+	unsigned calls_per_hour; /* budget; 0: none */
+	unsigned in_flight;	 /* calls at once over all processes; 0: no limit */
+};
+
+enum customer_mode { CUSTOMER_SHADOW, CUSTOMER_LIVE, CUSTOMER_PAUSED };
+
+struct customer_source {
+	char *name;		     /* driver, "secure_endpoint" */
+	char *account;		     /* account id */
+	uint64_t interval_ms;	     /* default 5 min, at least 10 s */
+	uint64_t look_back_ms;	     /* overlap of each poll, default 10 min */
+	uint64_t first_look_back_ms; /* of the very first poll, default 1 h */
+	bool default_types;	     /* no event_types given: the driver's default list */
+	uint64_t *event_types;	     /* asked for by name; owned */
+	size_t event_type_count;
+};
+
+enum customer_priority {
+	CUSTOMER_PRIORITY_SEVERITY,
+	CUSTOMER_PRIORITY_ANCESTORS /* always 1/1 */
+};
+
+struct customer_servicenow {
+	char *account;	 /* NULL: no tickets */
+	char *table;	 /* default "incident" */
+	char *caller_id; /* sys_ids, required together with account */
+	char *company;
+	char *assignment_group;
+	char *category; /* NULL: the column is not sent */
+	char *subcategory;
+	char *domain; /* sys_domain; NULL: not sent */
+	char *suffix; /* end of the short description, default "[SecureX]" */
+	enum customer_priority priority;
+};
+
+struct customer_threat_response {
+	char *account; /* NULL: mode off */
+	bool create;   /* mode "create", else "off" */
+};
+
+struct customer {
+	char *id;   /* 1 to 24 of a-z 0-9 -, never changes */
+	char *name; /* for people, at most 100 bytes */
+	unsigned partition;
+	enum customer_mode mode;      /* "shadow" unless the file says "live" or "paused" */
+	int minimum_severity;	      /* OCSF severity_id, default 3 (medium) */
+	uint64_t note_interval_ms[4]; /* default now, 5 min, 30 min, 4 h */
+	unsigned notes_per_day;	      /* default 12 */
+	char *label;		      /* for pinning collectors; NULL for none */
+	struct customer_source *sources;
+	size_t source_count;
+	struct customer_servicenow servicenow;
+	struct customer_threat_response threat_response;
+	struct account *accounts; /* the customer's own, written inside its file */
+	size_t account_count;
+};
+
+/* text is one file's JSON; where ("customers/acme.json") starts every message. NULL with err
+ * (permanent) filled. */
+struct customer *customer_decode(const char *text, size_t size, const char *where,
+				 struct err *err);
+void customer_free(struct customer *customer);
+struct account *account_decode(const char *text, size_t size, const char *where,
+			       struct err *err);
+void account_free(struct account *account);
+/* Caller frees. The canonical JSON of the file: decode(encode(x)) is x. */
+char *customer_encode(const struct customer *customer);
+char *account_encode(const struct account *account);
+
+const struct customer_source *customer_source(const struct customer *customer,
+					      const char *name);
+const char *account_kind_name(enum account_kind kind); /* "secure_endpoint" ... */
+bool customer_id_valid(const char *id);
+
+/*
+ * The directory of all customers and accounts, immutable once built; services swap whole ones.
+ * Cross-checks: every referenced account exists and is of the right kind.
+ */
+struct directory;
+
+struct directory *directory_new(void);
+void directory_free(struct directory *directory);
+/* Takes ownership. Replaces one of the same id. */
+void directory_add_customer(struct directory *directory, struct customer *customer);
+void directory_add_account(struct directory *directory, struct account *account);
+bool directory_check(const struct directory *directory, struct err *err);
+size_t directory_count(const struct directory *directory);
+const struct customer *directory_at(const struct directory *directory, size_t index);
+const struct customer *directory_customer(const struct directory *directory, const char *id);
+const struct account *directory_account(const struct directory *directory, const char *id);
+size_t directory_account_count(const struct directory *directory);
+const struct account *directory_account_at(const struct directory *directory, size_t index);
+
+#endif
