@@ -4,7 +4,8 @@
 #include <stdint.h>
 
 /* Full jitter: a uniformly random time in [floor, min(cap, base * 2^attempt)], where floor is
- * the peer's Retry-After (0 for none); the result is never below floor. attempt counts from 0.
+ * the peer's Retry-After (0 for none). A floor above that window is spread over an eighth of
+ * itself, so that all who were told the same do not come back at once. attempt counts from 0.
  */
 uint64_t backoff_ms(uint64_t base_ms, uint64_t cap_ms, unsigned attempt, uint64_t floor_ms);
 

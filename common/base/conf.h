@@ -15,7 +15,7 @@ enum conf_type {
 	CONF_MILLIS, /* "250ms", "10s", "5m", "24h", "7d" */
 	CONF_BYTES,  /* "64k", "16m", "1g" */
 	CONF_BOOL,   /* true/false, yes/no, on/off, 1/0 */
-	CONF_URL,    /* http, https; redis, rediss, unix where the help says so */
+	CONF_URL,    /* http and https, or the schemes of choices; never user or password */
 	CONF_PATH,
 	CONF_CHOICE, /* one of choices, "debug|info|warn|error" */
 };
@@ -31,16 +31,18 @@ enum conf_flags {
 struct conf_option {
 	const char *name; /* environment variable, TOCSIN_... */
 	enum conf_type type;
-	size_t offset;		/* of the field in the config struct */
-	const char *fallback;	/* textual default; NULL: none (string stays NULL, number 0) */
-	unsigned long min, max; /* numbers, times in ms and sizes; both 0: no bounds */
+	size_t offset;	      /* of the field in the config struct */
+	const char *fallback; /* textual default; NULL: none (string stays NULL, number 0) */
+	/* Bounds of numbers, times in ms, sizes, lengths of texts; max 0: no upper one. */
+	unsigned long min, max;
 	unsigned flags;
 	const char *help;
-	const char *choices; /* CONF_CHOICE only */
+	const char *choices; /* CONF_CHOICE: "a|b"; CONF_URL: schemes, NULL is "http|https" */
 };
 
-/* Reads every row from the environment into config (zeroed by the caller). All rows are
- * checked; err says the first wrong one: name, value, what is allowed. */
+/* Reads every row from the environment into config (zeroed by the caller); an empty variable
+ * counts as not set. All rows are checked; err says the first wrong one: name, value, what is
+ * allowed. After a failure nothing is left allocated. */
 bool conf_load(const struct conf_option *table, void *config, struct err *err);
 /* Frees what conf_load allocated; secrets are overwritten first. */
 void conf_clear(const struct conf_option *table, void *config);

@@ -17,12 +17,14 @@ void log_write(enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Attached to every line this thread writes until cleared with a NULL value. Values are copied.
- * At most 8 keys ("customer", "entry", "trace", ...); further ones are ignored. */
+ * At most 8 keys of 15 bytes ("customer", "entry", "trace", ...) with values of 111; further
+ * ones are ignored, longer values are cut. */
 void log_context(const char *key, const char *value);
 void log_context_clear(void);
 
-/* Any later occurrence of secret in a line is written as "***". At most 4,096 secrets of at
- * least 6 bytes; what is shorter is not masked. Thread-safe. */
+/* Any later occurrence of secret in a line is written as "***". What is shorter than 6 bytes is
+ * not masked. 4,096 are kept: a further one replaces the one that was given here longest ago.
+ * Thread-safe. */
 void log_mask(const char *secret);
 
 /* Tests: where lines go instead of stderr; NULL restores it. */

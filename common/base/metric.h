@@ -19,7 +19,7 @@ struct metric {
 	const char *help;
 	const char *labels;   /* comma-separated label names, NULL for none; at most 4 */
 	const double *bounds; /* histogram: ascending upper bounds, ended by 0 */
-	struct metric_series *series; /* private */
+	struct metric_series *_Atomic series; /* private */
 };
 
 /* Rows are borrowed for the life of the process; the list ends with NULL. */
