@@ -1,0 +1,40 @@
+"""Fixtures shared by the integration and end-to-end tests."""
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness import Process, RedisServer, Sandbox  # noqa: E402
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    box = Sandbox(tmp_path)
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def service(tmp_path, redis_server):
+    """service(name, *args, **env) starts a process of ours beside redis_server; all are stopped at
+    the end, and must stop cleanly."""
+    started = []
+
+    def start(name, *args, health=True, **env):
+        values = {"TOCSIN_REDIS_URL": redis_server.url, "TOCSIN_LOG_LEVEL": "debug", **env}
+        process = Process(name, args, values, tmp_path / f"{name}-{len(started)}.log", health)
+        started.append(process)
+        return process.start()
+
+    yield start
+    for process in started:
+        process.stop()

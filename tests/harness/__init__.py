@@ -1,0 +1,10 @@
+"""What integration tests are made of: a private Redis, the sandbox, our processes, and waiting.
+
+Nothing here sleeps for a result: wait_until() polls a condition against a deadline, and its failure
+says what was seen last. Everything started is stopped, by its own process id.
+"""
+from .process import Process, build_dir, wait_until
+from .redis_server import RedisServer
+from .sandbox import Sandbox
+
+__all__ = ["Process", "RedisServer", "Sandbox", "build_dir", "wait_until"]
