@@ -1,0 +1,143 @@
+#ifndef MODEL_INCIDENT_H
+#define MODEL_INCIDENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/field.h"
+
+struct arena;
+
+/*
+ * One incident as the hash `incident:<id>` holds it: identity, links to the outside, the
+ * journal of its saga. The incident service writes it, the CLI shows it. Every field is text;
+ * an absent and an empty one mean the same. Fields that this version does not know are left
+ * alone (`fence` belongs to the functions of the bus).
+ */
+
+enum incident_state {
+	INCIDENT_OPENING,
+	INCIDENT_OPEN,
+	INCIDENT_CLOSING,
+	INCIDENT_CLOSED,
+	INCIDENT_HELD,	 /* something outside changed: a person decides */
+	INCIDENT_FAILED, /* a step cannot succeed; visible, retryable */
+	INCIDENT_SHADOW, /* the customer is in shadow mode: nothing was done outside */
+};
+
+/* In the order in which they are tried. */
+enum incident_step_id {
+	STEP_INSPECT,		     /* observables, from Threat Response */
+	STEP_THREAT_RESPONSE_CREATE, /* incident, sighting, relationship */
+	STEP_SERVICENOW_CREATE,	     /* ticket with its first work note */
+	STEP_SERVICENOW_LINK,	   /* second work note: closing URL, link to Threat Response */
+	STEP_THREAT_RESPONSE_LINK, /* external reference to the ticket */
+	STEP_SERVICENOW_NOTE,	   /* later findings; runs again and again */
+	INCIDENT_STEPS,
+};
+
+enum incident_step_status {
+	STEP_NEW,
+	STEP_INTENT,  /* a call may have been made: look up before another */
+	STEP_WAITING, /* the last attempt surely had no effect; try again at due_ms */
+	STEP_DONE,
+	STEP_SKIPPED, /* not wanted: mode off, no account, shadow */
+	STEP_FAILED,  /* cannot succeed until a person changes something */
+};
+
+/* One step's line in the journal, a single field, so that it changes as a whole. */
+struct incident_step {
+	enum incident_step_status status;
+	uint64_t fence; /* of the worker that wrote it */
+	unsigned
+	    attempt; /* calls that could have worked; parked or refused ones do not count */
+	uint64_t intent_ms; /* wall time of the last intent, 0 before the first */
+	uint64_t due_ms;    /* not before this; 0 when nothing is awaited */
+	const char *note;   /* for people: result or last error, one line */
+};
+
+struct incident {
+	const char *id; /* 16 hex, incident_id() */
+	const char *customer;
+	const char *group;
+	const char *uid; /* of the opening finding */
+	const char *event_id;
+	const char *source;
+	const char *trace;
+	enum incident_state state;
+	const char *reason; /* why it is held or failed */
+	const char *before; /* id of the incident this one follows */
+	uint64_t opened_ms; /* when the group was claimed */
+	uint64_t updated_ms;
+	uint64_t event_ms;    /* the vendor's time of the opening finding */
+	uint64_t observed_ms; /* when the collector first saw it */
+	uint64_t findings;    /* how many belong to it, the opening one included */
+	int severity_id;      /* the highest of them */
+	const char *title;
+	const char *host;
+
+	/* The plan, fixed when the incident was first taken; NULL: not wanted. */
+	const char *servicenow_account;
+	const char *threat_response_account;
+
+	const char *sys_id; /* ServiceNow */
+	const char *number;
+	const char *ticket_url;
+	unsigned impact; /* as we last set them; 0 before */
+	unsigned urgency;
+	uint64_t ticket_ms; /* when the ticket was known to exist */
+	const char *ctim_id;
+	const char *ctim_url;
+
+	const char *opening;	 /* payload of the opening finding until the opening is over */
+	const char *observables; /* what inspect found: JSON [{"type","value"}] */
+
+	/* Notes on later findings: those waiting, and the one being written, frozen at its
+	 * intent. */
+	const char *waiting;
+	unsigned waiting_count;
+	uint64_t waiting_since_ms;
+	int waiting_severity_id; /* highest of those waiting */
+	const char *writing;
+	unsigned writing_count;
+	unsigned notes; /* written or being written; the number in the note's marker */
+	uint64_t note_ms;
+	uint64_t note_day; /* days since 1970, UTC, that notes_today counts */
+	unsigned notes_today;
+
+	struct incident_step steps[INCIDENT_STEPS];
+};
+
+/* More than incident_encode() or incident_changes() ever write. */
+enum { INCIDENT_FIELDS = 48 };
+
+/* Strings are borrowed from fields. Permanent error naming the field that is malformed. */
+bool incident_decode(struct incident *ret_incident, const struct field *fields, size_t count,
+		     struct arena *arena, struct err *err);
+/* Only what is not empty. Returns how many of ret_fields[INCIDENT_FIELDS] were written. */
+size_t incident_encode(const struct incident *incident, struct arena *arena,
+		       struct field *ret_fields);
+/* Only what differs; what became empty has size 0. */
+size_t incident_changes(const struct incident *before, const struct incident *after,
+			struct arena *arena, struct field *ret_fields);
+
+const char *incident_state_name(enum incident_state state); /* "opening" ... */
+const char *incident_step_name(enum incident_step_id step); /* "servicenow.create" ... */
+const char *incident_step_status_name(enum incident_step_status status);
+
+/* Ids and the keys by which the outside finds what is ours. */
+enum { INCIDENT_ID_SIZE = 17, INCIDENT_KEY_SIZE = 101 };
+
+/* SHA-256 of customer, group and uid of the opening finding: survives the loss of Redis. */
+void incident_id(const char *customer, const char *group, const char *uid, char *ret_id);
+/* tocsin-i:<installation>:<customer>:<group>:<id>, at most 100 bytes (correlation_id). */
+void incident_key(const char *installation, const struct incident *incident, char *ret_key);
+/* tocsin-g:<installation>:<customer>:<group> */
+void incident_group_key(const char *installation, const struct incident *incident,
+			char *ret_key);
+/* 1 to 12 of a-z 0-9 - */
+bool incident_installation_valid(const char *installation);
+
+#endif
