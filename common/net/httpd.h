@@ -1,0 +1,74 @@
+#ifndef NET_HTTPD_H
+#define NET_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/*
+ * A small HTTP server. Requests that proxies and servers could read differently are refused
+ * with 400 and the connection closed: Transfer-Encoding, not exactly one Host, more than one
+ * Content-Length, malformed header names, a body on GET. A request has an absolute time,
+ * however busily its sender drips.
+ */
+struct httpd;
+struct httpd_exchange; /* one request and its answer */
+
+enum httpd_outcome {
+	HTTPD_DONE,    /* httpd_answer() was called */
+	HTTPD_PENDING, /* some thread will call httpd_answer() and then httpd_complete() */
+};
+
+typedef enum httpd_outcome httpd_handler(struct httpd_exchange *exchange, void *state);
+
+/* The first row that fits is taken. A table ends with a zeroed row. */
+struct httpd_route {
+	const char *method; /* GET also answers HEAD */
+	const char *path;   /* whole path; with a trailing "*", a prefix */
+	httpd_handler *handle;
+	size_t max_body_bytes; /* 0: no body */
+};
+
+struct httpd_settings {
+	const char *address; /* "127.0.0.1", "0.0.0.0", "::" */
+	unsigned port;	     /* 0: any free one, see httpd_port() */
+	const struct httpd_route *routes;
+	void *state;	      /* given to the handlers; borrowed, like the routes */
+	unsigned threads;     /* 0 for one */
+	unsigned connections; /* at once; 0 for 64 */
+	unsigned per_address; /* connections at once of one address; 0 for no limit */
+	unsigned head_bytes;  /* request line and headers; 0 for 16 KiB */
+	unsigned idle_ms;     /* without a byte; 0 for 5,000 */
+	unsigned request_ms;  /* from connection to the whole request, then again from there
+			       * to the whole answer taken; 0 for 10,000 */
+	bool keep_alive;      /* false: every answer closes its connection */
+};
+
+struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err);
+unsigned httpd_port(const struct httpd *httpd);
+/* Stops accepting and waits at most grace_ms for exchanges under way. False when some are left;
+ * they must be completed before httpd_free. */
+bool httpd_drain(struct httpd *httpd, unsigned grace_ms);
+/* No exchange may be pending. NULL is fine. */
+void httpd_free(struct httpd *httpd);
+
+/* What came in; valid until HTTPD_DONE is returned or httpd_complete() is called. */
+const char *httpd_method(const struct httpd_exchange *exchange);
+const char *httpd_path(const struct httpd_exchange *exchange); /* percent-decoded */
+const char *httpd_query(const struct httpd_exchange *exchange, const char *name);  /* or NULL */
+const char *httpd_header(const struct httpd_exchange *exchange, const char *name); /* or NULL */
+const char *httpd_body(const struct httpd_exchange *exchange,
+		       size_t *ret_size);		       /* never NULL */
+const char *httpd_peer(const struct httpd_exchange *exchange); /* numeric address */
+
+/* Both copy. The answer may be given once; headers before or after it. */
+void httpd_answer_header(struct httpd_exchange *exchange, const char *name, const char *value);
+void httpd_answer(struct httpd_exchange *exchange, int status, const char *content_type,
+		  const char *body, size_t size);
+/* Lets an answered HTTPD_PENDING exchange go; from any thread, even before the handler has
+ * returned. The exchange must not be touched after. */
+void httpd_complete(struct httpd_exchange *exchange);
+
+#endif
