@@ -115,7 +115,7 @@ enum { INCIDENT_FIELDS = 48 };
 
 /* Strings are borrowed from fields. Permanent error naming the field that is malformed. */
 bool incident_decode(struct incident *ret_incident, const struct field *fields, size_t count,
-		     struct arena *arena, struct err *err);
+		     struct err *err);
 /* Only what is not empty. Returns how many of ret_fields[INCIDENT_FIELDS] were written. */
 size_t incident_encode(const struct incident *incident, struct arena *arena,
 		       struct field *ret_fields);
