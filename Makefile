@@ -78,9 +78,48 @@ $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 
+BENCH    := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
+$B/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -pthread $(shell pkg-config --cflags hiredis libcurl) -o $@ $< \
+	    $(shell pkg-config --libs hiredis libcurl)
+
+# What follows may run on a machine that has none of the packages yet: install, then make again, so
+# that the settings above are read with the packages there.
+PACKAGES := deploy/build/packages
+
+demo:
+	@$(PACKAGES) build run
+	@+$(MAKE) --no-print-directory all
+	@python3 deploy/demo/demo --build $B
+
+test:
+	@$(PACKAGES) build test
+	@+$(MAKE) --no-print-directory all check
+	@TOCSIN_BUILD=$B /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration tests/e2e
+
+lint:
+	@$(PACKAGES) build lint
+	@+$(MAKE) --no-print-directory all
+	@deploy/build/lint $B
+
+docs: all
+	@for doc in configuration metrics cli; do deploy/build/reference $$doc $B > docs/$$doc.md; done
+
+bench:
+	@$(PACKAGES) build bench
+	@+$(MAKE) --no-print-directory all bench-tools
+	@/usr/bin/python3 tests/bench/bench --build $B --rows '$(ROWS)'
+bench-tools: $(BENCH)
+
+conformance:
+	@$(PACKAGES) build test
+	@+$(MAKE) --no-print-directory all
+	@/usr/bin/python3 tests/conformance/conformance --build $B '$(SAMPLES)'
+
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all demo test lint docs bench bench-tools conformance clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
