@@ -1,0 +1,85 @@
+#ifndef VENDOR_SESSION_H
+#define VENDOR_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/metric.h"
+
+struct account;
+struct http;
+struct redis;
+struct vault;
+
+/*
+ * What every call to a vendor needs, and the gate through which every one goes: the account's
+ * parking, breaker, rate budget and slots in Redis (shared by all processes), the share of this
+ * process's threads, the token, the exchange, its classification, and back to the gate.
+ *
+ * A refusal by the gate is not an attempt: the call returns false with a transient err and
+ * session.refusal says why nothing was sent and session.wait_ms when to come again. Otherwise
+ * err.ambiguous says whether a write may have happened although it failed.
+ *
+ * An account error (401, 403, ...) parks the account before the call returns, unless the
+ * session is a probe.
+ */
+struct vendor; /* one per process: thread-safe */
+
+struct vendor_options {
+	struct http *http;	   /* borrowed */
+	const struct vault *vault; /* borrowed; opens the accounts' secrets */
+	unsigned threads;	   /* how many threads of this process make calls */
+	unsigned share; /* no account holds more than threads / share of them; 0: no limit */
+	uint64_t deadline_ms; /* of a session without one of its own; 0: 30 s */
+	uint64_t start_by_ms; /* likewise, nothing goes on the wire later; 0: 5 s */
+};
+
+struct vendor *vendor_new(const struct vendor_options *options);
+/* No call may be in flight. Tokens are wiped. */
+void vendor_free(struct vendor *vendor);
+
+/* Who goes first when a budget runs low. */
+enum vendor_class { VENDOR_CONTAINMENT, VENDOR_OPENING, VENDOR_POLLING };
+
+enum vendor_refusal {
+	VENDOR_ATTEMPTED = 0, /* not refused */
+	VENDOR_PARKED,	/* an account error or an operator stopped it: waits without ageing */
+	VENDOR_BREAKER, /* calls failed in a row; single probes find out */
+	VENDOR_BUDGET,	/* the account's calls per hour, or the vendor's Retry-After */
+	VENDOR_SLOTS,	/* calls in flight over all processes */
+	VENDOR_SHARE,	/* an eighth of this process's threads */
+	VENDOR_LATE,	/* start_by passed before anything was sent */
+	VENDOR_GATE,	/* Redis did not answer */
+};
+
+/* One thread's view of one account, for one call or a row of calls. Zero it, fill the first
+ * part, keep it on the stack. Every call of a client overwrites the last part. */
+struct vendor_session {
+	struct vendor *vendor;	       /* borrowed, like the next two */
+	struct redis *redis;	       /* of the calling thread */
+	const struct account *account; /* of the kind that the client speaks to */
+	enum vendor_class class;
+	bool probe; /* passes a parked account and a breaker, never parks: verify, resume */
+	uint64_t
+	    deadline_ms; /* clock_mono_ms() by which the call ends; 0: the options' from now */
+	uint64_t start_by_ms; /* likewise, nothing is sent later */
+
+	enum vendor_refusal refusal;
+	uint64_t wait_ms; /* when refused: come back after this long */
+	int status;	  /* HTTP status of the last answer, 0 when there was none */
+};
+
+/* "parked", "breaker", ...: for logs and metrics; "attempted" for 0. */
+const char *vendor_refusal_name(enum vendor_refusal refusal);
+
+/* Stops the account for everybody until it is resumed; for what only a caller can see, like a
+ * company that the instance does not know. */
+bool vendor_park(struct vendor_session *session, const char *reason, struct err *err);
+
+/* tocsin_vendor_calls_total{vendor,outcome}, tocsin_vendor_call_seconds{vendor}; ends with
+ * NULL. Outcomes: ok, throttled, transient, ambiguous, permanent, account, stopping,
+ * refused. */
+extern struct metric *const vendor_metrics[];
+
+#endif
