@@ -20,6 +20,11 @@ ifdef TSAN
 FLAVOUR  := tsan
 OPT      := -O1 -fno-omit-frame-pointer -fsanitize=thread
 endif
+ifdef FUZZ
+FLAVOUR  := fuzz
+CC       := clang
+OPT      := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+endif
 B        ?= build/$(FLAVOUR)
 
 # Hardening flags that not every supported compiler knows: each is tried once.
@@ -77,6 +82,35 @@ $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Unit tests: one program per file. check also replays every fuzz corpus.
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS  := $(FUZZERS:%=$B/tests/fuzz/%)
+ALL_LIBS := -Wl,--start-group $(LIBS) -Wl,--end-group
+
+$B/tests/unit/%: $B/tests/unit/%.o $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ALL_LIBS) -lcmocka $(LDLIBS)
+$B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay.o $(LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ALL_LIBS) $(LDLIBS)
+$B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(ALL_LIBS) $(LDLIBS)
+
+check: $(TESTS) $(REPLAYS)
+	@tests/unit/run $(TESTS) $(REPLAYS)
+
+# Looks for new inputs for FUZZ_SECONDS each; fuzz-corpus only repeats the known ones.
+FUZZ_SECONDS ?= 60
+fuzz fuzz-corpus:
+	@$(PACKAGES) build lint
+	@+$(MAKE) --no-print-directory FUZZ=1 $@-run
+fuzz-run: $(FUZZERS:%=$B/fuzz/%)
+	@for f in $(FUZZERS); do mkdir -p $B/new/$$f; echo "$$f"; \
+	    $B/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$B/new/$$f/ \
+	    $B/new/$$f tests/fuzz/corpus/$$f >$B/$$f.log 2>&1 || { tail -40 $B/$$f.log; exit 1; }; done
+fuzz-corpus-run: $(FUZZERS:%=$B/fuzz/%)
+	@for f in $(FUZZERS); do $B/fuzz/$$f -runs=0 tests/fuzz/corpus/$$f >$B/$$f.log 2>&1 || \
+	    { tail -40 $B/$$f.log; exit 1; }; done; echo "$(words $(FUZZERS)) fuzz corpora passed"
+
 
 BENCH    := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 $B/bench/%: tests/bench/%.c
@@ -120,6 +154,6 @@ conformance:
 clean:
 	rm -rf build
 
-.PHONY: all demo test lint docs bench bench-tools conformance clean
+.PHONY: all check fuzz fuzz-run fuzz-corpus fuzz-corpus-run demo test lint docs bench bench-tools conformance clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
