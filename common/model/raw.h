@@ -1,6 +1,7 @@
 #ifndef MODEL_RAW_H
 #define MODEL_RAW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
