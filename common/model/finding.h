@@ -1,6 +1,7 @@
 #ifndef MODEL_FINDING_H
 #define MODEL_FINDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ struct finding {
 	const char *payload;
 	size_t payload_size;
 };
+
+/* OCSF 1.8.0 class "Detection Finding" */
+enum { FINDING_CLASS_UID = 2004 };
 
 enum { FINDING_FIELDS = 12, FINDING_PAYLOAD_MAX = 1 << 20 };
 

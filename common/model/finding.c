@@ -1,0 +1,132 @@
+/* The stream `findings`: its fields, the names of severities, and the digest of group keys. */
+#include "model/finding.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "model/envelope.h"
+#include "model/raw.h"
+
+static const char format_version[] = "1";
+
+enum { UID_MAX = 192, GROUP_SIZE = 16 };
+
+size_t finding_encode(const struct finding *finding, struct arena *arena,
+		      struct field *ret_fields)
+{
+	size_t count = 0;
+
+	ret_fields[count++] = field_text("v", format_version);
+	ret_fields[count++] = field_text("customer", finding->customer);
+	ret_fields[count++] = field_text("source", finding->source);
+	ret_fields[count++] = field_text("event_id", finding->event_id);
+	ret_fields[count++] = field_text("uid", finding->uid);
+	ret_fields[count++] = field_text("group", finding->group);
+	ret_fields[count++] =
+	    field_text("severity_id", arena_printf(arena, "%d", finding->severity_id));
+	ret_fields[count++] =
+	    field_text("time_ms", arena_printf(arena, "%" PRIu64, finding->time_ms));
+	ret_fields[count++] =
+	    field_text("observed_ms", arena_printf(arena, "%" PRIu64, finding->observed_ms));
+	ret_fields[count++] = field_text("trace", finding->trace ? finding->trace : "");
+	ret_fields[count++] =
+	    (struct field){ "payload", finding->payload, finding->payload_size };
+	return count;
+}
+
+static bool decode_group(const struct envelope *envelope, const char **ret_group,
+			 struct err *err)
+{
+	if (!envelope_text(envelope, "group", GROUP_SIZE, ret_group, err))
+		return false;
+	if (strspn(*ret_group, "0123456789abcdef") != GROUP_SIZE)
+		return err_set(err, ERR_PERMANENT, "%s: group must be %d hex digits",
+			       envelope->what, GROUP_SIZE);
+	return true;
+}
+
+static bool decode_severity(const struct envelope *envelope, int *ret_id, struct err *err)
+{
+	uint64_t number;
+
+	if (!envelope_number(envelope, "severity_id", &number, err))
+		return false;
+	if (number > SEVERITY_FATAL && number != SEVERITY_OTHER)
+		return err_set(err, ERR_PERMANENT, "%s: severity_id %" PRIu64 " is not OCSF's",
+			       envelope->what, number);
+	*ret_id = (int)number;
+	return true;
+}
+
+bool finding_decode(struct finding *ret_finding, const struct field *fields, size_t count,
+		    struct err *err)
+{
+	const struct envelope envelope = { .what = "finding",
+					   .fields = fields,
+					   .count = count };
+	const struct field *payload;
+
+	*ret_finding = (struct finding){ 0 };
+	if (!envelope_version(&envelope, format_version, err) ||
+	    !envelope_customer(&envelope, &ret_finding->customer, err) ||
+	    !envelope_source(&envelope, &ret_finding->source, err) ||
+	    !envelope_text(&envelope, "event_id", RAW_EVENT_ID_MAX, &ret_finding->event_id,
+			   err) ||
+	    !envelope_text(&envelope, "uid", UID_MAX, &ret_finding->uid, err) ||
+	    !decode_group(&envelope, &ret_finding->group, err) ||
+	    !decode_severity(&envelope, &ret_finding->severity_id, err) ||
+	    !envelope_number(&envelope, "time_ms", &ret_finding->time_ms, err) ||
+	    !envelope_number(&envelope, "observed_ms", &ret_finding->observed_ms, err) ||
+	    !envelope_trace(&envelope, &ret_finding->trace, err) ||
+	    !envelope_payload(&envelope, FINDING_PAYLOAD_MAX, &payload, err))
+		return false;
+	ret_finding->payload = payload->value;
+	ret_finding->payload_size = payload->size;
+	return true;
+}
+
+static const struct {
+	int id;
+	const char *name;
+} severities[] = {
+	{ SEVERITY_UNKNOWN, "Unknown" }, { SEVERITY_INFORMATIONAL, "Informational" },
+	{ SEVERITY_LOW, "Low" },	 { SEVERITY_MEDIUM, "Medium" },
+	{ SEVERITY_HIGH, "High" },	 { SEVERITY_CRITICAL, "Critical" },
+	{ SEVERITY_FATAL, "Fatal" },	 { SEVERITY_OTHER, "Other" },
+};
+
+const char *finding_severity_name(int severity_id)
+{
+	for (size_t i = 0; i < sizeof severities / sizeof severities[0]; i++) {
+		if (severities[i].id == severity_id)
+			return severities[i].name;
+	}
+	return "Other";
+}
+
+int finding_severity_parse(const char *text)
+{
+	for (size_t i = 0; i < sizeof severities / sizeof severities[0]; i++) {
+		int id = severities[i].id;
+		if (id >= SEVERITY_INFORMATIONAL && id <= SEVERITY_CRITICAL &&
+		    strcasecmp(severities[i].name, text) == 0)
+			return id;
+	}
+	return -1;
+}
+
+void finding_digest(const char *const *parts, char *ret_hex)
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state state;
+
+	crypto_hash_sha256_init(&state);
+	for (; *parts; parts++)
+		crypto_hash_sha256_update(&state, (const unsigned char *)*parts,
+					  strlen(*parts) + 1);
+	crypto_hash_sha256_final(&state, digest);
+	sodium_bin2hex(ret_hex, GROUP_SIZE + 1, digest, GROUP_SIZE / 2);
+}
