@@ -22,17 +22,25 @@ struct vault;
 enum account_kind { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_THREAT_RESPONSE, ACCOUNT_SERVICENOW };
 enum account_auth { ACCOUNT_AUTH_BASIC, ACCOUNT_AUTH_OAUTH };
 
-/* One set of credentials at one vendor; the unit of rate budgets, breakers and parking. */
+/*
+ * One set of credentials at one vendor; the unit of rate budgets, breakers and parking.
+ *
+ * url is what the vendor's paths are appended to, without a slash at its end:
+ *   Secure Endpoint  https://api[.eu|.apjc].amp.cisco.com (the API is below /v1)
+ *   Threat Response  https://visibility[.eu|.apjc].amp.cisco.com/iroh, and intel_url
+ *                    https://private.intel[.eu|.apjc].amp.cisco.com/ctia
+ *   ServiceNow       https://<instance>.service-now.com
+ * Regions and hosts: CiscoSecurity/amp-00-integration-workflows docs/source/amp/intro.rst,
+ * CiscoSecurity/tr-05-api-module threatresponse/urls.
+ */
 struct account {
-	char
-	    *id; /* 1 to 49 of a-z 0-9 - and '.'; a customer's own one is "<customer>.<kind>" */
+	/* 1 to 49 of a-z 0-9 - and '.'; a customer's own one is "<customer>.<kind>" */
+	char *id;
 	enum account_kind kind;
-	char *
-	    owner; /* first part of the seals' associated data: customer id or "account:<id>" */
-	char *url; /* ServiceNow: https://<instance>.service-now.com; else from region, or given
-		    */
-	char *intel_url; /* Threat Response: CTIA base */
-	char *region;	 /* nam/us, eu, apjc; NULL when a url was given */
+	char *owner; /* customer id or "account:<id>": first part of the seal's place */
+	char *url;
+	char *intel_url; /* Threat Response only */
+	char *region;	 /* nam (also written us), eu, apjc; NULL when a url was given */
 	enum account_auth auth;
 	char *client_id; /* Secure Endpoint, Threat Response, ServiceNow OAuth */
 	char *username;	 /* ServiceNow basic */
@@ -40,6 +48,12 @@ struct account {
 	unsigned calls_per_hour; /* budget; 0: none */
 	unsigned in_flight;	 /* calls at once over all processes; 0: no limit */
 };
+
+/* The opened secret, to be wiped with vault_wipe(); NULL with err filled. */
+char *account_unseal(const struct account *account, const struct vault *vault, struct err *err);
+/* Replaces the account's secret by secret, sealed for this account. */
+bool account_seal(struct account *account, const struct vault *vault, const char *secret,
+		  struct err *err);
 
 enum customer_mode { CUSTOMER_SHADOW, CUSTOMER_LIVE, CUSTOMER_PAUSED };
 
