@@ -1,0 +1,65 @@
+#ifndef BUS_PAGE_H
+#define BUS_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/field.h"
+#include "bus/key.h"
+
+struct lease;
+struct redis;
+
+/*
+ * How events come in. Events, their fates and the cursor that says "seen up to here" are
+ * written together or not at all. From 80 % of Redis's maxmemory both calls refuse
+ * (REDIS_FULL): what drains needs the rest.
+ */
+struct page_event {
+	const char *fate_key; /* NULL (append only): not de-duplicated */
+	const struct field *fields;
+	size_t field_count;
+};
+
+struct page_result {
+	size_t fresh;
+	size_t duplicate;
+};
+
+struct page {
+	const struct page_event *events;
+	size_t event_count;
+	bool last;		    /* the cursor moves with the end of this page */
+	const struct field *cursor; /* fields to set; used when last */
+	size_t cursor_count;
+	uint64_t fate_ttl_ms;
+};
+
+/* Appends to stream what has no fate yet, in chunks of at most 100 events or 256 KiB, each
+ * checked against the lease's token; only the last moves the cursor. False with redis_error()
+ * STALE (stop polling this source), FULL, NOSTREAM; repeating the whole page is harmless. */
+bool page_commit(struct redis *redis, const struct lease *lease, const struct key *cursor,
+		 const struct key *stream, const struct page *page,
+		 struct page_result *ret_result, struct err *err);
+
+/* Without a lease, for what is pushed to us. Each item may carry a nonce (a webhook id) that is
+ * taken in the same step: a second item with the same nonce adds nothing. */
+enum append_answer {
+	APPEND_ADDED,
+	APPEND_REPLAYED /* nonce used */,
+	APPEND_DUPLICATE /* has a fate */
+};
+
+struct append_item {
+	struct page_event event;
+	const char *nonce_key; /* NULL: none */
+	uint64_t nonce_ttl_ms;
+};
+
+bool page_append(struct redis *redis, const struct key *stream, const struct append_item *items,
+		 size_t count, uint64_t fate_ttl_ms, enum append_answer *ret_answers,
+		 struct err *err);
+
+#endif

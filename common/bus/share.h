@@ -1,0 +1,17 @@
+#ifndef BUS_SHARE_H
+#define BUS_SHARE_H
+
+#include <stdbool.h>
+
+/* How many of this process's threads work for one account: none may hold more than its share,
+ * so that one that hangs stops nobody else. Thread-safe. */
+struct share;
+
+/* limit 0: no limit. The design's share is an eighth of the threads, at least one. */
+struct share *share_new(unsigned limit);
+void share_free(struct share *share);
+/* False: the account has its share already; put the work off 1 to 5 s, not counted. */
+bool share_take(struct share *share, const char *account);
+void share_give(struct share *share, const char *account);
+
+#endif
