@@ -135,7 +135,7 @@ static struct series *series_of(struct metric *metric, va_list args)
 {
 	static const char *const other[LABELS_MAX] = { "other", "other", "other", "other" };
 	struct metric_series *table = table_of(metric);
-	const char *labels[LABELS_MAX];
+	const char *labels[LABELS_MAX] = { "", "", "", "" };
 
 	for (unsigned i = 0; i < table->labels; i++) {
 		labels[i] = va_arg(args, const char *);
