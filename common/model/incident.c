@@ -18,6 +18,7 @@ enum column_type {
 	COLUMN_NUMBER, /* uint64_t */
 	COLUMN_COUNT,  /* unsigned */
 	COLUMN_INT,    /* int */
+	COLUMN_FLAG,   /* bool: "1" */
 	COLUMN_STATE,
 	COLUMN_STEP,
 };
@@ -38,15 +39,18 @@ static const struct column columns[] = {
 	{ "event_id", COLUMN_TEXT, AT(event_id) },
 	{ "source", COLUMN_TEXT, AT(source) },
 	{ "trace", COLUMN_TEXT, AT(trace) },
-	{ "state", COLUMN_STATE, AT(state) },
-	{ "reason", COLUMN_TEXT, AT(reason) },
-	{ "before", COLUMN_TEXT, AT(before) },
-	{ "opened_ms", COLUMN_NUMBER, AT(opened_ms) },
-	{ "updated_ms", COLUMN_NUMBER, AT(updated_ms) },
 	{ "event_ms", COLUMN_NUMBER, AT(event_ms) },
 	{ "observed_ms", COLUMN_NUMBER, AT(observed_ms) },
+	{ "fence", COLUMN_NUMBER, AT(fence) },
+	{ "created_ms", COLUMN_NUMBER, AT(created_ms) },
+	{ "changed_ms", COLUMN_NUMBER, AT(changed_ms) },
 	{ "findings", COLUMN_NUMBER, AT(findings) },
-	{ "severity_id", COLUMN_INT, AT(severity_id) },
+	{ "severity", COLUMN_INT, AT(severity_id) },
+	{ "previous", COLUMN_TEXT, AT(previous) },
+	{ "state", COLUMN_STATE, AT(state) },
+	{ "reason", COLUMN_TEXT, AT(reason) },
+	{ "shadow", COLUMN_FLAG, AT(shadow) },
+	{ "wake_ms", COLUMN_NUMBER, AT(wake_ms) },
 	{ "title", COLUMN_TEXT, AT(title) },
 	{ "host", COLUMN_TEXT, AT(host) },
 	{ "servicenow.account", COLUMN_TEXT, AT(servicenow_account) },
@@ -57,22 +61,24 @@ static const struct column columns[] = {
 	{ "servicenow.impact", COLUMN_COUNT, AT(impact) },
 	{ "servicenow.urgency", COLUMN_COUNT, AT(urgency) },
 	{ "servicenow.known_ms", COLUMN_NUMBER, AT(ticket_ms) },
+	{ "servicenow.stray", COLUMN_TEXT, AT(stray) },
+	{ "servicenow.told_severity", COLUMN_INT, AT(told_severity_id) },
 	{ "threat_response.id", COLUMN_TEXT, AT(ctim_id) },
-	{ "threat_response.url", COLUMN_TEXT, AT(ctim_url) },
 	{ "opening", COLUMN_TEXT, AT(opening) },
 	{ "observables", COLUMN_TEXT, AT(observables) },
 	{ "waiting", COLUMN_TEXT, AT(waiting) },
+	{ "waiting.items", COLUMN_TEXT, AT(waiting_items) },
 	{ "waiting.count", COLUMN_COUNT, AT(waiting_count) },
 	{ "waiting.since_ms", COLUMN_NUMBER, AT(waiting_since_ms) },
-	{ "waiting.severity_id", COLUMN_INT, AT(waiting_severity_id) },
 	{ "writing", COLUMN_TEXT, AT(writing) },
 	{ "writing.count", COLUMN_COUNT, AT(writing_count) },
 	{ "notes", COLUMN_COUNT, AT(notes) },
 	{ "notes.last_ms", COLUMN_NUMBER, AT(note_ms) },
-	{ "notes.day", COLUMN_NUMBER, AT(note_day) },
+	{ "notes.day", COLUMN_COUNT, AT(note_day) },
 	{ "notes.today", COLUMN_COUNT, AT(notes_today) },
 	{ "step.inspect", COLUMN_STEP, AT(steps[STEP_INSPECT]) },
 	{ "step.threat_response.create", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_CREATE]) },
+	{ "step.servicenow.cancel", COLUMN_STEP, AT(steps[STEP_SERVICENOW_CANCEL]) },
 	{ "step.servicenow.create", COLUMN_STEP, AT(steps[STEP_SERVICENOW_CREATE]) },
 	{ "step.servicenow.link", COLUMN_STEP, AT(steps[STEP_SERVICENOW_LINK]) },
 	{ "step.threat_response.link", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_LINK]) },
@@ -86,7 +92,6 @@ static const char *const state_names[] = {
 	[INCIDENT_OPENING] = "opening", [INCIDENT_OPEN] = "open",
 	[INCIDENT_CLOSING] = "closing", [INCIDENT_CLOSED] = "closed",
 	[INCIDENT_HELD] = "held",	[INCIDENT_FAILED] = "failed",
-	[INCIDENT_SHADOW] = "shadow",
 };
 
 static const char *const status_names[] = {
@@ -191,6 +196,9 @@ static bool column_decode(const struct column *column, const char *text, void *s
 			return false;
 		*(int *)slot = (int)number;
 		return true;
+	case COLUMN_FLAG:
+		*(bool *)slot = strcmp(text, "1") == 0;
+		return true;
 	case COLUMN_STATE:
 		if (!name_index(state_names, STATES, text, strlen(text), &index))
 			return false;
@@ -252,6 +260,8 @@ static const char *column_encode(const struct column *column, const void *slot,
 		return number_encode(*(const unsigned *)slot, arena);
 	case COLUMN_INT:
 		return number_encode((uint64_t)(*(const int *)slot), arena);
+	case COLUMN_FLAG:
+		return *(const bool *)slot ? "1" : NULL;
 	case COLUMN_STATE:
 		return state_names[*(const enum incident_state *)slot];
 	case COLUMN_STEP:
@@ -299,6 +309,8 @@ static bool column_equal(const struct column *column, const void *a, const void 
 		return *(const unsigned *)a == *(const unsigned *)b;
 	case COLUMN_INT:
 		return *(const int *)a == *(const int *)b;
+	case COLUMN_FLAG:
+		return *(const bool *)a == *(const bool *)b;
 	case COLUMN_STATE:
 		return *(const enum incident_state *)a == *(const enum incident_state *)b;
 	case COLUMN_STEP:

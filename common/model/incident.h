@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/field.h"
+#include "model/finding.h"
 
 struct arena;
 
@@ -14,7 +15,7 @@ struct arena;
  * One incident as the hash `incident:<id>` holds it: identity, links to the outside, the
  * journal of its saga. The incident service writes it, the CLI shows it. Every field is text;
  * an absent and an empty one mean the same. Fields that this version does not know are left
- * alone (`fence` belongs to the functions of the bus).
+ * alone.
  */
 
 enum incident_state {
@@ -24,13 +25,14 @@ enum incident_state {
 	INCIDENT_CLOSED,
 	INCIDENT_HELD,	 /* something outside changed: a person decides */
 	INCIDENT_FAILED, /* a step cannot succeed; visible, retryable */
-	INCIDENT_SHADOW, /* the customer is in shadow mode: nothing was done outside */
 };
 
-/* In the order in which they are tried. */
+/* In the order in which they are tried. Names in the journal and in metrics: "inspect",
+ * "servicenow.create" ... */
 enum incident_step_id {
 	STEP_INSPECT,		     /* observables, from Threat Response */
 	STEP_THREAT_RESPONSE_CREATE, /* incident, sighting, relationship */
+	STEP_SERVICENOW_CANCEL,	     /* a ticket that turned out to lack its company */
 	STEP_SERVICENOW_CREATE,	     /* ticket with its first work note */
 	STEP_SERVICENOW_LINK,	   /* second work note: closing URL, link to Threat Response */
 	STEP_THREAT_RESPONSE_LINK, /* external reference to the ticket */
@@ -59,6 +61,7 @@ struct incident_step {
 };
 
 struct incident {
+	/* Set when the group is claimed. */
 	const char *id; /* 16 hex, incident_id() */
 	const char *customer;
 	const char *group;
@@ -66,15 +69,21 @@ struct incident {
 	const char *event_id;
 	const char *source;
 	const char *trace;
-	enum incident_state state;
-	const char *reason; /* why it is held or failed */
-	const char *before; /* id of the incident this one follows */
-	uint64_t opened_ms; /* when the group was claimed */
-	uint64_t updated_ms;
 	uint64_t event_ms;    /* the vendor's time of the opening finding */
 	uint64_t observed_ms; /* when the collector first saw it */
+
+	/* Kept by the functions of the bus: read only. */
+	uint64_t fence;
+	uint64_t created_ms;
+	uint64_t changed_ms;
 	uint64_t findings;    /* how many belong to it, the opening one included */
 	int severity_id;      /* the highest of them */
+	const char *previous; /* id of the incident that held the group before */
+
+	enum incident_state state;
+	const char *reason; /* why it is held, failed or closed */
+	bool shadow;	    /* the customer was in shadow mode: nothing was done outside */
+	uint64_t wake_ms;   /* when the next wake-up is due; 0: none was put off */
 	const char *title;
 	const char *host;
 
@@ -87,31 +96,32 @@ struct incident {
 	const char *ticket_url;
 	unsigned impact; /* as we last set them; 0 before */
 	unsigned urgency;
-	uint64_t ticket_ms; /* when the ticket was known to exist */
-	const char *ctim_id;
-	const char *ctim_url;
+	uint64_t ticket_ms;   /* when the ticket was known to exist */
+	const char *stray;    /* sys_id of a ticket that must be cancelled: it has no company */
+	int told_severity_id; /* the highest that the ticket tells of */
+	const char *ctim_id;  /* URL */
 
-	const char *opening;	 /* payload of the opening finding until the opening is over */
-	const char *observables; /* what inspect found: JSON [{"type","value"}] */
+	const char *opening;	 /* item of the opening finding until the opening is over */
+	const char *observables; /* what inspect found: JSON [[type, value], ...] */
 
-	/* Notes on later findings: those waiting, and the one being written, frozen at its
+	/* Later findings: those waiting for a note, and the note being written, frozen at its
 	 * intent. */
-	const char *waiting;
+	const char *waiting;	   /* lines of the note */
+	const char *waiting_items; /* the findings, each after an RS (RFC 7464); newest kept */
 	unsigned waiting_count;
 	uint64_t waiting_since_ms;
-	int waiting_severity_id; /* highest of those waiting */
 	const char *writing;
 	unsigned writing_count;
-	unsigned notes; /* written or being written; the number in the note's marker */
-	uint64_t note_ms;
-	uint64_t note_day; /* days since 1970, UTC, that notes_today counts */
+	unsigned notes;	   /* written or being written; the number in the note's marker */
+	uint64_t note_ms;  /* of the last one */
+	unsigned note_day; /* days since 1970, UTC, that notes_today counts */
 	unsigned notes_today;
 
 	struct incident_step steps[INCIDENT_STEPS];
 };
 
 /* More than incident_encode() or incident_changes() ever write. */
-enum { INCIDENT_FIELDS = 48 };
+enum { INCIDENT_FIELDS = 56 };
 
 /* Strings are borrowed from fields. Permanent error naming the field that is malformed. */
 bool incident_decode(struct incident *ret_incident, const struct field *fields, size_t count,
@@ -122,6 +132,28 @@ size_t incident_encode(const struct incident *incident, struct arena *arena,
 /* Only what differs; what became empty has size 0. */
 size_t incident_changes(const struct incident *before, const struct incident *after,
 			struct arena *arena, struct field *ret_fields);
+
+/*
+ * What the inbox holds: a line of JSON that says what is to be done, and the finding's payload
+ * after it when there is one.
+ */
+enum incident_op {
+	ITEM_OPEN,  /* the finding that opens it */
+	ITEM_NOTE,  /* a later one of the same group */
+	ITEM_RETRY, /* failed steps may be tried again */
+};
+
+struct incident_item {
+	enum incident_op op;
+	struct finding finding; /* of OPEN and NOTE; customer and group are the incident's */
+};
+
+/* The result is in the arena. */
+const char *incident_item_encode(const struct incident_item *item, struct arena *arena);
+/* Strings are in the arena or borrowed from text. Permanent error when it is none. */
+bool incident_item_decode(struct incident_item *ret_item, const char *text,
+			  const struct incident *incident, struct arena *arena,
+			  struct err *err);
 
 const char *incident_state_name(enum incident_state state); /* "opening" ... */
 const char *incident_step_name(enum incident_step_id step); /* "servicenow.create" ... */
