@@ -35,6 +35,9 @@ struct page {
 	const struct field *cursor; /* fields to set; used when last */
 	size_t cursor_count;
 	uint64_t fate_ttl_ms;
+	const char
+	    *fresh_counter; /* field of cursor that grows by one with each new event; NULL */
+	bool *ret_fresh;    /* one per event: was it new; NULL: not asked */
 };
 
 /* Appends to stream what has no fate yet, in chunks of at most 100 events or 256 KiB, each
