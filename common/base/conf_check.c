@@ -7,8 +7,9 @@
 
 #include "base/buf.h"
 #include "base/conf.h"
+#include "base/nearest.h"
 
-enum { NAME_MAX_BYTES = 96 };
+enum { NAME_MAX_BYTES = NEAREST_NAME_MAX };
 
 static bool read_bounded(int fd, char *data, size_t room, size_t *ret_size)
 {
@@ -58,36 +59,6 @@ char *conf_read_file(const char *path, size_t max, struct err *err)
 	return NULL;
 }
 
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-	size_t least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Levenshtein distance; names longer than NAME_MAX_BYTES are never near. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-	size_t size_a = strlen(a), size_b = strlen(b);
-
-	if (size_a > NAME_MAX_BYTES || size_b > NAME_MAX_BYTES)
-		return NAME_MAX_BYTES;
-	for (size_t i = 0; i <= size_b; i++)
-		row[i] = i;
-	for (size_t k = 1; k <= size_a; k++) {
-		size_t diagonal = row[0];
-		row[0] = k;
-		for (size_t i = 1; i <= size_b; i++) {
-			size_t above = row[i];
-			row[i] = smallest(row[i - 1] + 1, above + 1,
-					  diagonal + (a[k - 1] != b[i - 1]));
-			diagonal = above;
-		}
-	}
-	return row[size_b];
-}
-
 /* Kubernetes sets TOCSIN_CALLBACK_SERVICE_HOST, TOCSIN_CALLBACK_PORT=tcp://... and the like for
  * every Service it knows: those are not ours to judge. */
 static bool is_service_link(const char *name, const char *value)
@@ -111,7 +82,7 @@ static void consider(struct nearest *nearest, const char *name, const char *suff
 	snprintf(full, sizeof full, "%s%s", name, suffix);
 	if (strcmp(full, nearest->wanted) == 0)
 		nearest->known = true;
-	size_t apart = distance(full, nearest->wanted);
+	size_t apart = nearest_distance(full, nearest->wanted);
 	if (apart >= nearest->distance)
 		return;
 	nearest->distance = apart;
