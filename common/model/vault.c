@@ -18,6 +18,8 @@ enum {
 	NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
 	TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES,
 	BASE64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING,
+	NONCE_TEXT_SIZE = (NONCE_BYTES * 8 + 5) / 6,
+	TAG_TEXT_SIZE = (TAG_BYTES * 8 + 5) / 6,
 	KEY_ID_MAX = 15,
 	KEYS_MAX = 64,
 	FILE_MAX = 16 * 1024,
@@ -389,13 +391,14 @@ static bool split(struct parts *ret_parts, const char *sealed)
 		return false;
 	ret_parts->nonce = id + id_size + 1;
 	ret_parts->nonce_size = strcspn(ret_parts->nonce, ".");
-	if (ret_parts->nonce_size == 0 || ret_parts->nonce[ret_parts->nonce_size] != '.')
+	if (ret_parts->nonce[ret_parts->nonce_size] != '.')
 		return false;
 	ret_parts->box = ret_parts->nonce + ret_parts->nonce_size + 1;
 	ret_parts->box_size = strlen(ret_parts->box);
 	memcpy(ret_parts->key_id, id, id_size);
 	ret_parts->key_id[id_size] = '\0';
-	return ret_parts->box_size > 0 && !strchr(ret_parts->box, '.');
+	return ret_parts->nonce_size == NONCE_TEXT_SIZE &&
+	       ret_parts->box_size > TAG_TEXT_SIZE && !strchr(ret_parts->box, '.');
 }
 
 static const struct key *find_key(const struct vault *vault, const char *id)

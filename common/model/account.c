@@ -1,0 +1,274 @@
+/* Accounts: one set of credentials at one vendor. */
+#include "model/account.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "model/vault.h"
+
+enum { SHARED_ID_MAX = 24, NAME_MAX_BYTES = 128, SECRET_MAX_BYTES = 12 * 1024 };
+
+const char *const account_kind_names[] = { "secure_endpoint", "threat_response", "servicenow",
+					   NULL };
+
+static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+/* The two spellings of North America are both the vendor's. */
+static const char *const regions[] = { "nam", "us", "eu", "apjc", NULL };
+static const char *const region_parts[] = { "", "", ".eu", ".apjc" };
+
+static const struct {
+	const char *url_start, *url_end;     /* around the region's part; NULL: no regions */
+	const char *intel_start, *intel_end; /* likewise */
+	unsigned calls_per_hour;	     /* the vendor's limit */
+	unsigned in_flight;
+} kinds[ACCOUNT_KINDS] = {
+	[ACCOUNT_SECURE_ENDPOINT] = { "https://api", ".amp.cisco.com", .calls_per_hour = 3000 },
+	[ACCOUNT_THREAT_RESPONSE] = { "https://visibility", ".amp.cisco.com/iroh",
+				      "https://private.intel", ".amp.cisco.com/ctia",
+				      .calls_per_hour = 8000 },
+	[ACCOUNT_SERVICENOW] = { .in_flight = 4 },
+};
+
+const char *account_kind_name(enum account_kind kind)
+{
+	return account_kind_names[kind];
+}
+
+enum account_kind account_kind_named(const char *name)
+{
+	unsigned kind = 0;
+
+	while (account_kind_names[kind] && strcmp(account_kind_names[kind], name) != 0)
+		kind++;
+	assert(account_kind_names[kind]);
+	return (enum account_kind)kind;
+}
+
+void account_clear(struct account *account)
+{
+	free(account->id);
+	free(account->owner);
+	free(account->url);
+	free(account->intel_url);
+	free(account->region);
+	free(account->client_id);
+	free(account->username);
+	free(account->secret);
+	*account = (struct account){ 0 };
+}
+
+void account_free(struct account *account)
+{
+	if (!account)
+		return;
+	account_clear(account);
+	free(account);
+}
+
+/* ---- reading ---- */
+
+static char *join(const char *start, const char *middle, const char *end)
+{
+	struct buf text;
+
+	buf_init(&text, 256);
+	buf_addf(&text, "%s%s%s", start, middle, end);
+	return buf_take(&text, NULL);
+}
+
+static bool read_region(struct account *account, const struct form *form, struct err *err)
+{
+	unsigned region = 0;
+
+	if (!form_choice(form, "region", regions, &region, err))
+		return false;
+	if (form_has(form, "url"))
+		return form_refuse(form, "region", err, "give either region or url");
+	account->region = xstrdup(regions[region == 1 ? 0 : region]);
+	account->url = join(kinds[account->kind].url_start, region_parts[region],
+			    kinds[account->kind].url_end);
+	if (kinds[account->kind].intel_start)
+		account->intel_url = join(kinds[account->kind].intel_start,
+					  region_parts[region], kinds[account->kind].intel_end);
+	return true;
+}
+
+static bool read_cisco(struct account *account, const struct form *form, struct err *err)
+{
+	static const char *const endpoint_members[] = {
+		"id",	  "kind",	    "region",	 "url", "client_id",
+		"secret", "calls_per_hour", "in_flight", NULL
+	};
+	static const char *const response_members[] = { "id",	  "kind",	    "region",
+							"url",	  "intel_url",	    "client_id",
+							"secret", "calls_per_hour", "in_flight",
+							NULL };
+	bool is_response = account->kind == ACCOUNT_THREAT_RESPONSE;
+
+	if (!form_known(form, is_response ? response_members : endpoint_members, err))
+		return false;
+	if (form_has(form, "region")) {
+		if (!read_region(account, form, err))
+			return false;
+		if (form_has(form, "intel_url"))
+			return form_refuse(form, "intel_url", err,
+					   "belongs to url, not region");
+	} else if (!form_has(form, "url")) {
+		return form_refuse(form, "region", err, "is missing (nam, eu or apjc)");
+	} else if (!form_url(form, "url", &account->url, err)) {
+		return false;
+	} else if (is_response && (!form_need(form, "intel_url", err) ||
+				   !form_url(form, "intel_url", &account->intel_url, err))) {
+		return false;
+	}
+	return form_need(form, "client_id", err) &&
+	       form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err);
+}
+
+static bool read_servicenow(struct account *account, const struct form *form, struct err *err)
+{
+	static const char *const members[] = { "id",	 "kind",	   "url",
+					       "auth",	 "username",	   "client_id",
+					       "secret", "calls_per_hour", "in_flight",
+					       NULL };
+	static const char *const auths[] = { "basic", "oauth", NULL };
+	unsigned auth = ACCOUNT_AUTH_BASIC;
+
+	if (!form_known(form, members, err) || !form_need(form, "url", err) ||
+	    !form_url(form, "url", &account->url, err) ||
+	    !form_choice(form, "auth", auths, &auth, err))
+		return false;
+	account->auth = (enum account_auth)auth;
+	if (account->auth == ACCOUNT_AUTH_BASIC) {
+		if (form_has(form, "client_id"))
+			return form_refuse(form, "client_id", err, "needs \"auth\": \"oauth\"");
+		return form_need(form, "username", err) &&
+		       form_text(form, "username", NAME_MAX_BYTES, NULL, &account->username,
+				 err);
+	}
+	if (form_has(form, "username"))
+		return form_refuse(form, "username", err, "needs \"auth\": \"basic\"");
+	return form_need(form, "client_id", err) &&
+	       form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err);
+}
+
+bool account_read(struct account *ret_account, enum account_kind kind, const struct form *form,
+		  struct err *err)
+{
+	ret_account->kind = kind;
+	ret_account->calls_per_hour = kinds[kind].calls_per_hour;
+	ret_account->in_flight = kinds[kind].in_flight;
+	bool read = kind == ACCOUNT_SERVICENOW ? read_servicenow(ret_account, form, err)
+					       : read_cisco(ret_account, form, err);
+	if (!read || !form_need(form, "secret", err) ||
+	    !form_text(form, "secret", SECRET_MAX_BYTES, NULL, &ret_account->secret, err) ||
+	    !form_unsigned(form, "calls_per_hour", 1000000, &ret_account->calls_per_hour,
+			   err) ||
+	    !form_unsigned(form, "in_flight", 1000, &ret_account->in_flight, err))
+		return false;
+	if (!vault_is_sealed(ret_account->secret))
+		return form_refuse(form, "secret", err,
+				   "is not sealed: enter it with `tocsin customer add`");
+	return true;
+}
+
+struct account *account_decode(const char *text, size_t size, const char *where,
+			       struct err *err)
+{
+	struct account *account = xcalloc(1, sizeof *account);
+	json_t *root = form_parse(text, size, where, err);
+	const struct form form = { .where = where, .json = root };
+	unsigned kind = 0;
+
+	bool read = root && form_need(&form, "id", err) &&
+		    form_text(&form, "id", SHARED_ID_MAX, id_letters, &account->id, err) &&
+		    form_need(&form, "kind", err) &&
+		    form_choice(&form, "kind", account_kind_names, &kind, err) &&
+		    account_read(account, (enum account_kind)kind, &form, err);
+	json_decref(root);
+	if (!read) {
+		account_free(account);
+		return NULL;
+	}
+	account->owner = join("account:", account->id, "");
+	return account;
+}
+
+/* ---- writing ---- */
+
+void account_put_text(json_t *object, const char *name, const char *text, const char *fallback)
+{
+	if (text && (!fallback || strcmp(text, fallback) != 0))
+		json_object_set_new(object, name, json_string(text));
+}
+
+json_t *account_write(const struct account *account)
+{
+	json_t *object = json_object();
+
+	account_put_text(object, "region", account->region, NULL);
+	if (!account->region) {
+		account_put_text(object, "url", account->url, NULL);
+		account_put_text(object, "intel_url", account->intel_url, NULL);
+	}
+	if (account->kind == ACCOUNT_SERVICENOW)
+		account_put_text(object, "auth",
+				 account->auth == ACCOUNT_AUTH_OAUTH ? "oauth" : "basic", NULL);
+	account_put_text(object, "username", account->username, NULL);
+	account_put_text(object, "client_id", account->client_id, NULL);
+	account_put_text(object, "secret", account->secret, NULL);
+	if (account->calls_per_hour != kinds[account->kind].calls_per_hour)
+		json_object_set_new(object, "calls_per_hour",
+				    json_integer(account->calls_per_hour));
+	if (account->in_flight != kinds[account->kind].in_flight)
+		json_object_set_new(object, "in_flight", json_integer(account->in_flight));
+	return object;
+}
+
+char *account_encode(const struct account *account)
+{
+	json_t *head = json_object();
+	json_t *rest = account_write(account);
+
+	account_put_text(head, "id", account->id, NULL);
+	account_put_text(head, "kind", account_kind_name(account->kind), NULL);
+	json_object_update(head, rest);
+	char *text = json_dumps(head, JSON_INDENT(2));
+	json_decref(rest);
+	json_decref(head);
+	return text;
+}
+
+/* ---- secrets ---- */
+
+/* A secret belongs to one account and one kind of it: "servicenow.secret" of "acme". */
+static char *seal_field(const struct account *account)
+{
+	return join(account_kind_name(account->kind), ".secret", "");
+}
+
+char *account_unseal(const struct account *account, const struct vault *vault, struct err *err)
+{
+	char *field = seal_field(account);
+	char *secret = vault_unseal(vault, account->owner, field, account->secret, err);
+
+	free(field);
+	return secret;
+}
+
+bool account_seal(struct account *account, const struct vault *vault, const char *secret,
+		  struct err *err)
+{
+	char *field = seal_field(account);
+	char *sealed = vault_seal(vault, account->owner, field, secret, err);
+
+	free(field);
+	if (!sealed)
+		return false;
+	free(account->secret);
+	account->secret = sealed;
+	return true;
+}

@@ -1,0 +1,215 @@
+/* Customers: their life, and the canonical form of their files. */
+#include "model/customer.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "model/account.h"
+#include "model/customer_defaults.h"
+
+const uint64_t customer_note_intervals[CUSTOMER_NOTE_INTERVALS] = { 0, 5 * MINUTE_MS,
+								    30 * MINUTE_MS,
+								    4 * HOUR_MS };
+
+void customer_free(struct customer *customer)
+{
+	if (!customer)
+		return;
+	for (size_t i = 0; i < customer->source_count; i++) {
+		free(customer->sources[i].name);
+		free(customer->sources[i].account);
+		free(customer->sources[i].event_types);
+	}
+	for (size_t i = 0; i < customer->account_count; i++)
+		account_clear(&customer->accounts[i]);
+	free(customer->sources);
+	free(customer->accounts);
+	free(customer->id);
+	free(customer->name);
+	free(customer->label);
+	free(customer->servicenow.account);
+	free(customer->servicenow.table);
+	free(customer->servicenow.caller_id);
+	free(customer->servicenow.company);
+	free(customer->servicenow.assignment_group);
+	free(customer->servicenow.category);
+	free(customer->servicenow.subcategory);
+	free(customer->servicenow.domain);
+	free(customer->servicenow.suffix);
+	free(customer->threat_response.account);
+	free(customer);
+}
+
+const struct customer_source *customer_source(const struct customer *customer, const char *name)
+{
+	for (size_t i = 0; i < customer->source_count; i++) {
+		if (strcmp(customer->sources[i].name, name) == 0)
+			return &customer->sources[i];
+	}
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+static void put_span(json_t *object, const char *name, uint64_t ms, uint64_t fallback_ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (ms == fallback_ms)
+		return;
+	clock_format_span(ms, text);
+	json_object_set_new(object, name, json_string(text));
+}
+
+/* The id of an account, unless reading would find the customer's own one anyway. */
+static void put_account(json_t *object, const struct customer *customer, enum account_kind kind,
+			const char *id)
+{
+	for (size_t i = 0; id && i < customer->account_count; i++) {
+		if (customer->accounts[i].kind == kind &&
+		    strcmp(customer->accounts[i].id, id) == 0)
+			return;
+	}
+	account_put_text(object, "account", id, NULL);
+}
+
+static void put_object(json_t *object, const char *name, json_t *child)
+{
+	if (json_object_size(child) > 0)
+		json_object_set(object, name, child);
+	json_decref(child);
+}
+
+static json_t *write_accounts(const struct customer *customer)
+{
+	json_t *accounts = json_object();
+
+	for (size_t i = 0; i < customer->account_count; i++)
+		json_object_set_new(accounts, account_kind_name(customer->accounts[i].kind),
+				    account_write(&customer->accounts[i]));
+	return accounts;
+}
+
+static json_t *write_sources(const struct customer *customer)
+{
+	json_t *sources = json_object();
+
+	for (size_t i = 0; i < customer->source_count; i++) {
+		const struct customer_source *source = &customer->sources[i];
+		json_t *object = json_object();
+		put_account(object, customer, account_kind_named(source->name),
+			    source->account);
+		put_span(object, "interval", source->interval_ms, 0);
+		put_span(object, "look_back", source->look_back_ms, 0);
+		put_span(object, "first_look_back", source->first_look_back_ms,
+			 SOURCE_FIRST_LOOK_BACK_MS);
+		if (!source->default_types) {
+			json_t *types = json_array();
+			for (size_t k = 0; k < source->event_type_count; k++)
+				json_array_append_new(
+				    types, json_integer((json_int_t)source->event_types[k]));
+			json_object_set_new(object, "event_types", types);
+		}
+		json_object_set_new(sources, source->name, object);
+	}
+	return sources;
+}
+
+static json_t *write_notes(const struct customer *customer)
+{
+	json_t *notes = json_object();
+
+	if (memcmp(customer->note_interval_ms, customer_note_intervals,
+		   sizeof customer_note_intervals) != 0) {
+		json_t *list = json_array();
+		for (size_t i = 0; i < CUSTOMER_NOTE_INTERVALS; i++) {
+			char text[CLOCK_TEXT_SIZE];
+			clock_format_span(customer->note_interval_ms[i], text);
+			json_array_append_new(list, json_string(text));
+		}
+		json_object_set_new(notes, "intervals", list);
+	}
+	if (customer->notes_per_day != CUSTOMER_NOTES_PER_DAY)
+		json_object_set_new(notes, "per_day", json_integer(customer->notes_per_day));
+	return notes;
+}
+
+static json_t *write_servicenow(const struct customer *customer)
+{
+	const struct customer_servicenow *servicenow = &customer->servicenow;
+	json_t *object = json_object();
+
+	if (!servicenow->account)
+		return object;
+	put_account(object, customer, ACCOUNT_SERVICENOW, servicenow->account);
+	account_put_text(object, "table", servicenow->table, SERVICENOW_TABLE);
+	account_put_text(object, "caller_id", servicenow->caller_id, NULL);
+	account_put_text(object, "company", servicenow->company, NULL);
+	account_put_text(object, "assignment_group", servicenow->assignment_group, NULL);
+	account_put_text(object, "category", servicenow->category, NULL);
+	account_put_text(object, "subcategory", servicenow->subcategory, NULL);
+	account_put_text(object, "domain", servicenow->domain, NULL);
+	account_put_text(object, "suffix", servicenow->suffix, SERVICENOW_SUFFIX);
+	if (servicenow->priority == CUSTOMER_PRIORITY_ANCESTORS)
+		account_put_text(object, "priority", "ancestors", NULL);
+	return object;
+}
+
+static json_t *write_threat_response(const struct customer *customer)
+{
+	json_t *object = json_object();
+
+	if (!customer->threat_response.account && !customer->threat_response.create)
+		return object;
+	if (customer->threat_response.create)
+		put_account(object, customer, ACCOUNT_THREAT_RESPONSE,
+			    customer->threat_response.account);
+	else
+		account_put_text(object, "account", customer->threat_response.account, NULL);
+	account_put_text(object, "mode", customer->threat_response.create ? "create" : "off",
+			 NULL);
+	return object;
+}
+
+static const char *mode_name(enum customer_mode mode)
+{
+	switch (mode) {
+	case CUSTOMER_LIVE:
+		return "live";
+	case CUSTOMER_PAUSED:
+		return "paused";
+	case CUSTOMER_SHADOW:
+		break;
+	}
+	return "shadow";
+}
+
+char *customer_encode(const struct customer *customer)
+{
+	char severity[16];
+	size_t i = 0;
+	json_t *file = json_object();
+
+	for (const char *s = finding_severity_name(customer->minimum_severity);
+	     *s && i < sizeof severity - 1; s++)
+		severity[i++] = (char)tolower((unsigned char)*s);
+	severity[i] = '\0';
+
+	account_put_text(file, "id", customer->id, NULL);
+	account_put_text(file, "name", customer->name, NULL);
+	account_put_text(file, "mode", mode_name(customer->mode), NULL);
+	json_object_set_new(file, "partition", json_integer(customer->partition));
+	account_put_text(file, "label", customer->label, NULL);
+	account_put_text(file, "minimum_severity", severity, NULL);
+	put_object(file, "notes", write_notes(customer));
+	put_object(file, "accounts", write_accounts(customer));
+	put_object(file, "sources", write_sources(customer));
+	put_object(file, "servicenow", write_servicenow(customer));
+	put_object(file, "threat_response", write_threat_response(customer));
+
+	char *text = json_dumps(file, JSON_INDENT(2));
+	json_decref(file);
+	return text;
+}
