@@ -1,0 +1,525 @@
+/*
+ * The server over libmicrohttpd: requests, routes, answers. What is stricter than the library:
+ * request_fault() here, and the absolute times of httpd_watch.c.
+ */
+#include "net/httpd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "net/httpd_watch.h"
+
+enum {
+	CONNECTIONS = 64,
+	HEAD_BYTES = 16 * 1024,
+	IDLE_MS = 5000,
+	REQUEST_MS = 10000,
+	STACK_BYTES = 256 * 1024,
+	ANSWER_HEADERS = 12,
+};
+
+struct httpd {
+	struct httpd_settings settings;
+	struct MHD_Daemon *daemon;
+	struct httpd_watch *watch;
+	int listener; /* after draining, ours to close */
+	_Atomic bool draining;
+	pthread_mutex_t pending; /* of the completed and suspended flags of every exchange */
+};
+
+struct httpd_exchange {
+	struct httpd *httpd;
+	struct MHD_Connection *connection;
+	const struct httpd_route *route;
+	const char *method, *path;
+	struct buf body;
+	char peer[INET6_ADDRSTRLEN];
+	bool handled, completed, suspended;
+
+	int status;
+	bool close;
+	char *answer; /* owned until it is the library's */
+	size_t answer_size;
+	unsigned header_count;
+	struct {
+		char *name, *value;
+	} headers[ANSWER_HEADERS];
+};
+
+/* ---- what the library takes too lightly ---- */
+
+struct header_count {
+	unsigned hosts, lengths, encodings;
+	bool malformed;
+};
+
+static enum MHD_Result count_header(void *opaque, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	struct header_count *count = opaque;
+	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789!#$%&'*+-.^_`|~";
+
+	(void)kind;
+	/* "Content-Length : 5" is one header to some servers and another to others. */
+	if (*name == '\0' || name[strspn(name, token)] != '\0')
+		count->malformed = true;
+	if (strcasecmp(name, "Host") == 0)
+		count->hosts++;
+	if (strcasecmp(name, "Transfer-Encoding") == 0)
+		count->encodings++;
+	if (strcasecmp(name, "Content-Length") == 0) {
+		count->lengths++;
+		if (!value || *value == '\0' || value[strspn(value, "0123456789")] != '\0')
+			count->malformed = true;
+	}
+	return MHD_YES;
+}
+
+static bool reads(const char *method)
+{
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* Why this request is refused unread, NULL when it is not. */
+static const char *request_fault(const struct httpd_exchange *exchange, size_t length)
+{
+	struct header_count count = { 0 };
+
+	MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_header, &count);
+	if (count.malformed)
+		return "malformed header";
+	if (count.hosts != 1)
+		return "exactly one Host is needed";
+	if (count.encodings > 0)
+		return "Transfer-Encoding is not accepted";
+	if (count.lengths > 1)
+		return "more than one Content-Length";
+	if (length > 0 && reads(exchange->method))
+		return "a body is not accepted here";
+	return NULL;
+}
+
+static size_t body_length(struct MHD_Connection *connection)
+{
+	const char *text =
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+
+	return text ? strtoull(text, NULL, 10) : 0; /* ULLONG_MAX on overflow: too large */
+}
+
+/* ---- routes ---- */
+
+static bool path_fits(const char *pattern, const char *path)
+{
+	size_t size = strlen(pattern);
+
+	if (size > 0 && pattern[size - 1] == '*')
+		return strncmp(path, pattern, size - 1) == 0;
+	return strcmp(path, pattern) == 0;
+}
+
+static bool method_fits(const char *wanted, const char *method)
+{
+	return strcmp(wanted, method) == 0 ||
+	       (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+/* 0 with the route found, or the status that says why there is none. */
+static int find_route(struct httpd_exchange *exchange)
+{
+	int status = MHD_HTTP_NOT_FOUND;
+
+	for (const struct httpd_route *route = exchange->httpd->settings.routes; route->path;
+	     route++) {
+		if (!path_fits(route->path, exchange->path))
+			continue;
+		if (method_fits(route->method, exchange->method)) {
+			exchange->route = route;
+			return 0;
+		}
+		status = MHD_HTTP_METHOD_NOT_ALLOWED;
+		httpd_answer_header(exchange, "Allow", route->method);
+	}
+	return status;
+}
+
+/* ---- one exchange ---- */
+
+static void answer_text(struct httpd_exchange *exchange, int status, const char *text)
+{
+	char line[128];
+	int size = snprintf(line, sizeof line, "%s\n", text);
+
+	httpd_answer(exchange, status, "text/plain; charset=utf-8", line, (size_t)size);
+}
+
+/* The headers are there, the body is not: refuses what can be refused now. */
+static bool refuse(struct httpd_exchange *exchange)
+{
+	size_t length = body_length(exchange->connection);
+	const char *fault = request_fault(exchange, length);
+
+	exchange->close = true;
+	if (fault) {
+		answer_text(exchange, MHD_HTTP_BAD_REQUEST, fault);
+		return true;
+	}
+	int status = find_route(exchange);
+	if (status != 0) {
+		answer_text(exchange, status,
+			    status == MHD_HTTP_NOT_FOUND ? "not found" : "method not allowed");
+		return true;
+	}
+	if (length > exchange->route->max_body_bytes) {
+		answer_text(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+		return true;
+	}
+	exchange->close = !exchange->httpd->settings.keep_alive;
+	buf_init(&exchange->body, exchange->route->max_body_bytes);
+	return false;
+}
+
+static enum MHD_Result send_answer(struct httpd_exchange *exchange)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+	    exchange->answer_size, exchange->answer, MHD_RESPMEM_MUST_FREE);
+
+	if (!response)
+		return MHD_NO;
+	exchange->answer = NULL;
+	for (unsigned i = 0; i < exchange->header_count; i++)
+		MHD_add_response_header(response, exchange->headers[i].name,
+					exchange->headers[i].value);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (exchange->close || exchange->httpd->draining)
+		MHD_add_response_header(response, "Connection", "close");
+	httpd_watch_renew(exchange->httpd->watch, exchange->connection);
+	enum MHD_Result result =
+	    MHD_queue_response(exchange->connection, (unsigned)exchange->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* Runs the handler. True when its answer can be sent now. */
+static bool handle(struct httpd_exchange *exchange)
+{
+	struct httpd *httpd = exchange->httpd;
+
+	exchange->handled = true;
+	httpd_watch_pause(httpd->watch, exchange->connection);
+	if (exchange->route->handle(exchange, httpd->settings.state) == HTTPD_DONE)
+		return true;
+	pthread_mutex_lock(&httpd->pending);
+	bool completed = exchange->completed;
+	if (!completed) {
+		exchange->suspended = true;
+		MHD_suspend_connection(exchange->connection);
+	}
+	pthread_mutex_unlock(&httpd->pending);
+	return completed;
+}
+
+void httpd_complete(struct httpd_exchange *exchange)
+{
+	struct httpd *httpd = exchange->httpd;
+
+	/* Not a lock of the exchange's own: it may be freed as soon as it is resumed. */
+	pthread_mutex_lock(&httpd->pending);
+	exchange->completed = true;
+	if (exchange->suspended)
+		MHD_resume_connection(exchange->connection);
+	pthread_mutex_unlock(&httpd->pending);
+}
+
+static void note_peer(struct httpd_exchange *exchange)
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *at = info ? info->client_addr : NULL;
+
+	if (at && at->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)at;
+		inet_ntop(AF_INET, &in->sin_addr, exchange->peer, sizeof exchange->peer);
+	} else if (at && at->sa_family == AF_INET6) {
+		const unsigned char *in =
+		    ((const struct sockaddr_in6 *)(const void *)at)->sin6_addr.s6_addr;
+		bool is_mapped = memcmp(in, mapped, sizeof mapped) == 0;
+		inet_ntop(is_mapped ? AF_INET : AF_INET6, is_mapped ? in + 12 : in,
+			  exchange->peer, sizeof exchange->peer);
+	}
+}
+
+static struct httpd_exchange *exchange_new(struct httpd *httpd,
+					   struct MHD_Connection *connection, const char *path,
+					   const char *method)
+{
+	struct httpd_exchange *exchange = xcalloc(1, sizeof *exchange);
+
+	exchange->httpd = httpd;
+	exchange->connection = connection;
+	exchange->path = path;
+	exchange->method = method;
+	note_peer(exchange);
+	httpd_watch_enter(httpd->watch);
+	return exchange;
+}
+
+static void exchange_free(struct httpd_exchange *exchange)
+{
+	for (unsigned i = 0; i < exchange->header_count; i++) {
+		free(exchange->headers[i].name);
+		free(exchange->headers[i].value);
+	}
+	buf_done(&exchange->body);
+	free(exchange->answer);
+	free(exchange);
+}
+
+/* Called when the headers are there, for each piece of the body, at its end, and again after a
+ * pending answer was completed. */
+static enum MHD_Result on_request(void *opaque, struct MHD_Connection *connection,
+				  const char *path, const char *method, const char *version,
+				  const char *data, size_t *size, void **context)
+{
+	struct httpd_exchange *exchange = *context;
+
+	(void)version;
+	if (!exchange) {
+		exchange = exchange_new(opaque, connection, path, method);
+		*context = exchange;
+		return refuse(exchange) ? send_answer(exchange) : MHD_YES;
+	}
+	if (*size > 0) {
+		buf_add(&exchange->body, data, *size);
+		*size = 0;
+		return MHD_YES;
+	}
+	if (!exchange->handled)
+		return handle(exchange) ? send_answer(exchange) : MHD_YES;
+	return send_answer(exchange);
+}
+
+static void on_completed(void *opaque, struct MHD_Connection *connection, void **context,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct httpd *httpd = opaque;
+
+	(void)code;
+	if (!*context)
+		return;
+	exchange_free(*context);
+	*context = NULL;
+	httpd_watch_leave(httpd->watch, connection);
+}
+
+/* A zero byte would end the path early, "/healthz%00/other": such texts stay as they are. */
+static size_t unescape(void *opaque, struct MHD_Connection *connection, char *text)
+{
+	(void)opaque;
+	(void)connection;
+	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
+/* ---- what handlers see ---- */
+
+const char *httpd_method(const struct httpd_exchange *exchange)
+{
+	return exchange->method;
+}
+
+const char *httpd_path(const struct httpd_exchange *exchange)
+{
+	return exchange->path;
+}
+
+const char *httpd_query(const struct httpd_exchange *exchange, const char *name)
+{
+	return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *httpd_header(const struct httpd_exchange *exchange, const char *name)
+{
+	return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *httpd_body(const struct httpd_exchange *exchange, size_t *ret_size)
+{
+	if (ret_size)
+		*ret_size = exchange->body.size;
+	return buf_text(&exchange->body);
+}
+
+const char *httpd_peer(const struct httpd_exchange *exchange)
+{
+	return exchange->peer;
+}
+
+void httpd_answer_header(struct httpd_exchange *exchange, const char *name, const char *value)
+{
+	if (exchange->header_count == ANSWER_HEADERS)
+		return;
+	exchange->headers[exchange->header_count].name = xstrdup(name);
+	exchange->headers[exchange->header_count].value = xstrdup(value);
+	exchange->header_count++;
+}
+
+void httpd_answer(struct httpd_exchange *exchange, int status, const char *content_type,
+		  const char *body, size_t size)
+{
+	free(exchange->answer);
+	exchange->status = status;
+	exchange->answer = xmalloc(size);
+	exchange->answer_size = size;
+	if (size > 0)
+		memcpy(exchange->answer, body, size);
+	if (content_type)
+		httpd_answer_header(exchange, "Content-Type", content_type);
+}
+
+/* ---- life ---- */
+
+static void take_defaults(struct httpd_settings *settings)
+{
+	if (settings->threads == 0)
+		settings->threads = 1;
+	if (settings->connections == 0)
+		settings->connections = CONNECTIONS;
+	if (settings->head_bytes == 0)
+		settings->head_bytes = HEAD_BYTES;
+	if (settings->idle_ms == 0)
+		settings->idle_ms = IDLE_MS;
+	if (settings->request_ms == 0)
+		settings->request_ms = REQUEST_MS;
+}
+
+#if MHD_VERSION >= 0x01000000
+#define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
+#else
+#define STRICTNESS MHD_OPTION_STRICT_FOR_CLIENT
+#endif
+
+static struct MHD_Daemon *start_daemon(struct httpd *httpd, const struct addrinfo *at)
+{
+	const struct httpd_settings *settings = &httpd->settings;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+	unsigned idle_s = (settings->idle_ms + 999) / 1000;
+	const struct MHD_OptionItem pool[] = {
+		{ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)settings->threads, NULL },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	if (at->ai_family == AF_INET6)
+		flags |= MHD_USE_DUAL_STACK;
+	return MHD_start_daemon(
+	    flags, 0, NULL, NULL, on_request, httpd, MHD_OPTION_SOCK_ADDR, at->ai_addr,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_NOTIFY_CONNECTION,
+	    httpd_watch_connection, httpd->watch, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+	    MHD_OPTION_CONNECTION_LIMIT, settings->connections,
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, settings->per_address,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->head_bytes,
+	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_THREAD_STACK_SIZE,
+	    (size_t)STACK_BYTES, STRICTNESS, 1, MHD_OPTION_ARRAY,
+	    settings->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+}
+
+/* The server's threads take no signals: they are for those who wait for them. */
+static bool listen_on(struct httpd *httpd, const struct addrinfo *at, struct err *err)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errno = 0;
+	httpd->daemon = start_daemon(httpd, at);
+	int reason = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!httpd->daemon)
+		return err_set(err, ERR_PERMANENT, "cannot listen on %s port %u: %s",
+			       httpd->settings.address, httpd->settings.port, strerror(reason));
+	return true;
+}
+
+static bool resolve(const struct httpd_settings *settings, struct addrinfo **ret_at,
+		    struct err *err)
+{
+	char port[16];
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE,
+					.ai_socktype = SOCK_STREAM };
+
+	snprintf(port, sizeof port, "%u", settings->port);
+	if (settings->port <= 65535 &&
+	    getaddrinfo(settings->address, port, &hints, ret_at) == 0)
+		return true;
+	return err_set(err, ERR_PERMANENT, "not an address to listen on: %.100s port %u",
+		       settings->address, settings->port);
+}
+
+struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err)
+{
+	struct addrinfo *at;
+
+	if (!resolve(settings, &at, err))
+		return NULL;
+	struct httpd *httpd = xcalloc(1, sizeof *httpd);
+	httpd->settings = *settings;
+	take_defaults(&httpd->settings);
+	httpd->listener = -1;
+	pthread_mutex_init(&httpd->pending, NULL);
+	httpd->watch = httpd_watch_new(httpd->settings.request_ms, httpd->settings.idle_ms);
+	bool good = listen_on(httpd, at, err);
+	freeaddrinfo(at);
+	if (good)
+		return httpd;
+	httpd_free(httpd);
+	return NULL;
+}
+
+unsigned httpd_port(const struct httpd *httpd)
+{
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(httpd->daemon, MHD_DAEMON_INFO_BIND_PORT);
+
+	return info ? info->port : 0;
+}
+
+bool httpd_drain(struct httpd *httpd, unsigned grace_ms)
+{
+	httpd->draining = true;
+	if (httpd->listener < 0) {
+		httpd->listener = MHD_quiesce_daemon(httpd->daemon);
+		/* Closed only after the threads are gone, but nobody shall wait in its queue.
+		 */
+		if (httpd->listener >= 0)
+			shutdown(httpd->listener, SHUT_RDWR);
+	}
+	return httpd_watch_wait(httpd->watch, grace_ms);
+}
+
+void httpd_free(struct httpd *httpd)
+{
+	if (!httpd)
+		return;
+	if (httpd->daemon)
+		MHD_stop_daemon(httpd->daemon);
+	if (httpd->listener >= 0)
+		close(httpd->listener);
+	httpd_watch_free(httpd->watch);
+	pthread_mutex_destroy(&httpd->pending);
+	free(httpd);
+}
