@@ -6,11 +6,14 @@
 
 #include "base/err.h"
 #include "base/metric.h"
+#include "bus/gate.h"
 
 struct account;
 struct http;
 struct redis;
 struct vault;
+struct vendor_session;
+struct vendor_settings;
 
 /*
  * What every call to a vendor needs, and the gate through which every one goes: the account's
@@ -26,16 +29,21 @@ struct vault;
  */
 struct vendor; /* one per process: thread-safe */
 
-struct vendor_options {
-	struct http *http;	   /* borrowed */
-	const struct vault *vault; /* borrowed; opens the accounts' secrets */
-	unsigned threads;	   /* how many threads of this process make calls */
-	unsigned share; /* no account holds more than threads / share of them; 0: no limit */
+struct vendor_needs {
+	struct http *http;			/* borrowed, like all that follows */
+	const struct vault *vault;		/* opens the accounts' secrets */
+	const struct vendor_settings *settings; /* NULL: the defaults */
+	unsigned threads;     /* how many threads of this process make calls */
 	uint64_t deadline_ms; /* of a session without one of its own; 0: 30 s */
-	uint64_t start_by_ms; /* likewise, nothing goes on the wire later; 0: 5 s */
+	/* An account was parked, resumed, its breaker opened or closed by the call of this
+	 * session: log it, wake what waited for it. Called in the session's thread, before the
+	 * call returns. NULL is fine. */
+	void (*on_change)(const struct vendor_session *session, enum gate_change change,
+			  const char *reason, void *opaque);
+	void *opaque;
 };
 
-struct vendor *vendor_new(const struct vendor_options *options);
+struct vendor *vendor_new(const struct vendor_needs *needs);
 /* No call may be in flight. Tokens are wiped. */
 void vendor_free(struct vendor *vendor);
 
@@ -60,9 +68,9 @@ struct vendor_session {
 	struct redis *redis;	       /* of the calling thread */
 	const struct account *account; /* of the kind that the client speaks to */
 	enum vendor_class class;
-	bool probe; /* passes a parked account and a breaker, never parks: verify, resume */
+	bool probe; /* verify and the like: asks no gate, parks nothing */
 	uint64_t
-	    deadline_ms; /* clock_mono_ms() by which the call ends; 0: the options' from now */
+	    deadline_ms; /* clock_mono_ms() by which the call ends; 0: the needs' from now */
 	uint64_t start_by_ms; /* likewise, nothing is sent later */
 
 	enum vendor_refusal refusal;
@@ -73,8 +81,8 @@ struct vendor_session {
 /* "parked", "breaker", ...: for logs and metrics; "attempted" for 0. */
 const char *vendor_refusal_name(enum vendor_refusal refusal);
 
-/* Stops the account for everybody until it is resumed; for what only a caller can see, like a
- * company that the instance does not know. */
+/* Stops the account for everybody until a probe works or an operator resumes it; for what only
+ * a caller can see, like a company that the instance does not know. */
 bool vendor_park(struct vendor_session *session, const char *reason, struct err *err);
 
 /* tocsin_vendor_calls_total{vendor,outcome}, tocsin_vendor_call_seconds{vendor}; ends with
