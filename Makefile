@@ -64,6 +64,12 @@ $B/gen/%.h: %
 	@{ printf 'static const char %s[] = {' "$$(basename $< | tr .- __)"; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; printf '0};\n'; } > $@
 CPPFLAGS += -I$B/gen
 
+# The names of all settings, so that a process knows what another one reads.
+$B/gen/settings.h: $(wildcard common/*/*.c services/*/*.c)
+	@mkdir -p $(@D)
+	@grep -hoE '"TOCSIN_[A-Z0-9_]+"' $^ | sort -u | sed 's/$$/,/' > $@.new; cmp -s $@.new $@ || mv $@.new $@
+$B/common/service/service_options.o: $B/gen/settings.h
+
 define layer_rule
 $B/lib$(1).a: $$(call obj,$$(wildcard common/$(1)/*.c))
 	@mkdir -p $$(@D)

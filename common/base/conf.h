@@ -49,7 +49,8 @@ void conf_clear(const struct conf_option *table, void *config);
 
 /* A TOCSIN_ variable in the environment that no table of this process knows is an error that
  * names it and the nearest known name: a misspelt setting must not be silently ignored. tables
- * is a NULL-terminated list; also_known is a NULL-terminated list of names other processes use.
+ * is a NULL-terminated list; also_known is a NULL-terminated list of names other processes use,
+ * each also with _FILE.
  */
 bool conf_check_unknown(const struct conf_option *const *tables, const char *const *also_known,
 			struct err *err);

@@ -99,8 +99,14 @@ static void search(struct nearest *nearest, const struct conf_option *const *tab
 				consider(nearest, row->name, "_FILE");
 		}
 	}
-	for (; also_known && *also_known; also_known++)
+	for (; also_known && *also_known; also_known++) {
+		size_t size = strlen(*also_known);
 		consider(nearest, *also_known, "");
+		/* Which of them are secrets is not known here: none is suggested as a file. */
+		if (strncmp(nearest->wanted, *also_known, size) == 0 &&
+		    strcmp(nearest->wanted + size, "_FILE") == 0)
+			nearest->known = true;
+	}
 }
 
 bool conf_check_unknown(const struct conf_option *const *tables, const char *const *also_known,

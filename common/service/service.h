@@ -19,59 +19,81 @@
 struct service;
 struct http;
 
-struct service_about {
-	const char *name; /* "collector"; the binary is tocsin-collector */
-	const char *summary;
-	struct metric *const *metrics; /* rows this process owns, NULL-terminated; or NULL */
+/* One table of options and the zeroed struct it fills; whoever owns the struct clears it with
+ * conf_clear(). A list of parts ends with a zeroed one. */
+struct service_part {
+	const char *title; /* "Redis and times", for --help and the reference */
+	const struct conf_option *table;
+	void *config;
 };
 
-/* The options that all processes share. */
+struct service_about {
+	const char *name;    /* "collector": the binary is tocsin-collector */
+	const char *summary; /* one line for --help */
+	bool calls_out;	     /* speaks HTTP to vendors: has proxy and CA options */
+	struct metric *const *const *metrics; /* lists of rows, NULL-terminated; or NULL */
+};
+
+/* What all processes know of themselves. */
 struct service_options {
-	char *redis_url, *redis_user, *redis_password;
-	char *installation; /* <= 12 of a-z 0-9 -; part of every key outside */
-	unsigned partitions;
+	char *installation; /* <= 12 of a-z 0-9 -: part of every key outside */
 	unsigned log_level;
 	char *health_address;
 	unsigned health_port; /* 0: no listener */
+	/* calls_out only */
 	char *proxy, *proxy_auth, *ca_file;
 	unsigned http_in_flight;
 	uint64_t connect_timeout_ms;
 };
 
 /*
- * Reads the command line (--help, --version and --print-options, a Markdown reference, print
- * and exit 0) and the environment into the shared options and config (zeroed by the caller,
- * who clears it with conf_clear), logs the effective values, blocks SIGTERM, SIGINT and SIGHUP
- * for all threads to come, ignores SIGPIPE, forbids core dumps and opens the health port. NULL:
- * already explained on stderr, exit with EXIT_FAILURE.
+ * Reads the command line (--help, --version, and --print-options and --print-metrics, which
+ * write the Markdown of the references, print and exit 0) and the environment into the
+ * process's own options and the parts, refuses TOCSIN_ variables that nobody knows, logs the
+ * effective values, blocks SIGTERM, SIGINT and SIGHUP in all threads to come, ignores SIGPIPE,
+ * forbids core dumps and opens the health port. NULL: already explained on stderr, exit with
+ * EXIT_FAILURE. about and the tables are borrowed for the life of the process.
  */
 struct service *service_start(int argc, char **argv, const struct service_about *about,
-			      const struct conf_option *table, void *config);
-/* Explains on stderr, ends the process's life as service_finish does, returns EXIT_FAILURE. */
-int service_fail(struct service *service, const struct err *err);
-/* Exit status: EXIT_SUCCESS when clean. After a signal the process ends here or by itself after
- * 15 s, whatever still hangs. */
+			      const struct service_part *parts);
+/* Exit status: EXIT_SUCCESS when clean. After a signal the process ends here, or by itself
+ * after 15 s whatever still hangs. */
 int service_finish(struct service *service, bool clean);
+/* The end of a start that cannot go on: explains err on stderr, finishes, EXIT_FAILURE. */
+int service_fail(struct service *service, const struct err *err);
 
 const struct service_options *service_options(const struct service *service);
-/* The process's HTTP client with its proxy and CA settings; stopped by the first signal with
- * 8 s of grace, freed by service_finish. NULL with err: the CA file cannot be read. */
-struct http *service_http(struct service *service, struct err *err);
+/* The process's HTTP client, made at the first call, freed by service_finish. A signal stops it
+ * with this much grace. NULL with err: the CA file cannot be read. */
+struct http *service_http(struct service *service, unsigned stop_grace_ms, struct err *err);
 
 /* ---- stop ---- */
 
 bool service_stopping(const struct service *service);
 /* As if SIGTERM had come. */
 void service_stop(struct service *service);
-/* Called once, from the signal thread, in the order of registration; at once when stopping
- * already. Must not block. */
+/* Called once, in the order of registration, from the thread that takes the signals; when the
+ * process is stopping already, at once from this one. Must not block. */
 void service_on_stop(struct service *service, void (*callback)(void *opaque), void *opaque);
 /* Sleeps; false as soon as the process is to stop. */
 bool service_wait_ms(struct service *service, uint64_t ms);
 
-/* ---- health ---- */
+/* ---- health: /healthz, /readyz, /metrics on the internal port ---- */
 
-/* A loop's proof of progress: /healthz is 503 and names it when it has not been stamped for
+enum { SERVICE_TEXT_SIZE = 240 };
+
+/* True when all is well, otherwise ret_text (SERVICE_TEXT_SIZE bytes) says what is not. Called
+ * from the health thread; must not block. */
+typedef bool service_check(void *opaque, char *ret_text);
+
+/* /readyz is 503 with the text until it holds: "redis", "roster". name is borrowed. */
+void service_add_ready(struct service *service, const char *name, service_check *check,
+		       void *opaque);
+/* /healthz likewise: progress, not that a thread answers. */
+void service_add_alive(struct service *service, const char *name, service_check *check,
+		       void *opaque);
+
+/* A loop's proof of progress: /healthz is 503 and names it when it was not stamped for
  * max_age_ms. name is copied. */
 struct service_beat;
 struct service_beat *service_beat_new(struct service *service, const char *name,
@@ -79,17 +101,14 @@ struct service_beat *service_beat_new(struct service *service, const char *name,
 void service_beat(struct service_beat *beat);
 void service_beat_end(struct service_beat *beat); /* the loop is over; NULL is fine */
 
-/* Something /readyz needs ("redis", "functions"): 503 with the text until it holds. It does not
- * hold at first. name is copied. */
-struct service_condition;
-struct service_condition *service_condition_new(struct service *service, const char *name);
-void service_condition_set(struct service_condition *condition, bool holds, const char *text);
+/* ---- for the client, which is no service ---- */
 
-/* ---- for tools that are not services ---- */
-
-/* Rows of struct service_options. */
-const struct conf_option *service_option_table(void);
-/* Every TOCSIN_ name that any process knows, NULL-terminated: see conf_check_unknown(). */
-const char *const *service_known_names(void);
+/* Rows of struct service_options; the second table are those of calls_out. */
+extern const struct conf_option service_option_table[];
+extern const struct conf_option service_http_option_table[];
+/* a-z 0-9 -, as the help says. */
+bool service_options_check(const struct service_options *options, struct err *err);
+/* Every TOCSIN_ name that any process of ours knows: for conf_check_unknown(). */
+extern const char *const service_known_names[];
 
 #endif
