@@ -154,7 +154,9 @@ static bool read_environment(struct service *service, struct err *err)
 
 static void add_setting(const char *name, const char *value, void *opaque)
 {
-	buf_addf(opaque, " %s=%s", name, value);
+	struct buf *line = opaque;
+
+	buf_addf(line, "%s%s=%s", line->size > 0 ? ", " : "", name, value);
 }
 
 static void log_settings(const struct service *service)
@@ -164,7 +166,7 @@ static void log_settings(const struct service *service)
 		struct buf line;
 		buf_init(&line, 1 << 16);
 		conf_dump(part->table, part->config, add_setting, &line);
-		log_info("settings:%s", buf_text(&line));
+		log_info("settings: %s", buf_text(&line));
 		buf_done(&line);
 	}
 }
@@ -189,6 +191,7 @@ static void stop_signals(sigset_t *ret_set)
 	sigaddset(ret_set, SIGTERM);
 	sigaddset(ret_set, SIGINT);
 	sigaddset(ret_set, SIGHUP);
+	sigaddset(ret_set, SIGUSR1); /* from our own threads: look at the flags */
 }
 
 static void begin_stop(struct service *service)
@@ -212,7 +215,7 @@ static void begin_stop(struct service *service)
 /* Waits for the end of a stop; ends the process itself when that takes too long. */
 static void guard_stop(const struct service *service, const sigset_t *set)
 {
-	uint64_t deadline = clock_mono_ms() + STOP_LIMIT_S * 1000;
+	uint64_t deadline = clock_mono_ms() + STOP_LIMIT_S * UINT64_C(1000);
 
 	while (!service->finished) {
 		uint64_t now = clock_mono_ms();
@@ -303,7 +306,7 @@ static void service_free(struct service *service)
 {
 	if (service->signals_started) {
 		service->finished = true;
-		pthread_kill(service->signals, SIGTERM);
+		pthread_kill(service->signals, SIGUSR1);
 		pthread_join(service->signals, NULL);
 	}
 	service_health_free(service->health);
@@ -391,7 +394,7 @@ bool service_stopping(const struct service *service)
 
 void service_stop(struct service *service)
 {
-	pthread_kill(service->signals, SIGTERM);
+	pthread_kill(service->signals, SIGUSR1);
 }
 
 void service_on_stop(struct service *service, void (*callback)(void *opaque), void *opaque)

@@ -111,14 +111,14 @@ static bool checks_hold(const struct service_health *health, bool alive, struct 
 	return good;
 }
 
-static bool beats_fresh(const struct service_health *health, struct buf *why)
+static bool beats_fresh(struct service_health *health, struct buf *why)
 {
 	uint64_t now = clock_mono_ms();
 	bool good = true;
 
-	for (const struct service_beat *beat = health->beats; beat; beat = beat->next) {
-		uint64_t stamped = atomic_load_explicit(
-		    &((struct service_beat *)beat)->stamped_ms, memory_order_relaxed);
+	for (struct service_beat *beat = health->beats; beat; beat = beat->next) {
+		uint64_t stamped =
+		    atomic_load_explicit(&beat->stamped_ms, memory_order_relaxed);
 		if (now <= stamped || now - stamped <= beat->max_age_ms)
 			continue;
 		buf_addf(why, "%s: no progress for %" PRIu64 " s\n", beat->name,
@@ -213,8 +213,11 @@ void service_health_free(struct service_health *health)
 		free(health->checks);
 		health->checks = next;
 	}
-	while (health->beats)
-		service_beat_end(health->beats);
+	while (health->beats) {
+		struct service_beat *next = health->beats->next;
+		free(health->beats);
+		health->beats = next;
+	}
 	pthread_mutex_destroy(&health->lock);
 	free(health);
 }
