@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import Process, RedisServer, Sandbox  # noqa: E402
+from harness import Process, RedisServer, Sandbox, System  # noqa: E402
 
 
 @pytest.fixture
@@ -38,3 +38,11 @@ def service(tmp_path, redis_server):
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Redis, sandbox and files of a whole installation; services are started by the test."""
+    whole = System(tmp_path)
+    yield whole
+    whole.done()

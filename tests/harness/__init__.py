@@ -6,5 +6,6 @@ says what was seen last. Everything started is stopped, by its own process id.
 from .process import Process, build_dir, wait_until
 from .redis_server import RedisServer
 from .sandbox import Sandbox
+from .system import SYS_ID, System
 
-__all__ = ["Process", "RedisServer", "Sandbox", "build_dir", "wait_until"]
+__all__ = ["Process", "RedisServer", "SYS_ID", "Sandbox", "System", "build_dir", "wait_until"]

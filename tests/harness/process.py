@@ -63,6 +63,12 @@ class Process:
                                             stdin=subprocess.DEVNULL)
         return self
 
+    def run(self, deadline=60):
+        """Runs it to its end: (stdout, stderr, exit status)."""
+        done = subprocess.run(self.args, env=self.env, stdin=subprocess.DEVNULL, timeout=deadline,
+                              capture_output=True, text=True, check=False)
+        return done.stdout, done.stderr, done.returncode
+
     def ready(self, deadline=20.0):
         """Waits for /readyz."""
         def look():

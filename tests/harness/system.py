@@ -1,0 +1,165 @@
+"""The whole system as a customer of it sees it: files, setup, services, vendors."""
+import base64
+import ctypes
+import ctypes.util
+import json
+import os
+import pathlib
+
+from .process import Process
+from .redis_server import RedisServer
+from .sandbox import Sandbox
+
+KEY_ID = "test"
+SYS_ID = {"caller_id": "c" * 32, "company": "d" * 32, "assignment_group": "e" * 32}
+
+# Times of the services, so small that what takes hours in life takes seconds here.
+FAST = {
+    "TOCSIN_CALL_DEADLINE": "2s",
+    "TOCSIN_REMOTE_MAX": "1s",
+    "TOCSIN_QUARANTINE_MARGIN": "200ms",
+    "TOCSIN_QUARANTINE": "3500ms",
+    "TOCSIN_HEARTBEAT": "200ms",
+    "TOCSIN_CLAIM_IDLE": "1s",
+    "TOCSIN_SCAN": "100ms",
+    "TOCSIN_LEASE": "3s",
+    "TOCSIN_LEASE_RENEW": "1s",
+    "TOCSIN_BACKOFF_BASE": "100ms",
+    "TOCSIN_BACKOFF_CAP": "2s",
+    "TOCSIN_PROBE_INTERVAL": "1s",
+    "TOCSIN_BREAKER_MIN": "500ms",
+    "TOCSIN_BREAKER_MAX": "2s",
+}
+
+
+def seal(key: bytes, owner: str, field: str, secret: str) -> str:
+    """What `tocsin` writes into files (common/model/vault.h), by another hand."""
+    sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
+    nonce = os.urandom(24)
+    aad = b"".join(part.encode() + b"\0" for part in ("v1.", KEY_ID, owner, field))
+    sealed = ctypes.create_string_buffer(len(secret.encode()) + 16)
+    sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+        sealed, None, secret.encode(), ctypes.c_ulonglong(len(secret.encode())), aad,
+        ctypes.c_ulonglong(len(aad)), None, nonce, key)
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (nonce, sealed.raw)]
+    return f"v1.{KEY_ID}." + ".".join(parts)
+
+
+class System:
+    """Redis, sandbox, files and services in one folder. Customers and accounts are added before
+    or after start(); apply() has setup take over what the files say."""
+
+    def __init__(self, folder, *sandbox_options, redis_options=(), fsync="always", **env):
+        self.folder = pathlib.Path(folder)
+        self.config = self.folder / "config"
+        for name in ("customers", "accounts"):
+            (self.config / name).mkdir(parents=True, exist_ok=True)
+        self.key = os.urandom(32)
+        self.key_file = self.folder / "key"
+        self.key_file.write_text(f"{KEY_ID} {base64.b64encode(self.key).decode()}\n")
+        self.key_file.chmod(0o600)
+        self.redis = RedisServer(self.folder, *redis_options, fsync=fsync)
+        self.sandbox = Sandbox(self.folder, *sandbox_options)
+        self.env = {"TOCSIN_REDIS_URL": self.redis.url, "TOCSIN_MASTER_KEY_FILE": str(self.key_file),
+                    "TOCSIN_CONFIG_DIR": str(self.config), "TOCSIN_INSTALLATION": "test",
+                    "TOCSIN_LOG_LEVEL": "info", **FAST, **env}
+        self.services = []
+
+    # -- files
+
+    def account(self, account_id, kind, secret, **fields):
+        """A shared account's file."""
+        body = {"id": account_id, "kind": kind, **fields,
+                "secret": seal(self.key, f"account:{account_id}", "secret", secret)}
+        (self.config / "accounts" / f"{account_id}.json").write_text(json.dumps(body, indent=2))
+
+    def servicenow(self, instance="main", **fields):
+        """A ServiceNow instance in the sandbox and its account."""
+        self.sandbox.servicenow(instance, "tocsin", "snow-secret", SYS_ID)
+        self.account(f"snow-{instance}", "servicenow", "snow-secret", username="tocsin",
+                     url=f"{self.sandbox.url}/snow/{instance}", **fields)
+
+    def threat_response(self, name="xdr", **fields):
+        self.sandbox.threat_response(f"client-{name}", "xdr-secret")
+        self.account(name, "threat_response", "xdr-secret", client_id=f"client-{name}",
+                     url=f"{self.sandbox.url}/tr/iroh", intel_url=f"{self.sandbox.url}/tr/ctia",
+                     **fields)
+
+    def customer(self, customer_id, instance="main", xdr="xdr", source=None, **fields):
+        """A customer's file with a Secure Endpoint account of its own, live unless said."""
+        client = f"amp-{customer_id}"
+        self.sandbox.secure_endpoint(client, "amp-secret")
+        body = {
+            "id": customer_id, "name": customer_id.title(), "mode": "live",
+            "minimum_severity": "medium",
+            "accounts": {"secure_endpoint": {
+                "url": f"{self.sandbox.url}/amp", "client_id": client,
+                "secret": seal(self.key, customer_id, "secure_endpoint.secret", "amp-secret")}},
+            "sources": {"secure_endpoint": {"interval": "10s", "first_look_back": "24h",
+                                            **(source or {})}},
+            **fields}
+        if instance:
+            body.setdefault("servicenow", {"account": f"snow-{instance}", **SYS_ID})
+        if xdr:
+            body.setdefault("threat_response", {"account": xdr, "mode": "create"})
+        (self.config / "customers" / f"{customer_id}.json").write_text(json.dumps(body, indent=2))
+        return client
+
+    # -- processes
+
+    def tocsin(self, *args, expect=0, text=False, **env):
+        """Runs the client once; its decoded --json answer, or its text."""
+        process = Process("tocsin", args if text else ("--json", *args), {**self.env, **env},
+                          self.folder / "tocsin.log", health=False)
+        out, err, status = process.run()
+        assert status == expect, f"tocsin {args}: exit {status}: {err}{out}"
+        return out if text else (json.loads(out) if out.strip() else None)
+
+    def apply(self):
+        self.tocsin("setup", text=True)
+
+    def service(self, name, *args, **env):
+        process = Process(f"tocsin-{name}" if name != "setup" else "tocsin",
+                          args if name != "setup" else ("setup", "--watch"), {**self.env, **env},
+                          self.folder / f"{name}-{len(self.services)}.log")
+        self.services.append(process)
+        return process.start()
+
+    def start(self, *names, **env):
+        """Starts services ("collector" ...; all of them without names) and waits for each."""
+        started = [self.service(name, **env)
+                   for name in names or ("collector", "normalizer", "incident")]
+        for process in started:
+            process.ready()
+        return started if len(started) > 1 else started[0]
+
+    def stop(self):
+        for process in self.services:
+            process.stop()
+        self.services.clear()
+
+    def done(self):
+        """The end of a test: services must stop cleanly."""
+        try:
+            self.stop()
+        finally:
+            for process in self.services:
+                process.kill()
+            self.sandbox.stop()
+            self.redis.stop()
+
+    # -- what is there
+
+    def key_name(self, kind):
+        return f"tocsin:{{p0}}:{kind}"
+
+    def length(self, stream):
+        return self.redis.client.xlen(self.key_name(stream))
+
+    def fate(self, customer, event_id, source="secure_endpoint"):
+        return self.redis.client.get(self.key_name(f"seen:{customer}:{source}:{event_id}"))
+
+    def drained(self):
+        """Nothing left to do anywhere."""
+        return (self.length("raw") == self.length("findings") == self.length("actions") == 0 and
+                self.redis.client.zcard(self.key_name("deferred")) == 0)
