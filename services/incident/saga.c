@@ -1,0 +1,320 @@
+/* The decisions of an incident's saga: which step now, which later, and what an end means. */
+#include "saga.h"
+
+#include <stddef.h>
+
+#include "base/backoff.h"
+#include "model/finding.h"
+
+enum { DAY_MS = 24 * 60 * 60 * 1000, INSPECT_ATTEMPTS = 3 };
+
+static bool settled(const struct incident *incident, enum incident_step_id step)
+{
+	enum incident_step_status status = incident->steps[step].status;
+
+	return status == STEP_DONE || status == STEP_SKIPPED || status == STEP_FAILED;
+}
+
+static bool done(const struct incident *incident, enum incident_step_id step)
+{
+	return incident->steps[step].status == STEP_DONE;
+}
+
+int saga_severity_rank(int severity_id)
+{
+	return severity_id >= SEVERITY_INFORMATIONAL && severity_id <= SEVERITY_FATAL
+		   ? severity_id
+		   : 0;
+}
+
+/* ---- what a step waits for ---- */
+
+static bool note_wanted(const struct incident *incident)
+{
+	return incident->state != INCIDENT_CLOSED && incident->waiting_count > 0;
+}
+
+/* The closing URL goes before every later note, unless it has to wait for Threat Response. */
+static bool link_is_next(const struct incident *incident)
+{
+	return !settled(incident, STEP_SERVICENOW_LINK) &&
+	       settled(incident, STEP_THREAT_RESPONSE_CREATE);
+}
+
+static bool note_possible(const struct incident *incident)
+{
+	const struct incident_step *note = &incident->steps[STEP_SERVICENOW_NOTE];
+
+	if (note->status == STEP_FAILED || note->status == STEP_SKIPPED ||
+	    !done(incident, STEP_SERVICENOW_CREATE) || link_is_next(incident))
+		return false;
+	return note->status == STEP_INTENT || incident->writing_count > 0 ||
+	       note_wanted(incident);
+}
+
+/* Whether what the step needs is there. */
+static bool possible(const struct incident *incident, enum incident_step_id step)
+{
+	switch (step) {
+	case STEP_INSPECT:
+		return true;
+	case STEP_THREAT_RESPONSE_CREATE:
+		return settled(incident, STEP_INSPECT);
+	case STEP_SERVICENOW_CANCEL:
+		return incident->stray != NULL;
+	case STEP_SERVICENOW_CREATE:
+		return incident->stray == NULL;
+	case STEP_SERVICENOW_LINK:
+		return done(incident, STEP_SERVICENOW_CREATE) &&
+		       settled(incident, STEP_THREAT_RESPONSE_CREATE);
+	case STEP_THREAT_RESPONSE_LINK:
+		return done(incident, STEP_SERVICENOW_CREATE) &&
+		       done(incident, STEP_THREAT_RESPONSE_CREATE);
+	case STEP_SERVICENOW_NOTE:
+		return note_possible(incident);
+	case INCIDENT_STEPS:
+		break;
+	}
+	return false;
+}
+
+/* ---- when ---- */
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t note_due_ms(const struct incident *incident, const struct saga_policy *policy,
+			    uint64_t now_ms)
+{
+	bool rise = saga_severity_rank(incident->severity_id) >
+		    saga_severity_rank(incident->told_severity_id);
+	unsigned interval = incident->notes < 4 ? incident->notes : 3;
+	uint64_t today = now_ms / DAY_MS;
+
+	if (incident->writing_count > 0)
+		return 0; /* counted and scheduled when it was first tried */
+	if (incident->note_day == today && incident->notes_today >= policy->notes_per_day)
+		return (today + 1) * DAY_MS;
+	if (rise)
+		return 0;
+	return policy->note_interval_ms[interval] +
+	       (incident->notes > 0 ? incident->note_ms : incident->waiting_since_ms);
+}
+
+static uint64_t due_ms(const struct incident *incident, const struct saga_policy *policy,
+		       enum incident_step_id id, uint64_t now_ms)
+{
+	const struct incident_step *step = &incident->steps[id];
+	uint64_t due = later(policy->not_before_ms[id], step->due_ms);
+
+	if (step->status == STEP_INTENT)
+		return later(due, step->intent_ms + policy->quarantine_ms);
+	if (id == STEP_SERVICENOW_NOTE)
+		return later(due, note_due_ms(incident, policy, now_ms));
+	return due;
+}
+
+struct saga_move saga_next(const struct incident *incident, const struct saga_policy *policy,
+			   uint64_t now_ms)
+{
+	struct saga_move move = { .action = SAGA_DONE };
+
+	if (incident->state == INCIDENT_CLOSED || incident->state == INCIDENT_HELD)
+		return move;
+	for (int i = 0; i < INCIDENT_STEPS; i++) {
+		enum incident_step_id id = (enum incident_step_id)i;
+		uint64_t due;
+
+		if ((settled(incident, id) && id != STEP_SERVICENOW_NOTE) ||
+		    !possible(incident, id))
+			continue;
+		due = due_ms(incident, policy, id, now_ms);
+		if (due <= now_ms)
+			return (struct saga_move){
+				.action = SAGA_RUN,
+				.step = id,
+				.look_up = incident->steps[id].status == STEP_INTENT,
+			};
+		if (move.action == SAGA_DONE || due < move.due_ms)
+			move = (struct saga_move){ SAGA_WAIT, id, false, due };
+	}
+	return move;
+}
+
+/* ---- before and after a call ---- */
+
+void saga_begin(struct incident *incident, enum incident_step_id id, uint64_t fence,
+		uint64_t now_ms)
+{
+	struct incident_step *step = &incident->steps[id];
+
+	step->status = STEP_INTENT;
+	step->fence = fence;
+	step->attempt++;
+	step->intent_ms = now_ms;
+	step->due_ms = 0;
+	step->note = NULL;
+}
+
+static void put_off(struct incident *incident, struct saga_policy *policy,
+		    enum incident_step_id id, const struct saga_end *end, uint64_t now_ms)
+{
+	struct incident_step *step = &incident->steps[id];
+
+	if (end->phase == SAGA_PREPARE && end->result == SAGA_RETRY)
+		step->attempt++;
+	if (end->phase == SAGA_CALL && end->result == SAGA_REFUSED)
+		step->attempt--;
+	/* An incident without what inspect would add is better than none. */
+	if (id == STEP_INSPECT && step->attempt >= INSPECT_ATTEMPTS) {
+		step->status = STEP_SKIPPED;
+		return;
+	}
+	/* A look-up that failed leaves the question open. */
+	if (end->phase != SAGA_LOOK_UP)
+		step->status = STEP_WAITING;
+	if (end->result == SAGA_REFUSED)
+		policy->not_before_ms[id] = now_ms + end->retry_after_ms;
+	else
+		step->due_ms =
+		    now_ms + backoff_ms(policy->backoff_base_ms, policy->backoff_cap_ms,
+					step->attempt, end->retry_after_ms);
+}
+
+void saga_end(struct incident *incident, struct saga_policy *policy, enum incident_step_id id,
+	      const struct saga_end *end, uint64_t now_ms)
+{
+	struct incident_step *step = &incident->steps[id];
+
+	step->note = end->note;
+	step->due_ms = 0;
+	switch (end->result) {
+	case SAGA_OK:
+		step->status = STEP_DONE;
+		break;
+	case SAGA_ABSENT:
+		step->status = STEP_WAITING;
+		break;
+	case SAGA_AMBIGUOUS:
+		step->status = STEP_INTENT;
+		break;
+	case SAGA_RETRY:
+	case SAGA_REFUSED:
+		put_off(incident, policy, id, end, now_ms);
+		break;
+	case SAGA_FAILED:
+		step->status = STEP_FAILED;
+		break;
+	case SAGA_NEEDLESS:
+		step->status = STEP_SKIPPED;
+		break;
+	}
+}
+
+enum saga_result saga_result_of(const struct err *err, bool refused, bool effect)
+{
+	if (refused)
+		return SAGA_REFUSED;
+	if (err->ambiguous && effect)
+		return SAGA_AMBIGUOUS;
+	switch (err->kind) {
+	case ERR_PERMANENT:
+		return SAGA_FAILED;
+	case ERR_ACCOUNT:
+	case ERR_STOPPING:
+		return SAGA_REFUSED;
+	case ERR_TRANSIENT:
+	case ERR_NONE:
+		break;
+	}
+	return SAGA_RETRY;
+}
+
+/* ---- the whole ---- */
+
+static void skip(struct incident *incident, enum incident_step_id step, const char *why)
+{
+	incident->steps[step] = (struct incident_step){ .status = STEP_SKIPPED, .note = why };
+}
+
+void saga_plan(struct incident *incident)
+{
+	for (int i = 0; i < INCIDENT_STEPS; i++)
+		incident->steps[i] = (struct incident_step){ 0 };
+	if (!incident->threat_response_account) {
+		skip(incident, STEP_INSPECT, NULL);
+		skip(incident, STEP_THREAT_RESPONSE_CREATE, NULL);
+	}
+	if (!incident->servicenow_account) {
+		skip(incident, STEP_SERVICENOW_CREATE, NULL);
+		skip(incident, STEP_SERVICENOW_LINK, NULL);
+		skip(incident, STEP_SERVICENOW_NOTE, NULL);
+	}
+	if (!incident->servicenow_account || !incident->threat_response_account)
+		skip(incident, STEP_THREAT_RESPONSE_LINK, NULL);
+}
+
+bool saga_retry(struct incident *incident)
+{
+	bool any = false;
+
+	for (int i = 0; i < INCIDENT_STEPS; i++) {
+		struct incident_step *step = &incident->steps[i];
+
+		if (step->status != STEP_FAILED)
+			continue;
+		/* The old intent is long past its quarantine: look up at once. */
+		step->status = step->intent_ms > 0 ? STEP_INTENT : STEP_NEW;
+		any = true;
+	}
+	return any;
+}
+
+/* The step without which there is nothing for people to work on. */
+static enum incident_step_id main_step(const struct incident *incident)
+{
+	return incident->servicenow_account ? STEP_SERVICENOW_CREATE
+					    : STEP_THREAT_RESPONSE_CREATE;
+}
+
+void saga_set_state(struct incident *incident)
+{
+	const struct incident_step *step = &incident->steps[main_step(incident)];
+
+	/* A ticket without its company stands in the way of the right one. */
+	if (incident->steps[STEP_SERVICENOW_CANCEL].status == STEP_FAILED)
+		step = &incident->steps[STEP_SERVICENOW_CANCEL];
+
+	if (incident->state != INCIDENT_OPENING && incident->state != INCIDENT_OPEN &&
+	    incident->state != INCIDENT_FAILED)
+		return;
+	incident->reason = NULL;
+	switch (step->status) {
+	case STEP_DONE:
+	case STEP_SKIPPED:
+		incident->state = INCIDENT_OPEN;
+		break;
+	case STEP_FAILED:
+		incident->state = INCIDENT_FAILED;
+		incident->reason = step->note;
+		break;
+	default:
+		incident->state = INCIDENT_OPENING;
+		break;
+	}
+}
+
+bool saga_opening_over(const struct incident *incident)
+{
+	for (int i = 0; i < INCIDENT_STEPS; i++) {
+		enum incident_step_status status = incident->steps[i].status;
+
+		if (i == STEP_SERVICENOW_NOTE || i == STEP_SERVICENOW_CANCEL)
+			continue;
+		if (status != STEP_DONE && status != STEP_SKIPPED)
+			return false;
+	}
+	return incident->stray == NULL;
+}

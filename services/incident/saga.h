@@ -1,0 +1,86 @@
+#ifndef INCIDENT_SAGA_H
+#define INCIDENT_SAGA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/incident.h"
+
+/*
+ * What is to be done about an incident: pure decisions over its state and the time, without
+ * Redis or a network. The loop that uses them is act.c:
+ *
+ *   saga_next() ─ RUN ─▶ look up or prepare ─▶ saga_begin() ─▶ journal ─▶ call ─▶ saga_end()
+ *       ▲                                                                            │
+ *       └────────────────────────────────────────────────────────────────────────────┘
+ */
+
+struct saga_policy {
+	uint64_t
+	    quarantine_ms; /* from an intent without result until we may look and try again */
+	uint64_t backoff_base_ms, backoff_cap_ms;
+	uint64_t note_interval_ms[4];
+	unsigned notes_per_day;
+	/* Steps that something refused during this turn are not asked for again before then;
+	 * not written to the journal, so that a resumed account is tried at once. */
+	uint64_t not_before_ms[INCIDENT_STEPS];
+};
+
+enum saga_action { SAGA_RUN, SAGA_WAIT, SAGA_DONE };
+
+struct saga_move {
+	enum saga_action action;
+	enum incident_step_id step; /* RUN; WAIT: the one that is due first */
+	bool look_up;		    /* RUN: an earlier attempt may have had its effect */
+	uint64_t due_ms;	    /* WAIT */
+};
+
+struct saga_move saga_next(const struct incident *incident, const struct saga_policy *policy,
+			   uint64_t now_ms);
+
+/* Reading before an intent is written, reading after one without result, or the call itself. */
+enum saga_phase { SAGA_PREPARE, SAGA_LOOK_UP, SAGA_CALL };
+
+/* How a phase ended. */
+enum saga_result {
+	SAGA_OK,	/* the effect is there */
+	SAGA_ABSENT,	/* looked up: it is not there, the call may be made */
+	SAGA_AMBIGUOUS, /* it may have had its effect: quarantine, then look up */
+	SAGA_RETRY,	/* it had none; later, with backoff */
+	SAGA_REFUSED,	/* not tried, or the account's fault: later, not counted */
+	SAGA_FAILED,	/* cannot succeed as it is */
+	SAGA_NEEDLESS,	/* turned out to be unwanted */
+};
+
+struct saga_end {
+	enum saga_phase phase;
+	enum saga_result result;
+	uint64_t retry_after_ms; /* RETRY: the peer's hint; REFUSED: when to ask again */
+	const char *note;	 /* one line for the journal; lives as long as the incident */
+};
+
+/* Writes the intent into the step. */
+void saga_begin(struct incident *incident, enum incident_step_id step, uint64_t fence,
+		uint64_t now_ms);
+/* Writes what came of it, and for a refusal policy->not_before_ms. */
+void saga_end(struct incident *incident, struct saga_policy *policy, enum incident_step_id step,
+	      const struct saga_end *end, uint64_t now_ms);
+
+/* What a failure means for its step. effect: the call was one that changes something. */
+enum saga_result saga_result_of(const struct err *err, bool refused, bool effect);
+
+/* Plans the steps of a new incident: those without an account are skipped. */
+void saga_plan(struct incident *incident);
+/* Failed steps are new again; what had an intent is looked up first. True when there was one.
+ */
+bool saga_retry(struct incident *incident);
+/* Derives state and reason from the steps. */
+void saga_set_state(struct incident *incident);
+/* Nothing more will come of the opening finding: its payload need not be kept. */
+bool saga_opening_over(const struct incident *incident);
+
+/* Severity as something that can be compared: "other" and unknown are lowest. */
+int saga_severity_rank(int severity_id);
+
+#endif

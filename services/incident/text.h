@@ -1,0 +1,23 @@
+#ifndef INCIDENT_TEXT_H
+#define INCIDENT_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+
+/* Outside strings made fit for tickets. All of them are UTF-8, since they come out of JSON. */
+
+/* One line: controls and runs of blanks become one blank; at most max characters, the last of
+ * which is "…" when something was cut. "" for NULL. */
+const char *text_line(struct arena *arena, const char *s, size_t max);
+/* At most max bytes, cut between characters. */
+const char *text_cut(struct arena *arena, const char *s, size_t max);
+/* Characters, not bytes. */
+size_t text_length(const char *s);
+/* Byte offset of character n, or of the end. */
+size_t text_offset(const char *s, size_t n);
+/* What java.net.URI, and so CTIA, takes for a URI; and what may stand in a note as a link. */
+bool text_is_uri(const char *s);
+
+#endif
