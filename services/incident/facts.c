@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "text.h"
 
-enum { INVESTIGATE_MAX = 2000, TYPE_CHARS = 80, HOST_CHARS = 64 };
+enum { INVESTIGATE_MAX = 800, TYPE_CHARS = 80, HOST_CHARS = 64 };
 
 const char *facts_time(struct arena *arena, uint64_t wall_ms)
 {
