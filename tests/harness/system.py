@@ -70,7 +70,7 @@ class System:
     def account(self, account_id, kind, secret, **fields):
         """A shared account's file."""
         body = {"id": account_id, "kind": kind, **fields,
-                "secret": seal(self.key, f"account:{account_id}", "secret", secret)}
+                "secret": seal(self.key, f"account:{account_id}", f"{kind}.secret", secret)}
         (self.config / "accounts" / f"{account_id}.json").write_text(json.dumps(body, indent=2))
 
     def servicenow(self, instance="main", **fields):
