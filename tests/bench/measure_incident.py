@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 
-from events import raw_fields, threat_detected
+from harness.events import raw_fields, threat_detected
 from harness import SYS_ID, System, build_dir, wait_until
 from measure_normalizer import fill
 from result import ratio_row, rows, value_row

@@ -3,7 +3,7 @@ import json
 import subprocess
 import time
 
-from events import raw_fields
+from harness.events import raw_fields
 from harness import System, build_dir, wait_until
 from result import ratio_row, rows
 

@@ -163,3 +163,42 @@ class System:
         """Nothing left to do anywhere."""
         return (self.length("raw") == self.length("findings") == self.length("actions") == 0 and
                 self.redis.client.zcard(self.key_name("deferred")) == 0)
+
+    def emit(self, customer, events):
+        """Events become visible at the customer's vendor, now."""
+        self.sandbox.post(f"events/amp-{customer}", events)
+
+    def summary(self):
+        return self.sandbox.get("summary")
+
+    def settled(self, customer, events):
+        """Every one of these events belongs to an incident whose opening is over."""
+        return all(self.incident_of(customer, event).get("state") == "open" for event in events)
+
+    def incident_of(self, customer, event):
+        fate = self.fate(customer, event["id"]) or ""
+        if not fate.startswith("incident:"):
+            return {}
+        return self.redis.client.hgetall(self.key_name(fate))
+
+    def check_exactly_once(self, groups, tickets=True, threat_response=True):
+        """groups: {customer: [[event of one problem, ...], ...]}. One incident per problem here, in
+        ServiceNow and in Threat Response; every event has a fate; nothing is dead."""
+        dead = self.redis.client.xrange(self.key_name("dead"))
+        assert not dead, f"dead: {dead[:3]}"
+        ids = []
+        for customer, problems in groups.items():
+            for problem in problems:
+                fates = {self.fate(customer, event["id"]) for event in problem}
+                assert len(fates) == 1 and next(iter(fates)).startswith("incident:"), (problem, fates)
+                ids.append(fates.pop())
+        assert len(ids) == len(set(ids)), "two problems share an incident"
+        summary = self.summary()
+        if tickets:
+            counts = summary["servicenow"].values()
+            assert sum(c["incidents"] for c in counts) == len(ids), summary["servicenow"]
+            assert sum(c["distinct"] for c in counts) == len(ids), summary["servicenow"]
+        if threat_response:
+            counts = summary["threat_response"].values()
+            assert sum(c["incidents"] for c in counts) == len(ids), summary["threat_response"]
+            assert sum(c["distinct"] for c in counts) == len(ids), summary["threat_response"]

@@ -1,4 +1,4 @@
-"""Secure Endpoint events for the figures: what one really weighs (about 2.3 KB), values of our own."""
+"""Secure Endpoint events: what a real one weighs (about 2.3 KB), with values of our own."""
 import hashlib
 import json
 import time
@@ -49,6 +49,24 @@ def threat_detected(number, host=None, detection=None, when=None):
         "command_line": {"arguments": ["invoice.exe", "--quiet", "--target", digest[2] * 6]},
         "bp_data": {"details": {"matched_activity": {"signature": digest[3], "sequence": digest[0] * 3}}},
     }
+
+
+def quarantine_failure(of, number):
+    """The event that follows when the file of event `of` could not be removed: same detection_id."""
+    event = dict(of, id=of["id"] + number, event_type="Quarantine Failure", event_type_id=2164260880,
+                 timestamp_nanoseconds=of["timestamp_nanoseconds"] + 1000,
+                 file={"disposition": "Malicious", "identity": {"sha256": of["file"]["identity"]["sha256"]}},
+                 error={"error_code": 3221225761, "description": "Cannot delete"})
+    del event["detection"]
+    return event
+
+
+def policy_update(number, when=None):
+    """Not a detection."""
+    event = threat_detected(number, when=when)
+    return {key: event[key] for key in ("id", "timestamp", "timestamp_nanoseconds", "date",
+                                        "connector_guid", "group_guids", "computer")} | {
+        "event_type": "Policy Update", "event_type_id": 553648130}
 
 
 def raw_fields(number, customer="acme", **event):
