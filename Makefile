@@ -93,8 +93,19 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$B/tests/fuzz/%)
 ALL_LIBS := -Wl,--start-group $(LIBS) -Wl,--end-group
 
+$B/tests/unit/%.o: CPPFLAGS += -Iservices
 $B/tests/unit/%: $B/tests/unit/%.o $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ALL_LIBS) -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) -lcmocka $(LDLIBS)
+
+# test_<service>_*.c sees what that service is made of, except its main.
+define service_test_rule
+$B/tests/lib$(1).a: $(filter-out $B/services/$(1)/main.o,$(call obj,$(wildcard services/$(1)/*.c)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+$(patsubst %.c,$B/%,$(wildcard tests/unit/test_$(1)_*.c)): $B/tests/lib$(1).a
+endef
+$(foreach s,$(SERVICES),$(if $(wildcard tests/unit/test_$(s)_*.c),$(eval $(call service_test_rule,$(s)))))
 $B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay.o $(LIBS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ALL_LIBS) $(LDLIBS)
 $B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
