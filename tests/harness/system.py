@@ -5,6 +5,7 @@ import ctypes.util
 import json
 import os
 import pathlib
+import time
 
 from .process import Process
 from .redis_server import RedisServer
@@ -202,3 +203,21 @@ class System:
             counts = summary["threat_response"].values()
             assert sum(c["incidents"] for c in counts) == len(ids), summary["threat_response"]
             assert sum(c["distinct"] for c in counts) == len(ids), summary["threat_response"]
+
+    def ticket(self, instance, sys_id):
+        """A ServiceNow record as the sandbox holds it."""
+        records = self.sandbox.get(f"state/servicenow/{instance}")["incidents"]
+        return next(record for record in records if record["sys_id"] == sys_id)
+
+    def pending(self, stream):
+        return self.redis.client.xpending(self.key_name(stream), "tocsin")["pending"]
+
+    def fates(self):
+        """How many events have one that is final."""
+        keys = self.redis.client.keys(self.key_name("seen:*"))
+        return sum(1 for fate in self.redis.client.mget(keys) if fate != "queued") if keys else 0
+
+    def pause(self, seconds):
+        """Lets time pass where the passing of time is the case, as in an outage; never to wait for
+        a result: that is wait_until()."""
+        time.sleep(seconds)
