@@ -22,9 +22,17 @@ enum vendor_auth { VENDOR_AUTH_NONE, VENDOR_AUTH_BASIC, VENDOR_AUTH_BEARER };
 typedef bool vendor_classify(const struct vendor_request *request,
 			     const struct http_response *response, struct err *err);
 
-/* Asks for a token with the account's secret in the clear; see token.h for the results. */
-typedef bool vendor_fetch_token(struct vendor_session *session, const char *secret,
-				char **ret_token, uint64_t *ret_life_ms, struct err *err);
+/* What a token is asked for with. */
+struct vendor_grant {
+	const struct vendor_session *session;
+	struct http *http;
+	const char *secret; /* the account's, in the clear */
+	uint64_t deadline_ms, start_by_ms;
+};
+
+/* See token.h for the results. */
+typedef bool vendor_fetch_token(const struct vendor_grant *grant, char **ret_token,
+				uint64_t *ret_life_ms, struct err *err);
 
 struct vendor_request {
 	const char *what;   /* "creating the incident": begins every message */
@@ -50,21 +58,27 @@ bool vendor_call(struct vendor_session *session, const struct vendor_request *re
 
 /*
  * One POST of a form to a token endpoint, inside another call's slot and within its deadline.
- * Reads access_token and expires_in (RFC 6749, 5.1). basic_user NULL: credentials are in the
- * form. A 400, 401 or 403 is an account error.
+ * Reads access_token, expires_in and scope of the answer (RFC 6749, 5.1). A 400, 401 or 403 is
+ * an account error.
  */
-struct vendor_token_form {
+struct vendor_form {
 	const char *url;
-	const char *basic_user;
+	const char *basic_user; /* NULL: the credentials are in the text */
 	const char *basic_password;
-	const char *form;
+	const char *text;
 	uint64_t life_ms; /* when the answer names none */
-	char **ret_scope; /* malloc'd scope of the answer; NULL: not wanted */
-	/* Looks at an answer first; false with err when it is no token's. NULL: none. */
+	/* Looks at an answer first; false with err when it is none of a token endpoint. NULL:
+	 * nothing to look at. */
 	bool (*inspect)(const struct http_response *response, struct err *err);
 };
 
-bool vendor_post_form(struct vendor_session *session, const struct vendor_token_form *form,
-		      char **ret_token, uint64_t *ret_life_ms, struct err *err);
+struct vendor_token {
+	char *token; /* malloc'd */
+	uint64_t life_ms;
+	char scope[1024];
+};
+
+bool vendor_post_form(const struct vendor_grant *grant, const struct vendor_form *form,
+		      struct vendor_token *ret_token, struct err *err);
 
 #endif

@@ -123,10 +123,11 @@ bool servicenow_get(struct vendor_session *session, const char *table, const cha
 
 struct servicenow_query {
 	const char *table;
-	const char *query;   /* encoded query; the instance ignores parts it does not know, so
-				check every row */
-	const char *fields;  /* comma-separated, required */
-	unsigned limit;	     /* rows, 1 to 1,000 */
+	const char *query;  /* encoded query; the instance ignores parts it does not know, so
+			       check every row */
+	const char *fields; /* comma-separated, required */
+	unsigned limit;	    /* rows, 1 to 1,000 */
+	bool optional; /* an account error is this table's own and does not park the account */
 	bool display_values; /* only for journal text: times in the user's zone and format */
 };
 
@@ -135,8 +136,9 @@ bool servicenow_query(struct vendor_session *session, const struct servicenow_qu
 		      size_t *ret_count, struct servicenow_answer *ret_answer, struct err *err);
 
 /* Rows whose correlation_id really is this (whole, or with prefix: starts with it), oldest
- * first; others that the instance returns are dropped. fields get sys_id, number, state and
- * correlation_id in addition. */
+ * first. Rows but none of ours show that the instance ignored the query (a column that it lacks
+ * or hides): that parks the account and is an account error, since "not found" would then mean
+ * a duplicate. fields get sys_id, number, state and correlation_id in addition. */
 struct servicenow_search {
 	const char *table;
 	const char *correlation_id; /* of A-Z a-z 0-9 : . _ - only */

@@ -286,9 +286,13 @@ struct attempt {
 static bool fetch_token(void *opaque, char **ret_token, uint64_t *ret_life_ms, struct err *err)
 {
 	const struct attempt *attempt = opaque;
+	const struct vendor_grant grant = { .session = attempt->session,
+					    .http = attempt->session->vendor->http,
+					    .secret = attempt->secret,
+					    .deadline_ms = attempt->deadline_ms,
+					    .start_by_ms = attempt->start_by_ms };
 
-	return attempt->request->fetch_token(attempt->session, attempt->secret, ret_token,
-					     ret_life_ms, err);
+	return attempt->request->fetch_token(&grant, ret_token, ret_life_ms, err);
 }
 
 static bool take_token(struct attempt *attempt, struct err *err)
@@ -324,7 +328,6 @@ static bool is_late(const struct attempt *attempt)
 static bool send(const struct attempt *attempt, struct http_response *ret_response,
 		 struct err *err)
 {
-	static const char *const no_expect[] = { "Expect:", NULL };
 	const struct vendor_request *request = attempt->request;
 	struct vendor_session *session = attempt->session;
 
@@ -340,7 +343,6 @@ static bool send(const struct attempt *attempt, struct http_response *ret_respon
 		.content_type = !request->body		? NULL
 				: request->content_type ? request->content_type
 							: "application/json",
-		.headers = request->body ? no_expect : NULL,
 		.body = request->body,
 		.size = request->size,
 		.timeout_ms = attempt->deadline_ms - clock_mono_ms(),
