@@ -1,0 +1,533 @@
+/* Threat Response: observables in a text, and incidents in its private intelligence. */
+#include "vendor/threat_response.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "model/customer.h"
+#include "vendor/session.h"
+#include "vendor/threat_response_call.h"
+
+enum {
+	ID_MAX_BYTES = 2048,
+	STATUS_MAX_BYTES = 256,
+	PREFIXES_MAX_BYTES = 256,
+	FOUND_MAX = 100,
+};
+
+/* ---- inspect ---- */
+
+static bool listed(const struct observable *observables, size_t count, const char *type,
+		   const char *value)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(observables[i].type, type) == 0 &&
+		    strcmp(observables[i].value, value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t read_observables(const json_t *list, size_t max, struct arena *arena,
+			       struct observable *ret_observables)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(list) && count < max; i++) {
+		const json_t *row = json_array_get(list, i);
+		const char *type = body_peek(row, "type");
+		const char *value = body_peek(row, "value");
+
+		if (!*type || !*value || listed(ret_observables, count, type, value))
+			continue;
+		ret_observables[count++] = (struct observable){ arena_strdup(arena, type),
+								arena_strdup(arena, value) };
+	}
+	return count;
+}
+
+bool threat_response_inspect(struct vendor_session *session, const char *text, size_t size,
+			     size_t max, struct arena *arena,
+			     struct observable **ret_observables, size_t *ret_count,
+			     struct err *err)
+{
+	struct response_call call;
+
+	*ret_observables = arena_alloc(arena, max * sizeof **ret_observables + 1);
+	*ret_count = 0;
+	response_call_init(&call, "inspecting the event", session->account->url,
+			   "/iroh-inspect/inspect");
+	call.method = "POST";
+	buf_adds(&call.body, "{\"content\":\"");
+	buf_add_json(&call.body, text, size);
+	buf_adds(&call.body, "\"}");
+	bool ok = response_call_run(&call, session, err);
+	if (ok && !json_is_array(call.root)) {
+		ok = response_call_unexpected(
+		    err, "Threat Response answered inspect without a list");
+		if (err)
+			err->ambiguous = false;
+	}
+	if (ok)
+		*ret_count = read_observables(call.root, max, arena, *ret_observables);
+	response_call_done(&call);
+	return ok;
+}
+
+/* ---- bundle import ---- */
+
+/* An entity's own fault will be found again, the store's may pass. */
+static bool own_fault(const char *said)
+{
+	return strcasestr(said, "invalid") || strcasestr(said, "validation") ||
+	       strcasestr(said, "required-key") || strcasestr(said, "disallowed-key");
+}
+
+static bool result_failed(const json_t *row, struct err *err)
+{
+	const json_t *error = json_object_get(row, "error");
+	char *dump = json_is_string(error) ? NULL : json_dumps(error, JSON_COMPACT);
+	const char *said = json_is_string(error) ? json_string_value(error) : dump;
+	const char *message = body_peek(row, "msg");
+	bool own = own_fault(message) || (said && own_fault(said));
+	char detail[160];
+
+	body_excerpt(*message || !said ? message : said, detail, sizeof detail);
+	free(dump);
+	err_fill(err, own ? ERR_PERMANENT : ERR_TRANSIENT,
+		 "Threat Response did not take the %s: %s",
+		 *body_peek(row, "type") ? body_peek(row, "type") : "entity", detail);
+	if (err)
+		err->ambiguous = true; /* others of the bundle may be stored */
+	return false;
+}
+
+bool threat_response_result_read(const json_t *row, struct arena *arena,
+				 struct threat_response_result *ret_result, struct err *err)
+{
+	const char *result = body_peek(row, "result");
+
+	if (strcmp(result, "error") == 0 || json_object_get(row, "error"))
+		return result_failed(row, err);
+	bool existed = strcmp(result, "exists") == 0;
+
+	if ((!existed && strcmp(result, "created") != 0) || !*body_peek(row, "id"))
+		return response_call_unexpected(
+		    err, "Threat Response does not say what became of an entity");
+	*ret_result = (struct threat_response_result){
+		.type = body_text(row, "type", arena),
+		.id = body_text(row, "id", arena),
+		.original_id = body_text(row, "original_id", arena),
+		.existed = existed,
+	};
+	return true;
+}
+
+static size_t count_entities(const char *bundle, size_t size)
+{
+	json_t *root = body_parse(bundle, size);
+	const char *name;
+	json_t *list;
+	size_t count = 0;
+
+	json_object_foreach(root, name, list)
+	{
+		bool entities = json_is_object(json_array_get(list, 0)) &&
+				strcmp(name, "external_references") != 0;
+
+		count += entities ? json_array_size(list) : 0;
+	}
+	json_decref(root);
+	return count;
+}
+
+static bool read_results(const json_t *root, size_t expected, struct arena *arena,
+			 struct threat_response_result **ret_results, size_t *ret_count,
+			 struct err *err)
+{
+	const json_t *list = json_object_get(root, "results");
+	size_t count = json_array_size(list);
+	struct threat_response_result *results =
+	    arena_alloc(arena, count * sizeof *results + 1);
+
+	if (count != expected)
+		return response_call_unexpected(
+		    err, "Threat Response did not answer for every entity");
+	for (size_t i = 0; i < count; i++) {
+		if (!threat_response_result_read(json_array_get(list, i), arena, &results[i],
+						 err))
+			return false;
+	}
+	*ret_results = results;
+	*ret_count = count;
+	return true;
+}
+
+bool threat_response_import(struct vendor_session *session, const char *bundle, size_t size,
+			    const char *prefixes, struct arena *arena,
+			    struct threat_response_result **ret_results, size_t *ret_count,
+			    struct err *err)
+{
+	size_t expected = count_entities(bundle, size);
+	struct response_call call;
+
+	*ret_results = NULL;
+	*ret_count = 0;
+	if (expected == 0)
+		return response_call_refuse(session, err,
+					    "the bundle is not JSON, or holds nothing");
+	if (!*prefixes || strlen(prefixes) > PREFIXES_MAX_BYTES)
+		return response_call_refuse(session, err,
+					    "the prefixes of external ids are missing");
+	response_call_init(&call, "importing the bundle", session->account->intel_url,
+			   "/bundle/import?external-key-prefixes=");
+	call.method = "POST";
+	call.write = true;
+	buf_add_url(&call.url, prefixes);
+	buf_add(&call.body, bundle, size);
+	bool ok = response_call_run(&call, session, err) &&
+		  read_results(call.root, expected, arena, ret_results, ret_count, err);
+	response_call_done(&call);
+	return ok;
+}
+
+/* ---- incidents ---- */
+
+const char *threat_response_short_id(const char *id)
+{
+	const char *slash = strrchr(id, '/');
+	const char *last = slash ? slash + 1 : id;
+	size_t size = strspn(last, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return strncmp(last, "incident-", 9) == 0 && last[9] && last[size] == '\0' &&
+		       strlen(id) <= ID_MAX_BYTES
+		   ? last
+		   : NULL;
+}
+
+static const char *const *read_texts(const json_t *list, struct arena *arena, size_t *ret_count)
+{
+	size_t size = json_array_size(list);
+	const char **texts = arena_alloc(arena, size * sizeof *texts + 1);
+
+	*ret_count = 0;
+	for (size_t i = 0; i < size; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (text)
+			texts[(*ret_count)++] = arena_strdup(arena, text);
+	}
+	return texts;
+}
+
+static const struct threat_response_reference *read_references(const json_t *list,
+							       struct arena *arena,
+							       size_t *ret_count)
+{
+	size_t size = json_array_size(list);
+	struct threat_response_reference *references =
+	    arena_alloc(arena, size * sizeof *references + 1);
+
+	for (size_t i = 0; i < size; i++) {
+		const json_t *row = json_array_get(list, i);
+
+		references[i] = (struct threat_response_reference){
+			.source_name = body_text(row, "source_name", arena),
+			.external_id = body_text(row, "external_id", arena),
+			.url = body_text(row, "url", arena),
+			.description = body_text(row, "description", arena),
+		};
+	}
+	*ret_count = size;
+	return references;
+}
+
+static void read_incident(const json_t *object, struct arena *arena,
+			  struct threat_response_incident *ret_incident)
+{
+	struct threat_response_incident incident = {
+		.id = body_text(object, "id", arena),
+		.title = body_text(object, "title", arena),
+		.status = body_text(object, "status", arena),
+		.severity = body_text(object, "severity", arena),
+	};
+
+	incident.external_ids = read_texts(json_object_get(object, "external_ids"), arena,
+					   &incident.external_id_count);
+	incident.references = read_references(json_object_get(object, "external_references"),
+					      arena, &incident.reference_count);
+	*ret_incident = incident;
+}
+
+/* The answer must be about the incident that was asked for: hosts and ports of ids vary, the
+ * last part does not. */
+static bool is_incident(const json_t *object, const char *short_id)
+{
+	const char *answered = threat_response_short_id(body_peek(object, "id"));
+
+	return answered && strcmp(answered, short_id) == 0;
+}
+
+static bool incident_call(struct response_call *call, const struct vendor_session *session,
+			  const char *what, const char *short_id)
+{
+	if (!short_id)
+		return false;
+	response_call_init(call, what, session->account->intel_url, "/incident/");
+	call->one = true;
+	buf_adds(&call->url, short_id);
+	return true;
+}
+
+static const char no_id[] = "not the id of a Threat Response incident";
+
+/* ret_root: the incident as it is, to be released; NULL when it is not found. */
+static bool get_incident(struct vendor_session *session, const char *id, json_t **ret_root,
+			 struct err *err)
+{
+	const char *short_id = threat_response_short_id(id);
+	struct response_call call;
+
+	*ret_root = NULL;
+	if (!incident_call(&call, session, "reading the incident", short_id))
+		return response_call_refuse(session, err, no_id);
+	bool ok = response_call_run(&call, session, err);
+	if (!ok && session->status == 404) {
+		if (err)
+			*err = (struct err){ 0 };
+		ok = true;
+	} else if (ok && !is_incident(call.root, short_id)) {
+		ok = err_set(err, ERR_TRANSIENT,
+			     "Threat Response answered with another incident");
+	} else if (ok) {
+		*ret_root = json_incref(call.root);
+	}
+	response_call_done(&call);
+	return ok;
+}
+
+bool threat_response_incident(struct vendor_session *session, const char *id,
+			      struct arena *arena, bool *ret_found,
+			      struct threat_response_incident *ret_incident, struct err *err)
+{
+	json_t *root;
+
+	*ret_found = false;
+	*ret_incident = (struct threat_response_incident){ 0 };
+	if (!get_incident(session, id, &root, err))
+		return false;
+	if (root) {
+		*ret_found = true;
+		read_incident(root, arena, ret_incident);
+	}
+	json_decref(root);
+	return true;
+}
+
+static bool write_incident(struct vendor_session *session, const char *id, const char *method,
+			   const char *suffix, const char *json, size_t size,
+			   struct arena *arena, struct threat_response_incident *ret_incident,
+			   struct err *err)
+{
+	const char *short_id = threat_response_short_id(id);
+	struct response_call call;
+
+	if (!incident_call(&call, session, "changing the incident", short_id))
+		return response_call_refuse(session, err, no_id);
+	call.method = method;
+	call.write = true;
+	buf_adds(&call.url, suffix);
+	buf_add(&call.body, json, size);
+	bool ok = response_call_run(&call, session, err);
+	if (ok && !is_incident(call.root, short_id))
+		ok = response_call_unexpected(err,
+					      "Threat Response answered with another incident");
+	if (ok && ret_incident)
+		read_incident(call.root, arena, ret_incident);
+	response_call_done(&call);
+	return ok;
+}
+
+/* wait_for: the change shows in searches once the answer is here. */
+bool threat_response_patch(struct vendor_session *session, const char *id, const char *patch,
+			   size_t size, struct arena *arena,
+			   struct threat_response_incident *ret_incident, struct err *err)
+{
+	return write_incident(session, id, "PATCH", "?wait_for=true", patch, size, arena,
+			      ret_incident, err);
+}
+
+bool threat_response_set_status(struct vendor_session *session, const char *id,
+				const char *status, struct arena *arena, struct err *err)
+{
+	struct threat_response_incident incident;
+	struct buf body;
+
+	buf_init(&body, STATUS_MAX_BYTES);
+	buf_adds(&body, "{\"status\":\"");
+	buf_add_json(&body, status, strlen(status));
+	buf_adds(&body, "\"}");
+	bool ok = write_incident(session, id, "POST", "/status?wait_for=true", buf_text(&body),
+				 body.size, arena, &incident, err);
+	buf_done(&body);
+	if (ok && strcmp(incident.status, status) != 0)
+		return response_call_unexpected(err,
+						"Threat Response answered with another status");
+	return ok;
+}
+
+static bool same_reference(const json_t *row, const struct threat_response_reference *reference)
+{
+	if (strcmp(body_peek(row, "source_name"), reference->source_name) != 0)
+		return false;
+	if (*reference->external_id)
+		return strcmp(body_peek(row, "external_id"), reference->external_id) == 0;
+	return strcmp(body_peek(row, "url"), reference->url) == 0;
+}
+
+static bool has_reference(const json_t *incident,
+			  const struct threat_response_reference *reference)
+{
+	const json_t *list = json_object_get(incident, "external_references");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (same_reference(json_array_get(list, i), reference))
+			return true;
+	}
+	return false;
+}
+
+static void put(json_t *object, const char *name, const char *value)
+{
+	if (value && *value)
+		json_object_set_new(object, name, json_string(value));
+}
+
+/* The stored references as they are, whatever they hold, and one more. */
+static char *references_patch(const json_t *incident,
+			      const struct threat_response_reference *reference)
+{
+	json_t *patch = json_object();
+	const json_t *stored = json_object_get(incident, "external_references");
+	json_t *list = json_is_array(stored) ? json_copy((json_t *)stored) : json_array();
+	json_t *row = json_object();
+
+	put(row, "source_name", reference->source_name);
+	put(row, "external_id", reference->external_id);
+	put(row, "url", reference->url);
+	put(row, "description", reference->description);
+	json_array_append_new(list, row);
+	json_object_set_new(patch, "external_references", list);
+	char *text = json_dumps(patch, JSON_COMPACT);
+	json_decref(patch);
+	return text;
+}
+
+bool threat_response_add_reference(struct vendor_session *session, const char *id,
+				   const struct threat_response_reference *given,
+				   struct arena *arena, struct err *err)
+{
+	const struct threat_response_reference reference = {
+		.source_name = given->source_name,
+		.external_id = given->external_id ? given->external_id : "",
+		.url = given->url ? given->url : "",
+		.description = given->description,
+	};
+	json_t *root;
+
+	if (!get_incident(session, id, &root, err))
+		return false;
+	if (!root)
+		return err_set(err, ERR_PERMANENT, "the Threat Response incident is gone");
+	if (has_reference(root, &reference)) {
+		json_decref(root);
+		return true;
+	}
+	char *patch = references_patch(root, &reference);
+
+	json_decref(root);
+	if (!patch)
+		return response_call_refuse(session, err, "the reference is not UTF-8");
+	bool ok = threat_response_patch(session, id, patch, strlen(patch), arena, NULL, err);
+	free(patch);
+	return ok;
+}
+
+/* ---- search ---- */
+
+static bool carries(const struct threat_response_incident *incident, const char *external_id)
+{
+	for (size_t i = 0; i < incident->external_id_count; i++) {
+		if (strcmp(incident->external_ids[i], external_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool threat_response_find(struct vendor_session *session, const char *external_id,
+			  struct arena *arena, struct threat_response_incident **ret_incidents,
+			  size_t *ret_count, struct err *err)
+{
+	struct response_call call;
+
+	*ret_incidents = NULL;
+	*ret_count = 0;
+	response_call_init(&call, "looking for the incident", session->account->intel_url,
+			   "/incident/external_id/");
+	buf_add_url(&call.url, external_id);
+	bool ok = response_call_run(&call, session, err);
+	if (ok && !json_is_array(call.root))
+		ok = err_set(err, ERR_TRANSIENT,
+			     "Threat Response answered a search without a list");
+	if (ok) {
+		size_t size = json_array_size(call.root);
+		size_t room = size < FOUND_MAX ? size : FOUND_MAX;
+		struct threat_response_incident *incidents =
+		    arena_alloc(arena, room * sizeof *incidents + 1);
+
+		for (size_t i = 0; i < size && *ret_count < room; i++) {
+			read_incident(json_array_get(call.root, i), arena,
+				      &incidents[*ret_count]);
+			*ret_count += carries(&incidents[*ret_count], external_id);
+		}
+		*ret_incidents = incidents;
+	}
+	response_call_done(&call);
+	return ok;
+}
+
+/* ---- for verify ---- */
+
+bool threat_response_version(struct vendor_session *session, struct arena *arena,
+			     const char **ret_version, struct err *err)
+{
+	struct response_call call;
+
+	response_call_init(&call, "asking for the version", session->account->intel_url,
+			   "/version");
+	bool ok = response_call_run(&call, session, err);
+	if (ok && ret_version)
+		*ret_version = body_text(call.root, "ctim_version", arena);
+	response_call_done(&call);
+	return ok;
+}
+
+/* A token of its own, straight from the endpoint: the cache keeps no scopes. */
+bool threat_response_scopes(struct vendor_session *session, struct arena *arena,
+			    const char **ret_scopes, struct err *err)
+{
+	struct response_call call;
+
+	response_call_init(&call, "asking for the scopes", session->account->url,
+			   "/oauth2/token");
+	call.method = "POST";
+	call.form_basic = true;
+	buf_adds(&call.body, "grant_type=client_credentials");
+	bool ok = response_call_run(&call, session, err);
+	*ret_scopes = ok ? body_text(call.root, "scope", arena) : "";
+	if (!ok && err && err->kind == ERR_PERMANENT)
+		err->kind = ERR_ACCOUNT; /* a 400 of a token endpoint */
+	response_call_done(&call);
+	return ok;
+}
