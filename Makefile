@@ -85,6 +85,7 @@ $B/$(if $(filter cli,$(1)),tocsin,tocsin-$(1)): $$(call obj,$$(wildcard services
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
+$B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
 $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

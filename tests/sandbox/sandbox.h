@@ -1,0 +1,24 @@
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct faults;
+struct generator;
+struct ledger;
+struct registry;
+struct timer;
+
+/* The parts of one sandbox; made and freed by main, shared by everything that serves. */
+struct sandbox {
+	struct registry *registry;
+	struct faults *faults;
+	struct ledger *ledger;
+	struct timer *timer;
+	struct generator *generator;
+	uint64_t latency_ms; /* added to every vendor call */
+	uint64_t started_ms;
+};
+
+#endif
