@@ -102,7 +102,9 @@ bool http_call_init(struct http_call *call, const struct http_request *request, 
 	add_header(call, "Expect:", ""); /* no round trip before a large body */
 	if (request->bearer)
 		add_header(call, "Authorization: Bearer ", request->bearer);
-	if (request->size > 0)
+	if (request->size == 0)
+		add_header(call, "Content-Type:", ""); /* else libcurl says it is a form */
+	else
 		add_header(call, "Content-Type: ",
 			   request->content_type ? request->content_type : "application/json");
 	for (const char *const *line = request->headers; line && *line; line++)
