@@ -9,6 +9,8 @@
 #include "base/field.h"
 #include "bus/reply.h"
 
+struct arena;
+
 /*
  * One connection to Redis, for one thread. It connects when it is first used and again, with
  * backoff, after it was lost; a command that was under way is never repeated here: err then
@@ -29,7 +31,7 @@ struct redis_settings {
 
 /* What an error of Redis means for us; redis_error_table() says what to do about each. */
 enum redis_error {
-	REDIS_OK,
+	REDIS_NONE,
 	REDIS_IO, /* no connection, or it was lost */
 	REDIS_LOADING,
 	REDIS_READONLY,
@@ -90,7 +92,7 @@ bool redis_connect(struct redis *redis, struct err *err);
 void redis_disconnect(struct redis *redis);
 /* How long this connection has been up; 0 when it is not. */
 uint64_t redis_connected_ms(const struct redis *redis);
-/* Of the last command. REDIS_OK after success. */
+/* Of the last command. REDIS_NONE after success. */
 enum redis_error redis_error(const struct redis *redis);
 /* Answers may take this much longer than command_timeout_ms: the BLOCK time of what is sent. */
 void redis_set_block(struct redis *redis, uint64_t block_ms);
@@ -126,8 +128,8 @@ struct redis_call {
 	size_t count, room;
 	size_t key_count;
 	size_t bytes;
-	char *numbers; /* text of numbers added, in blocks of their own */
-	size_t number_count;
+	char key_number[24];
+	struct arena *arena; /* text of numbers */
 };
 
 void redis_call_init(struct redis_call *call, const char *function);

@@ -25,6 +25,8 @@ struct settle_from {
 	uint64_t fate_ttl_ms;
 };
 
+enum { SETTLE_REASON_MAX = 200 };
+
 enum settle_kind { SETTLE_DROP, SETTLE_PUBLISH, SETTLE_BURY };
 
 struct settle_item {
@@ -69,5 +71,17 @@ bool settle_release(struct redis *redis, const struct settle_from *from, const c
 bool settle_bury(struct redis *redis, const struct settle_from *from, const char *id,
 		 const char *fate_key, unsigned limit, uint64_t idle_ms, bool *ret_buried,
 		 struct err *err);
+
+/* The sending halves of the above, for one round trip together with other commands (redis_append);
+ * read the answers in the same order. settle_append() returns how many replies it made, all of
+ * which settle_read() reads, also on an error. */
+size_t settle_append(struct redis *redis, const struct settle_from *from,
+		     const struct settle_item *items, size_t count);
+bool settle_read(struct redis *redis, const struct settle_item *items, size_t count,
+		 bool *ret_settled, struct err *err);
+void settle_append_defer(struct redis *redis, const struct settle_from *from,
+			 const struct defer_item *item);
+void settle_append_release(struct redis *redis, const struct settle_from *from,
+			   const char *const *ids, size_t count);
 
 #endif

@@ -1,0 +1,140 @@
+#!lua name=tocsin
+-- What must happen as one step in Redis. Loaded by `tocsin setup`, called through bus/*.h only.
+--
+-- A run-time error in the middle keeps earlier writes (measured), so every function makes all its
+-- checks before its first write: argument count, types, ownership, and the caller's permission for
+-- each command (functions run with the caller's rights). Time is Redis's own. A call repeated after
+-- a lost answer finds its entries settled, or its write on record, and changes nothing.
+--
+-- Flag allow-oom: what frees memory or records what was done must work when Redis is full, or it
+-- could never drain. commit_page and append do not have it, and stop at 80 % already.
+--
+-- Functions only grow: a changed meaning is a new name, the old one goes a release later; either
+-- way VERSION grows. A library is one text: this file and functions_*.lua are joined when loading.
+
+local VERSION = 1
+local ARGS_MAX = 4000
+local DAY_MS = 86400000
+
+
+local function refuse(code, text)
+  error({ err = code .. ' ' .. text })
+end
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function number(s, what)
+  local n = tonumber(s)
+  if not n or n < 0 or n ~= n then refuse('REFUSED', 'not a number: ' .. what) end
+  return n
+end
+
+local function bounded(args)
+  if #args > ARGS_MAX then refuse('REFUSED', 'more than 4000 arguments') end
+end
+
+-- Each row is a command as it will be run.
+local function permitted(...)
+  for _, command in ipairs({ ... }) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      refuse('NOPERM', 'this user may not run ' .. command[1] .. ' on ' .. (command[2] or ''))
+    end
+  end
+end
+
+local function typed(key, kind)
+  local found = redis.call('TYPE', key).ok
+  if found ~= kind and found ~= 'none' then
+    refuse('WRONGTYPE', key .. ' is a ' .. found .. ', not a ' .. kind)
+  end
+  return found ~= 'none'
+end
+
+local function stream(key)
+  if not typed(key, 'stream') then refuse('NOSTREAM', key .. ' is missing; setup makes it') end
+end
+
+-- Which of these entries the consumer holds: a table from id to delivery count. One look at the
+-- consumer's own list; it never holds many.
+local function owned(key, group, consumer, ids)
+  local mine, rows = {}, nil
+  if #ids > 1 then
+    rows = redis.call('XPENDING', key, group, '-', '+', 1000, consumer)
+    for _, row in ipairs(rows) do mine[row[1]] = row[4] end
+    if #rows < 1000 then return mine end
+  end
+  for _, id in ipairs(ids) do
+    rows = redis.call('XPENDING', key, group, id, id, 1, consumer)
+    mine[id] = rows[1] and rows[1][4] or nil
+  end
+  return mine
+end
+
+-- The entry's fields without the bus's own two, and those: first seen, attempt.
+local function body(key, id)
+  local rows = redis.call('XRANGE', key, id, id)
+  local fields, first, attempt = {}, nil, 0
+  local given = rows[1] and rows[1][2] or {}
+  for i = 1, #given, 2 do
+    if given[i] == 'first' then
+      first = tonumber(given[i + 1])
+    elseif given[i] == 'attempt' then
+      attempt = tonumber(given[i + 1]) or 0
+    else
+      fields[#fields + 1] = given[i]
+      fields[#fields + 1] = given[i + 1]
+    end
+  end
+  local added = tonumber(string.match(id, '^(%d+)')) or 0
+  if not first or first < 0 or first > added + DAY_MS then first = added end
+  if attempt < 0 or attempt > 1e9 then attempt = 0 end
+  return fields, first, attempt, rows[1] ~= nil
+end
+
+local function kind(key)
+  return string.match(key, '}:(.*)$') or key
+end
+
+local function bury_entry(key, dead, group, id, reason, deliveries, fate_key, fate_ttl)
+  local fields, first, attempt = body(key, id)
+  local entry = { 'dead.stream', kind(key), 'dead.entry', id, 'dead.reason', reason,
+    'dead.first', text(first), 'dead.attempts', text(attempt), 'dead.deliveries', deliveries,
+    'dead.fate', fate_key or '' }
+  for _, part in ipairs(fields) do entry[#entry + 1] = part end
+  local dead_id = redis.call('XADD', dead, '*', unpack(entry))
+  if fate_key then redis.call('SET', fate_key, 'dead:' .. dead_id, 'PX', fate_ttl) end
+  redis.call('XACK', key, group, id)
+  redis.call('XDEL', key, id)
+end
+
+-- In the deferred set an entry is its stream's key, a line feed, and the packed rest, so that wake
+-- can pass over other streams' entries without unpacking them.
+local function put_off(key, deferred, group, id, delay, counted, reason)
+  local fields, first, attempt, exists = body(key, id)
+  local now = now_ms()
+  if exists then
+    if counted then attempt = attempt + 1 end
+    redis.call('ZADD', deferred, now + delay, key .. '\n' ..
+      cmsgpack.pack({ id, first, attempt, counted and 1 or 0, now, reason, fields }))
+  end
+  redis.call('XACK', key, group, id)
+  redis.call('XDEL', key, id)
+end
+
+local function putting_off_permitted(key, deferred, group, id)
+  permitted({ 'XRANGE', key, '-', '+' }, { 'ZADD', deferred, 1, 'x' }, { 'XACK', key, group, id },
+    { 'XDEL', key, id })
+end
+
+local function register(name, callback, ...)
+  redis.register_function({ function_name = name, callback = callback, flags = { ... } })
+end
+
+register('version', function() return VERSION end, 'no-writes')

@@ -1,0 +1,121 @@
+-- How events come in. What fills Redis has no allow-oom and stops early; leases are few and small.
+
+local FULL_SHARE = 0.8
+
+local function room()
+  local info = redis.call('INFO', 'memory')
+  local max = tonumber(string.match(info, '\nmaxmemory:(%d+)')) or 0
+  local used = tonumber(string.match(info, 'used_memory:(%d+)')) or 0
+  if max > 0 and used >= max * FULL_SHARE then
+    refuse('FULL', text(used) .. ' of ' .. text(max) .. ' bytes used; what is queued must drain')
+  end
+end
+
+-- KEYS lease, cursor, stream, fates...   ARGV token, last 0 | 1, fate ttl ms, field of the cursor
+-- that counts what is new or '', cursor field count, cursor fields..., then per event: field count,
+-- fields...   Answers 1 (new) or 0 (has a fate already) per event.
+local function commit_page(keys, args)
+  bounded(args)
+  local cursor, target, ttl, counter = keys[2], keys[3], number(args[3], 'fate ttl'), args[4]
+  local cursor_to = 5 + number(args[5], 'cursor fields') * 2
+  if redis.call('GET', keys[1]) ~= args[1] then
+    refuse('STALE', keys[1] .. ' is not held by ' .. args[1])
+  end
+  room()
+  stream(target)
+  typed(cursor, 'hash')
+  permitted({ 'XADD', target, '*', 'f', 'v' }, { 'HSET', cursor, 'f', 'v' },
+    { 'HINCRBY', cursor, 'f', 1 })
+  if keys[4] then permitted({ 'SET', keys[4], 'x', 'PX', ttl }) end
+  if counter ~= '' and not tonumber(redis.call('HGET', cursor, counter) or '0') then
+    refuse('REFUSED', counter .. ' of ' .. cursor .. ' is not a number')
+  end
+  local events, answers, seen, at = {}, {}, {}, cursor_to + 1
+  for i = 4, #keys do
+    local fields = number(args[at], 'event fields')
+    local to = at + fields * 2
+    if fields == 0 or to > #args then refuse('REFUSED', 'fewer fields than announced') end
+    answers[#answers + 1] = 0
+    if not seen[keys[i]] and not typed(keys[i], 'string') then
+      seen[keys[i]] = true
+      answers[#answers] = 1
+      events[#events + 1] = { keys[i], at + 1, to }
+    end
+    at = to + 1
+  end
+  if at ~= #args + 1 then refuse('REFUSED', 'more fields than events') end
+
+  for _, event in ipairs(events) do
+    redis.call('SET', event[1], 'queued', 'PX', ttl)
+    redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, event[2], event[3]))
+  end
+  if counter ~= '' and #events > 0 then redis.call('HINCRBY', cursor, counter, #events) end
+  if args[2] == '1' and cursor_to > 5 then redis.call('HSET', cursor, unpack(args, 6, cursor_to)) end
+  return answers
+end
+
+-- KEYS stream, nonces and fates...   ARGV fate ttl ms, then per item: index of its nonce or 0,
+-- nonce ttl ms, index of its fate or 0, field count, fields...
+-- Answers per item: 0 added, 1 nonce used before, 2 has a fate already.
+local function append(keys, args)
+  bounded(args)
+  local target, ttl, items, taken, at = keys[1], number(args[1], 'fate ttl'), {}, {}, 2
+  room()
+  stream(target)
+  permitted({ 'XADD', target, '*', 'f', 'v' })
+  for i = 2, #keys do permitted({ 'SET', keys[i], 'x', 'PX', ttl }) end
+  while at <= #args do
+    local fields = number(args[at + 3], 'field count')
+    local item = { nonce = keys[number(args[at], 'nonce')], nonce_ttl = number(args[at + 1], 'ttl'),
+      fate = keys[number(args[at + 2], 'fate')], from = at + 4, to = at + 3 + fields * 2, answer = 0 }
+    if fields == 0 or item.to > #args then refuse('REFUSED', 'fewer fields than announced') end
+    if item.nonce and (taken[item.nonce] or typed(item.nonce, 'string')) then
+      item.answer = 1
+    elseif item.fate and (taken[item.fate] or typed(item.fate, 'string')) then
+      item.answer = 2
+    end
+    if item.nonce then taken[item.nonce] = true end
+    if item.fate and item.answer ~= 1 then taken[item.fate] = true end
+    items[#items + 1], at = item, item.to + 1
+  end
+  local answers = {}
+  for i, item in ipairs(items) do
+    if item.nonce and item.answer ~= 1 then redis.call('SET', item.nonce, '1', 'PX', item.nonce_ttl) end
+    if item.answer == 0 then
+      if item.fate then redis.call('SET', item.fate, 'queued', 'PX', ttl) end
+      redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, item.from, item.to))
+    end
+    answers[i] = item.answer
+  end
+  return answers
+end
+
+-- KEYS lease, fence   ARGV owner, ttl ms   Answers {1, token} or {0, holder's token}.
+local function lease_take(keys, args)
+  local owner, ttl = args[1], number(args[2], 'ttl')
+  typed(keys[1], 'string')
+  typed(keys[2], 'string')
+  permitted({ 'SET', keys[1], 'x', 'PX', ttl }, { 'INCR', keys[2] })
+  local token = redis.call('GET', keys[1])
+  if token and string.match(token, '^(.*):%d+$') ~= owner then return { 0, token } end
+  token = token or owner .. ':' .. text(redis.call('INCR', keys[2]))
+  redis.call('SET', keys[1], token, 'PX', ttl)
+  return { 1, token }
+end
+
+-- KEYS lease   ARGV token, ttl ms (0 gives it up)
+local function lease_renew(keys, args)
+  local ttl = number(args[2], 'ttl')
+  permitted({ 'PEXPIRE', keys[1], 1 }, { 'DEL', keys[1] })
+  if redis.call('GET', keys[1]) ~= args[1] then
+    if ttl == 0 then return 0 end
+    refuse('STALE', keys[1] .. ' is not held by ' .. args[1])
+  end
+  if ttl == 0 then return redis.call('DEL', keys[1]) end
+  return redis.call('PEXPIRE', keys[1], ttl)
+end
+
+register('commit_page', commit_page)
+register('append', append)
+register('lease_take', lease_take, 'allow-oom')
+register('lease_renew', lease_renew, 'allow-oom')
