@@ -46,6 +46,12 @@ endif
 LDFLAGS  += $(HARDENLD) -pthread
 LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lm
 
+# TLS to Redis where hiredis has it (1.0 and later).
+ifeq ($(shell pkg-config --exists hiredis_ssl openssl && echo yes),yes)
+PKGS     += hiredis_ssl openssl
+CPPFLAGS += -DTOCSIN_REDIS_TLS
+endif
+
 LIBS     := $(LAYERS:%=$B/lib%.a)
 BINS     := $(SERVICES:%=$B/tocsin-%)
 SANDBOX  := $B/tocsin-sandbox
@@ -63,6 +69,7 @@ $B/gen/%.h: %
 	@mkdir -p $(@D)
 	@{ printf 'static const char %s[] = {' "$$(basename $< | tr .- __)"; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; printf '0};\n'; } > $@
 CPPFLAGS += -I$B/gen
+$B/common/bus/setup.o: $(patsubst %,$B/gen/%.h,$(wildcard common/bus/*.lua))
 
 # The names of all settings, so that a process knows what another one reads.
 $B/gen/settings.h: $(wildcard common/*/*.c services/*/*.c)

@@ -9,8 +9,8 @@
 
 struct redis;
 
-/* A line for the live feed: the only stream that is trimmed, and the only write nobody waits
- * for. Sent with the next command's round trip; an error is counted and otherwise ignored. */
+/* A line for the live feed: the only stream that is trimmed, and the only write whose failure
+ * nobody has to act on. */
 bool activity_add(struct redis *redis, unsigned partition, const struct field *fields,
 		  size_t count, struct err *err);
 

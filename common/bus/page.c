@@ -61,7 +61,7 @@ static struct redis_reply *commit_chunk(struct redis *redis, const struct lease 
 		redis_call_fields(&call, part->events[i].fields, part->events[i].field_count);
 	struct redis_reply *reply = redis_function(redis, &call, err);
 	redis_call_done(&call);
-	return reply;
+	return redis_expect_list(reply, part->event_count, err);
 }
 
 bool page_commit(struct redis *redis, const struct lease *lease, const struct key *cursor,
@@ -125,7 +125,7 @@ static struct redis_reply *append_chunk(struct redis *redis, const struct key *s
 	}
 	struct redis_reply *reply = redis_function(redis, &call, err);
 	redis_call_done(&call);
-	return reply;
+	return redis_expect_list(reply, count, err);
 }
 
 bool page_append(struct redis *redis, const struct key *stream, const struct append_item *items,

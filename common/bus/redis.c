@@ -1,5 +1,6 @@
-/* One connection to Redis: connecting, sending, and reading exactly as many replies as were asked
- * for. hiredis is used below its blocking convenience calls, so that sizes and times are bounded. */
+/* One connection to Redis: connecting, sending, and reading exactly as many replies as were
+ * asked for. hiredis is used below its blocking convenience calls, so that sizes and times are
+ * bounded. */
 #include "bus/redis.h"
 
 #include <assert.h>
@@ -29,9 +30,9 @@ struct redis {
 	char name[64];
 	redisContext *context; /* NULL while not connected */
 	struct reply_bounds bounds;
-	size_t pending;		  /* replies still to be read */
-	size_t lost;		  /* of those, how many will never come */
-	struct err lost_err;	  /* why */
+	size_t pending;	     /* replies still to be read */
+	size_t lost;	     /* of those, how many will never come */
+	struct err lost_err; /* why */
 	enum redis_error lost_error;
 	bool leave;		  /* reconnect once nothing is pending */
 	bool sent;		  /* bytes of what is pending may have reached Redis */
@@ -137,8 +138,8 @@ static void connection_lost(struct redis *redis, const char *what)
 	redis->lost_err.ambiguous = redis->sent;
 	redis->lost_error = REDIS_IO;
 	redis->lost = redis->pending;
-	redis->next_try_ms =
-	    clock_mono_ms() + backoff_ms(RECONNECT_BASE_MS, RECONNECT_CAP_MS, redis->failures, 0);
+	redis->next_try_ms = clock_mono_ms() + backoff_ms(RECONNECT_BASE_MS, RECONNECT_CAP_MS,
+							  redis->failures, 0);
 	if (redis->failures < 16)
 		redis->failures++;
 	redis_disconnect(redis);
@@ -175,8 +176,7 @@ static bool greeting(struct redis *redis, redisContext *context, struct err *err
 			return false;
 	}
 	/* A name is a courtesy to operators; a user without the right to give one may work. */
-	if (!greet(context, true, err, 3,
-		   (const char *[]){ "CLIENT", "SETNAME", redis->name }))
+	if (!greet(context, true, err, 3, (const char *[]){ "CLIENT", "SETNAME", redis->name }))
 		return false;
 	char db[16];
 	snprintf(db, sizeof(db), "%u", redis->url.db);
@@ -188,9 +188,9 @@ static redisContext *open_context(const struct redis *redis, struct err *err)
 {
 	const struct redis_url *url = &redis->url;
 	struct timeval limit = timeval_of(redis->settings->connect_timeout_ms);
-	redisContext *context =
-	    url->path[0] != '\0' ? redisConnectUnixWithTimeout(url->path, limit)
-				 : redisConnectWithTimeout(url->host, (int)url->port, limit);
+	redisContext *context = url->path[0] != '\0'
+				    ? redisConnectUnixWithTimeout(url->path, limit)
+				    : redisConnectWithTimeout(url->host, (int)url->port, limit);
 	if (!context) {
 		err_fill(err, ERR_TRANSIENT, "out of memory");
 		return NULL;
@@ -207,8 +207,7 @@ static redisContext *open_context(const struct redis *redis, struct err *err)
 			   sizeof(silence));
 	}
 	if (redisSetTimeout(context, limit) != REDIS_OK ||
-	    (url->tls &&
-	     !redis_tls_start(context, url->host, redis->settings->ca_file, err))) {
+	    (url->tls && !redis_tls_start(context, url->host, redis->settings->ca_file, err))) {
 		redisFree(context);
 		return NULL;
 	}
@@ -241,7 +240,8 @@ bool redis_connect(struct redis *redis, struct err *err)
 		return err_set(err, redis->url_err.kind, "%s", redis->url_err.text);
 	uint64_t now = clock_mono_ms();
 	if (now < redis->next_try_ms) {
-		err_fill(err, ERR_TRANSIENT, "Redis: not connected; waiting before the next try");
+		err_fill(err, ERR_TRANSIENT,
+			 "Redis: not connected; waiting before the next try");
 		if (err)
 			err->retry_after_ms = redis->next_try_ms - now;
 		return false;
@@ -290,7 +290,8 @@ void redis_append_argv(struct redis *redis, int argc, const char *const *argv,
 {
 	if (!append_ready(redis))
 		return;
-	if (redisAppendCommandArgv(redis->context, argc, (const char **)argv, sizes) != REDIS_OK)
+	if (redisAppendCommandArgv(redis->context, argc, (const char **)argv, sizes) !=
+	    REDIS_OK)
 		connection_lost(redis, context_error(redis->context));
 }
 
@@ -408,4 +409,15 @@ bool redis_run(struct redis *redis, struct err *err, const char *fmt, ...)
 	bool answered = reply != NULL;
 	reply_free(reply);
 	return answered;
+}
+
+struct redis_reply *redis_expect_list(struct redis_reply *reply, size_t count, struct err *err)
+{
+	if (!reply || (reply_type(reply) == REPLY_ARRAY && reply_count(reply) == count))
+		return reply;
+	err_fill(err, ERR_TRANSIENT,
+		 "Redis: an answer of another shape than our functions give; is another "
+		 "version of the library loaded?");
+	reply_free(reply);
+	return NULL;
 }

@@ -42,6 +42,7 @@ enum redis_error {
 	REDIS_MOVED,
 	REDIS_CROSSSLOT,
 	REDIS_NOGROUP,
+	REDIS_BUSYGROUP,
 	REDIS_OOM,
 	REDIS_MISCONF,
 	REDIS_BUSY,
@@ -120,6 +121,9 @@ void redis_append_argv(struct redis *redis, int argc, const char *const *argv,
 		       const size_t *sizes);
 struct redis_reply *redis_read(struct redis *redis, struct err *err);
 size_t redis_pending(const struct redis *redis);
+
+/* reply when it is a list of exactly count; else it is freed and err filled (NULL too). */
+struct redis_reply *redis_expect_list(struct redis_reply *reply, size_t count, struct err *err);
 
 /* The arguments of a function call, built up piece by piece and used once or again. */
 struct redis_call {

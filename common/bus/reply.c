@@ -7,8 +7,8 @@
 
 #include "bus/reply_reader.h"
 
-/* struct redis_reply is hiredis's redisReply under another name, so that no header above the bus
- * needs hiredis. */
+/* struct redis_reply is hiredis's redisReply under another name, so that no header above the
+ * bus needs hiredis. */
 static const redisReply *inside(const struct redis_reply *reply)
 {
 	return (const redisReply *)reply;

@@ -101,11 +101,12 @@ struct journal_write {
 	const char *group_key; /* needed by DROP and TAKE; else NULL */
 };
 
-/* Renews the hold. False with redis_error() REDIS_STALE when the fence is no longer the newest:
- * stop at once, have no further effects. *ret_group_taken (NULL is fine): whether TAKE found it
- * free; when it did not, nothing at all was written. */
+/* Renews the hold. A call repeated with the same write after an error is written once. False
+ * with redis_error() REDIS_STALE when the fence is no longer the newest: stop at once, have no
+ * further effects. *ret_group_taken (NULL is fine): whether TAKE found it free; when it did
+ * not, nothing at all was written. */
 bool incident_journal(struct redis *redis, const struct saga_keys *keys,
-		      const struct incident_hold *hold, const struct journal_write *write,
+		      struct incident_hold *hold, const struct journal_write *write,
 		      bool *ret_group_taken, struct err *err);
 
 struct incident_end {

@@ -105,7 +105,9 @@ bool settle_read(struct redis *redis, const struct settle_item *items, size_t co
 	for (size_t done = 0; done < count;) {
 		size_t size = chunk_size(items + done, count - done);
 		struct err why;
-		struct redis_reply *reply = redis_read(redis, complete ? err : &why);
+		struct err *first = complete ? err : &why;
+		struct redis_reply *reply =
+		    redis_expect_list(redis_read(redis, first), size, first);
 		complete = complete && reply;
 		for (size_t i = 0; i < size && ret_settled; i++)
 			ret_settled[done + i] = reply_integer(reply_at(reply, i)) == 1;

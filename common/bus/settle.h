@@ -53,9 +53,8 @@ bool settle_entries(struct redis *redis, const struct settle_from *from,
 struct defer_item {
 	const char *id;
 	uint64_t delay_ms;
-	bool counted; /* an attempt that failed; else the time put off does not age it */
-	const char
-	    *reason; /* "account:<id>" is what gate_resume wakes by; at most 200 bytes */
+	bool counted;	    /* an attempt that failed; else the time put off does not age it */
+	const char *reason; /* "account:<id>" is what gate_resume wakes by; at most 200 bytes */
 };
 
 /* Out of the pending list, into the deferred set. */
@@ -72,9 +71,9 @@ bool settle_bury(struct redis *redis, const struct settle_from *from, const char
 		 const char *fate_key, unsigned limit, uint64_t idle_ms, bool *ret_buried,
 		 struct err *err);
 
-/* The sending halves of the above, for one round trip together with other commands (redis_append);
- * read the answers in the same order. settle_append() returns how many replies it made, all of
- * which settle_read() reads, also on an error. */
+/* The sending halves of the above, for one round trip together with other commands
+ * (redis_append); read the answers in the same order. settle_append() returns how many replies
+ * it made, all of which settle_read() reads, also on an error. */
 size_t settle_append(struct redis *redis, const struct settle_from *from,
 		     const struct settle_item *items, size_t count);
 bool settle_read(struct redis *redis, const struct settle_item *items, size_t count,

@@ -34,8 +34,4 @@ bool setup_prune_consumers(struct redis *redis, unsigned partition, uint64_t idl
 bool setup_check(struct redis *redis, unsigned partition, char *ret_generation,
 		 struct err *err);
 
-/* The commands our functions and connections run, for ACL checks: "xadd", "client|setname", ...
- */
-const char *const *setup_commands(size_t *ret_count);
-
 #endif
