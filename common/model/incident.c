@@ -49,6 +49,7 @@ static const struct column columns[] = {
 	{ "previous", COLUMN_TEXT, AT(previous) },
 	{ "state", COLUMN_STATE, AT(state) },
 	{ "reason", COLUMN_TEXT, AT(reason) },
+	{ "closed_ms", COLUMN_NUMBER, AT(closed_ms) },
 	{ "shadow", COLUMN_FLAG, AT(shadow) },
 	{ "wake_ms", COLUMN_NUMBER, AT(wake_ms) },
 	{ "title", COLUMN_TEXT, AT(title) },

@@ -82,8 +82,10 @@ struct incident {
 
 	enum incident_state state;
 	const char *reason; /* why it is held, failed or closed */
-	bool shadow;	    /* the customer was in shadow mode: nothing was done outside */
-	uint64_t wake_ms;   /* when the next wake-up is due; 0: none was put off */
+	uint64_t
+	    closed_ms;	  /* when the ticket was closed, by ServiceNow's clock; 0: not known */
+	bool shadow;	  /* the customer was in shadow mode: nothing was done outside */
+	uint64_t wake_ms; /* when the next wake-up is due; 0: none was put off */
 	const char *title;
 	const char *host;
 
@@ -133,19 +135,21 @@ size_t incident_encode(const struct incident *incident, struct arena *arena,
 size_t incident_changes(const struct incident *before, const struct incident *after,
 			struct arena *arena, struct field *ret_fields);
 
+/* Lines of the timeline: "2026-11-21T18:16:05.123Z servicenow.create: created INC0010001"; an
+ * entry of the list holds one or more, separated by line feeds. */
+
 /*
  * What the inbox holds: a line of JSON that says what is to be done, and the finding's payload
  * after it when there is one.
  */
 enum incident_op {
-	ITEM_OPEN,  /* the finding that opens it */
-	ITEM_NOTE,  /* a later one of the same group */
-	ITEM_RETRY, /* failed steps may be tried again */
+	ITEM_FINDING, /* the first one opens it */
+	ITEM_RETRY,   /* failed steps may be tried again */
 };
 
 struct incident_item {
 	enum incident_op op;
-	struct finding finding; /* of OPEN and NOTE; customer and group are the incident's */
+	struct finding finding; /* customer and group are the incident's */
 };
 
 /* The result is in the arena. */

@@ -8,8 +8,7 @@
 #include "model/incident.h"
 
 static const char *const op_names[] = {
-	[ITEM_OPEN] = "open",
-	[ITEM_NOTE] = "note",
+	[ITEM_FINDING] = "finding",
 	[ITEM_RETRY] = "retry",
 };
 

@@ -180,7 +180,7 @@ static void test_item_round_trip(void **state)
 {
 	struct incident incident = sample();
 	struct incident_item item = {
-		.op = ITEM_NOTE,
+		.op = ITEM_FINDING,
 		.finding = { .source = "secure_endpoint",
 			     .event_id = "65\"33\n",
 			     .uid = "u",
@@ -197,7 +197,7 @@ static void test_item_round_trip(void **state)
 	(void)state;
 	assert_true(incident_item_decode(&decoded, incident_item_encode(&item, arena),
 					 &incident, arena, &err));
-	assert_int_equal(decoded.op, ITEM_NOTE);
+	assert_int_equal(decoded.op, ITEM_FINDING);
 	assert_string_equal(decoded.finding.event_id, "65\"33\n");
 	assert_string_equal(decoded.finding.payload, "{\n\"a\": 1}");
 	assert_int_equal(decoded.finding.payload_size, 9);
@@ -218,8 +218,9 @@ static void test_item_refused(void **state)
 		"{",
 		"[]\n",
 		"{\"op\":\"destroy\"}\n",
-		"{\"op\":\"note\"}\n{}",
-		"{\"op\":\"note\",\"source\":1,\"event_id\":\"\",\"uid\":\"\",\"trace\":\"\"}"
+		"{\"op\":\"finding\"}\n{}",
+		"{\"op\":\"finding\",\"source\":1,\"event_id\":\"\",\"uid\":\"\",\"trace\":"
+		"\"\"}"
 		"\n",
 	};
 	struct incident incident = sample();
