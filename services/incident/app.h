@@ -1,0 +1,33 @@
+#ifndef INCIDENT_APP_H
+#define INCIDENT_APP_H
+
+#include <stdint.h>
+
+#include "base/metric.h"
+#include "bus/bus.h"
+
+struct memo;
+struct roster;
+struct vendor;
+
+/* What all threads of the process share. Borrowed from main(). */
+struct app {
+	const struct bus_settings *times;
+	const char *installation;
+	struct roster *roster;
+	struct vendor *vendor;
+	struct memo *hosts;	/* "<account> <host>": sys_id of its configuration item */
+	struct memo *companies; /* "<account> <company>": "missing" when a ticket lost it */
+	struct memo *alarms;	/* what was complained about lately */
+};
+
+/* Rows this process owns, NULL-terminated. */
+extern struct metric *const app_metrics[];
+extern struct metric app_findings;	 /* by outcome */
+extern struct metric app_steps;		 /* by step and outcome */
+extern struct metric app_ticket_seconds; /* first seen by us to ticket */
+
+/* False when this was complained about within the hour. */
+bool app_alarm_due(const struct app *app, const char *subject);
+
+#endif

@@ -1,0 +1,197 @@
+/* Work notes on later findings, and what is done when the ticket turns out to be closed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "ticket.h"
+#include "turn.h"
+#include "vendor/servicenow.h"
+
+enum { DAY_MS = 24 * 60 * 60 * 1000 };
+
+static struct saga_end end_of(enum saga_phase phase, enum saga_result result, const char *note)
+{
+	return (struct saga_end){ .phase = phase, .result = result, .note = note };
+}
+
+static unsigned number_of(const struct servicenow_record *record, const char *column)
+{
+	const char *value = servicenow_record_value(record, column);
+
+	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
+}
+
+/* ServiceNow's "2026-11-21 18:16:05" (UTC, raw) as milliseconds; 0 when it is empty. */
+static uint64_t time_of(const struct servicenow_record *record, const char *column)
+{
+	const char *value = servicenow_record_value(record, column);
+	char text[CLOCK_TEXT_SIZE];
+	uint64_t ms;
+
+	if (!value || strlen(value) != 19)
+		return 0;
+	snprintf(text, sizeof(text), "%.10sT%.8sZ", value, value + 11);
+	return clock_parse(text, &ms) ? ms : 0;
+}
+
+/* Resolved, closed or cancelled: what came later is handed on to a new incident (act.c). */
+static struct saga_end closed(struct turn *turn, const struct servicenow_record *ticket)
+{
+	struct incident *incident = &turn->incident;
+	uint64_t resolved = time_of(ticket, "resolved_at"), over = time_of(ticket, "closed_at");
+
+	incident->state = INCIDENT_CLOSED;
+	incident->closed_ms = resolved > 0 && (over == 0 || resolved < over) ? resolved : over;
+	incident->reason =
+	    arena_printf(turn->arena, "ticket %s is in state %s", incident->number,
+			 servicenow_record_value(ticket, "state"));
+	turn->drop_group = true;
+	return end_of(SAGA_PREPARE, SAGA_NEEDLESS, incident->reason);
+}
+
+/* Impact and urgency only upward, and only while nobody else has changed them. */
+static void plan_raise(struct turn *turn, const struct servicenow_record *ticket)
+{
+	const struct incident *incident = &turn->incident;
+	const struct ticket_priority wanted =
+	    ticket_priority(turn->customer, incident->severity_id);
+
+	turn->raise_impact = turn->raise_urgency = 0;
+	if (number_of(ticket, "impact") != incident->impact ||
+	    number_of(ticket, "urgency") != incident->urgency)
+		return;
+	if (wanted.impact < incident->impact)
+		turn->raise_impact = wanted.impact;
+	if (wanted.urgency < incident->urgency)
+		turn->raise_urgency = wanted.urgency;
+}
+
+/* From here on the text of this note does not change: it may have to be looked up. */
+static void freeze(struct incident *incident)
+{
+	uint64_t now = clock_wall_ms();
+	unsigned today = (unsigned)(now / DAY_MS);
+
+	if (incident->writing_count > 0)
+		return;
+	incident->writing = incident->waiting;
+	incident->writing_count = incident->waiting_count;
+	incident->waiting = NULL;
+	incident->waiting_count = 0;
+	incident->waiting_since_ms = 0;
+	incident->notes++;
+	incident->note_ms = now;
+	incident->notes_today = incident->note_day == today ? incident->notes_today + 1 : 1;
+	incident->note_day = today;
+}
+
+static struct saga_end note_prepare(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	struct servicenow_record ticket;
+	struct vendor_session session;
+	struct err err = { 0 };
+	bool found = false;
+
+	if (!turn_session(turn, incident->servicenow_account, SAGA_PREPARE, &session))
+		return turn_unconfigured(turn, incident->servicenow_account, SAGA_PREPARE);
+	if (!servicenow_get(&session, turn->customer->servicenow.table, incident->sys_id,
+			    "state,company,impact,urgency,resolved_at,closed_at", turn->arena,
+			    &found, &ticket, NULL, &err))
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
+	if (!found)
+		return end_of(SAGA_PREPARE, SAGA_FAILED,
+			      "the ticket is gone or hidden from us");
+
+	const char *company = servicenow_record_value(&ticket, "company");
+
+	if (!company || strcmp(company, turn->customer->servicenow.company) != 0)
+		return end_of(SAGA_PREPARE, SAGA_FAILED, "the ticket is another company's now");
+	if (number_of(&ticket, "state") >= 6)
+		return closed(turn, &ticket);
+	plan_raise(turn, &ticket);
+	freeze(incident);
+	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
+}
+
+/* Keeps the findings that wait for the next note; those of this one are told. */
+static void written(struct incident *incident)
+{
+	const char *items = incident->waiting_items;
+	unsigned count = 0;
+
+	for (const char *at = items; at && *at; at = strchr(at + 1, '\x1e'))
+		count++;
+	for (; count > incident->waiting_count; count--)
+		items = strchr(items + 1, '\x1e');
+	incident->waiting_items = items && *items ? items : NULL;
+	incident->writing = NULL;
+	incident->writing_count = 0;
+	incident->told_severity_id = incident->severity_id;
+}
+
+static struct saga_end note_look_up(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	const struct servicenow_journal journal = {
+		.table = turn->customer->servicenow.table,
+		.sys_id = incident->sys_id,
+		.marker = ticket_note_marker(incident, turn->arena),
+	};
+	bool found = false, readable = false;
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, incident->servicenow_account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, incident->servicenow_account, SAGA_LOOK_UP);
+	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
+				    &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	if (!found)
+		return end_of(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: no note");
+	written(incident);
+	return end_of(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
+}
+
+static struct saga_end note_call(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	unsigned count = incident->writing_count;
+	const struct servicenow_column columns[] = {
+		{ "work_notes", ticket_later_note(incident, turn->arena), SERVICENOW_JOURNAL },
+		{ "impact",
+		  turn->raise_impact ? arena_printf(turn->arena, "%u", turn->raise_impact)
+				     : NULL,
+		  SERVICENOW_TEXT },
+		{ "urgency",
+		  turn->raise_urgency ? arena_printf(turn->arena, "%u", turn->raise_urgency)
+				      : NULL,
+		  SERVICENOW_TEXT },
+	};
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, incident->servicenow_account, SAGA_CALL, &session))
+		return turn_unconfigured(turn, incident->servicenow_account, SAGA_CALL);
+	if (!servicenow_patch(&session, turn->customer->servicenow.table, incident->sys_id,
+			      columns, sizeof(columns) / sizeof(columns[0]), turn->arena, NULL,
+			      NULL, &err))
+		return turn_failed(turn, &session, SAGA_CALL, true, &err);
+	if (turn->raise_impact)
+		incident->impact = turn->raise_impact;
+	if (turn->raise_urgency)
+		incident->urgency = turn->raise_urgency;
+	written(incident);
+	return end_of(SAGA_CALL, SAGA_OK,
+		      arena_printf(turn->arena, "note %u on %u later event%s", incident->notes,
+				   count, count == 1 ? "" : "s"));
+}
+
+const struct step step_servicenow_note = {
+	.effect = true,
+	.prepare = note_prepare,
+	.look_up = note_look_up,
+	.call = note_call,
+};

@@ -1,0 +1,311 @@
+/* The steps that make and link a ticket in ServiceNow. Notes on later findings: steps_note.c.
+ */
+#include <string.h>
+
+#include "app.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/metric.h"
+#include "memo.h"
+#include "ticket.h"
+#include "turn.h"
+#include "vendor/servicenow.h"
+
+enum { FOUND_MAX = 10 };
+
+static struct saga_end end_of(enum saga_phase phase, enum saga_result result, const char *note)
+{
+	return (struct saga_end){ .phase = phase, .result = result, .note = note };
+}
+
+static const char *table_of(const struct turn *turn)
+{
+	return turn->customer->servicenow.table;
+}
+
+/* ---- create ---- */
+
+static struct saga_end created(struct turn *turn, const struct vendor_session *session,
+			       enum saga_phase phase, const char *sys_id, const char *number)
+{
+	struct incident *incident = &turn->incident;
+	const struct ticket_priority priority =
+	    ticket_priority(turn->customer, incident->severity_id);
+	uint64_t now = clock_wall_ms();
+
+	incident->sys_id = arena_strdup(turn->arena, sys_id);
+	incident->number = arena_strdup(turn->arena, number);
+	incident->ticket_url = arena_printf(turn->arena, "%s/%s.do?sys_id=%s",
+					    session->account->url, table_of(turn), sys_id);
+	incident->impact = priority.impact;
+	incident->urgency = priority.urgency;
+	incident->told_severity_id = incident->severity_id;
+	incident->ticket_ms = now;
+	if (incident->observed_ms > 0 && now >= incident->observed_ms)
+		metric_observe(&app_ticket_seconds,
+			       (double)(now - incident->observed_ms) / 1000.0);
+	return end_of(phase, SAGA_OK,
+		      arena_printf(turn->arena, "%s %s",
+				   phase == SAGA_CALL ? "created" : "looked up: exists as",
+				   number && *number ? number : sys_id));
+}
+
+static const char *company_name(const struct turn *turn)
+{
+	return arena_printf(turn->arena, "%s %s", turn->incident.servicenow_account,
+			    turn->customer->servicenow.company);
+}
+
+/* A ticket that belongs to no company, or to another one, is taken back before anything else.
+ */
+static struct saga_end stray(struct turn *turn, enum saga_phase phase, const char *sys_id,
+			     const char *number, const char *column)
+{
+	turn->incident.stray = arena_strdup(turn->arena, sys_id);
+	turn->incident.steps[STEP_SERVICENOW_CANCEL] = (struct incident_step){ 0 };
+	memo_set(turn->app->companies, company_name(turn), "missing");
+	return end_of(phase, SAGA_REFUSED,
+		      arena_printf(turn->arena, "%s has not the %s asked for: to be cancelled",
+				   number && *number ? number : sys_id, column));
+}
+
+/* Whether the instance now knows a company that an earlier ticket lost. Asked past the gate, so
+ * that this question does not resume the account. */
+static bool company_known(struct turn *turn, struct vendor_session *session,
+			  struct saga_end *ret_end)
+{
+	const char *company = turn->customer->servicenow.company;
+	struct err err = { 0 };
+	bool exists = false;
+
+	if (!memo_get(turn->app->companies, company_name(turn), turn->arena))
+		return true;
+	session->probe = true;
+	if (!servicenow_exists(session, "core_company", company, turn->arena, &exists, NULL,
+			       &err)) {
+		*ret_end = turn_failed(turn, session, SAGA_PREPARE, false, &err);
+		return false;
+	}
+	session->probe = false;
+	if (exists) {
+		memo_forget(turn->app->companies, company_name(turn));
+		return true;
+	}
+	err_fill(&err, ERR_ACCOUNT, "company %s of customer %s is not known there", company,
+		 turn->customer->id);
+	vendor_park(session, err.text, NULL);
+	*ret_end = turn_failed(turn, session, SAGA_PREPARE, false, &err);
+	return false;
+}
+
+/* The device's configuration item, remembered for a while; a ticket does without. */
+static const char *cmdb_ci(struct turn *turn, struct vendor_session *session, const char *host)
+{
+	const char *name = arena_printf(turn->arena, "%s %s", session->account->id, host);
+	const char *sys_id = memo_get(turn->app->hosts, name, turn->arena);
+
+	if (!sys_id && servicenow_cmdb_ci(session, host, turn->arena, &sys_id, NULL))
+		memo_set(turn->app->hosts, name, sys_id ? sys_id : "");
+	return sys_id && *sys_id ? sys_id : NULL;
+}
+
+static struct saga_end create_prepare(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	struct saga_end end = end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, account, SAGA_PREPARE, &session))
+		return turn_unconfigured(turn, account, SAGA_PREPARE);
+
+	const struct facts *facts = turn_facts(turn, &err);
+
+	if (!facts)
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
+	if (!company_known(turn, &session, &end))
+		return end;
+	turn->cmdb_ci = facts->view.host ? cmdb_ci(turn, &session, facts->view.host) : NULL;
+	return end;
+}
+
+static bool is_ours(const struct turn *turn, const struct servicenow_record *record)
+{
+	const char *company = servicenow_record_value(record, "company");
+
+	return company && strcmp(company, turn->customer->servicenow.company) == 0;
+}
+
+static struct saga_end create_look_up(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	struct servicenow_record *found;
+	struct vendor_session session;
+	char key[INCIDENT_KEY_SIZE];
+	const struct servicenow_search search = {
+		.table = table_of(turn),
+		.correlation_id = key,
+		.fields = "company",
+		.limit = FOUND_MAX,
+	};
+	struct err err = { 0 };
+	size_t count;
+
+	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
+	incident_key(turn->app->installation, &turn->incident, key);
+	if (!servicenow_find(&session, &search, turn->arena, &found, &count, NULL, &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	for (size_t i = 0; i < count; i++) {
+		const char *state = servicenow_record_value(&found[i], "state");
+		const char *sys_id = servicenow_record_value(&found[i], "sys_id");
+		const char *number = servicenow_record_value(&found[i], "number");
+
+		if (is_ours(turn, &found[i]))
+			return created(turn, &session, SAGA_LOOK_UP, sys_id, number);
+		if (state && strcmp(state, "8") != 0) {
+			/* Not there as it should be: the call will be made again. */
+			struct saga_end end =
+			    stray(turn, SAGA_LOOK_UP, sys_id, number, "company");
+
+			end.result = SAGA_ABSENT;
+			return end;
+		}
+	}
+	return end_of(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
+}
+
+/* The first of the columns that must be as asked for, or the ticket is nobody's. */
+static const char *lost_column(const struct servicenow_created *created)
+{
+	for (size_t i = 0; i < created->mismatch_count; i++) {
+		const char *column = created->mismatches[i].column;
+
+		if (strcmp(column, "company") == 0 || strcmp(column, "correlation_id") == 0)
+			return column;
+	}
+	return NULL;
+}
+
+/* What else was not taken as sent is told, not acted on. */
+static void tell_mismatches(struct turn *turn, const struct servicenow_created *created)
+{
+	for (size_t i = 0; i < created->mismatch_count; i++)
+		turn_tell(turn, "servicenow.create",
+			  arena_printf(turn->arena, "column %s was not taken as sent",
+				       created->mismatches[i].column));
+}
+
+static struct saga_end create_call(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	struct servicenow_column columns[TICKET_COLUMNS];
+	struct servicenow_created ticket = { 0 };
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, account, SAGA_CALL, &session))
+		return turn_unconfigured(turn, account, SAGA_CALL);
+
+	const struct facts *facts = turn_facts(turn, &err);
+
+	if (!facts)
+		return turn_failed(turn, &session, SAGA_CALL, false, &err);
+
+	size_t count = ticket_columns(facts, turn->cmdb_ci, turn->arena, columns);
+
+	if (!servicenow_create(&session, table_of(turn), columns, count, turn->arena, &ticket,
+			       NULL, &err))
+		return turn_failed(turn, &session, SAGA_CALL, true, &err);
+
+	const char *lost = lost_column(&ticket);
+
+	if (lost)
+		return stray(turn, SAGA_CALL, ticket.sys_id, ticket.number, lost);
+	tell_mismatches(turn, &ticket);
+	return created(turn, &session, SAGA_CALL, ticket.sys_id, ticket.number);
+}
+
+const struct step step_servicenow_create = {
+	.effect = true,
+	.prepare = create_prepare,
+	.look_up = create_look_up,
+	.call = create_call,
+};
+
+/* ---- cancel ---- */
+
+static struct saga_end cancel_call(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	struct servicenow_column columns[TICKET_COLUMNS];
+	size_t count = ticket_cancel_columns(columns);
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, account, SAGA_CALL, &session))
+		return turn_unconfigured(turn, account, SAGA_CALL);
+	if (!servicenow_patch(&session, table_of(turn), turn->incident.stray, columns, count,
+			      turn->arena, NULL, NULL, &err))
+		return turn_failed(turn, &session, SAGA_CALL, true, &err);
+
+	const char *words =
+	    arena_printf(turn->arena, "customer %s: a ticket came back without company %s",
+			 turn->customer->id, turn->customer->servicenow.company);
+
+	vendor_park(&session, words, NULL);
+	turn->reason = arena_printf(turn->arena, "account:%s", account);
+	turn->incident.stray = NULL;
+	return end_of(SAGA_CALL, SAGA_OK, "cancelled the ticket without its company");
+}
+
+/* Sets the same values each time: made again, it changes nothing. */
+const struct step step_servicenow_cancel = { .effect = true, .call = cancel_call };
+
+/* ---- link ---- */
+
+static struct saga_end link_look_up(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	const struct servicenow_journal journal = {
+		.table = table_of(turn),
+		.sys_id = turn->incident.sys_id,
+		.marker = ticket_link_marker(&turn->incident, turn->arena),
+	};
+	bool found = false, readable = false;
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
+	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
+				    &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	return end_of(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
+		      found ? "looked up: the note is there" : "looked up: no note");
+}
+
+static struct saga_end link_call(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	const struct servicenow_column column = {
+		"work_notes",
+		ticket_link_note(&turn->incident, turn->customer, turn->arena),
+		SERVICENOW_JOURNAL,
+	};
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, account, SAGA_CALL, &session))
+		return turn_unconfigured(turn, account, SAGA_CALL);
+	if (!servicenow_patch(&session, table_of(turn), turn->incident.sys_id, &column, 1,
+			      turn->arena, NULL, NULL, &err))
+		return turn_failed(turn, &session, SAGA_CALL, true, &err);
+	return end_of(SAGA_CALL, SAGA_OK, "wrote the closing URL");
+}
+
+const struct step step_servicenow_link = {
+	.effect = true,
+	.look_up = link_look_up,
+	.call = link_call,
+};

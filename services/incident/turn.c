@@ -1,0 +1,114 @@
+/* What the steps and the loop share: the journal, the facts, sessions and ends. */
+#include "turn.h"
+
+#include <string.h>
+
+#include "app.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "bus/worker.h"
+
+/* How long an account error waits at most before the gate is asked again; a resumed account
+ * wakes what waits for it. */
+enum { ACCOUNT_WAIT_MS = 60 * 1000 };
+
+void turn_tell(struct turn *turn, const char *what, const char *words)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_format(clock_wall_ms(), now);
+	turn->timeline =
+	    arena_printf(turn->arena, "%s%s%s %s%s%s", turn->timeline ? turn->timeline : "",
+			 turn->timeline ? "\n" : "", now, what, words && *words ? ": " : "",
+			 words ? words : "");
+}
+
+bool turn_journal(struct turn *turn, struct err *err)
+{
+	struct field fields[INCIDENT_FIELDS];
+	struct journal_write write = {
+		.set = fields,
+		.set_count =
+		    incident_changes(&turn->saved, &turn->incident, turn->arena, fields),
+		.items_done = turn->items_done,
+		.timeline = turn->timeline,
+	};
+	struct key group;
+
+	if (write.set_count == 0 && write.items_done == 0 && !write.timeline &&
+	    !turn->drop_group)
+		return true;
+	if (turn->drop_group) {
+		key_format(&group, worker_partition(turn->worker), "group:%s:%s",
+			   turn->incident.customer, turn->incident.group);
+		write.group = JOURNAL_GROUP_DROP;
+		write.group_key = group.text;
+	}
+	if (!incident_journal(turn->redis, &turn->keys, &turn->hold, &write, NULL, err))
+		return false;
+	turn->saved = turn->incident;
+	turn->items_done = 0;
+	turn->timeline = NULL;
+	turn->drop_group = false;
+	worker_progress(turn->worker);
+	return true;
+}
+
+const struct facts *turn_facts(struct turn *turn, struct err *err)
+{
+	const char *account = turn->incident.threat_response_account;
+	struct facts *facts;
+
+	if (turn->facts)
+		return turn->facts;
+	facts = arena_alloc(turn->arena, sizeof(*facts));
+	if (!facts_read(facts, &turn->incident, turn->customer,
+			account ? directory_account(turn->directory, account) : NULL,
+			turn->app->installation, turn->arena, err))
+		return NULL;
+	turn->facts = facts;
+	return facts;
+}
+
+bool turn_session(const struct turn *turn, const char *account, enum saga_phase phase,
+		  struct vendor_session *ret_session)
+{
+	*ret_session = (struct vendor_session){
+		.vendor = turn->app->vendor,
+		.redis = turn->redis,
+		.account = directory_account(turn->directory, account),
+		.class = VENDOR_OPENING,
+	};
+	if (phase == SAGA_CALL)
+		ret_session->deadline_ms =
+		    turn->intent_mono_ms + turn->app->times->call_deadline_ms;
+	return ret_session->account != NULL;
+}
+
+struct saga_end turn_failed(struct turn *turn, const struct vendor_session *session,
+			    enum saga_phase phase, bool effect, const struct err *err)
+{
+	bool refused = session->refusal != VENDOR_ATTEMPTED;
+	struct saga_end end = {
+		.phase = phase,
+		.result = saga_result_of(err, refused, effect),
+		.retry_after_ms = refused ? session->wait_ms : err->retry_after_ms,
+		.note = arena_strdup(turn->arena, err->text),
+	};
+
+	if (err->kind == ERR_ACCOUNT && !refused)
+		end.retry_after_ms = ACCOUNT_WAIT_MS;
+	if (err->kind == ERR_ACCOUNT || session->refusal == VENDOR_PARKED)
+		turn->reason = arena_printf(turn->arena, "account:%s", session->account->id);
+	return end;
+}
+
+struct saga_end turn_unconfigured(struct turn *turn, const char *account, enum saga_phase phase)
+{
+	return (struct saga_end){
+		.phase = phase,
+		.result = SAGA_REFUSED,
+		.retry_after_ms = ACCOUNT_WAIT_MS,
+		.note = arena_printf(turn->arena, "account %s is not configured", account),
+	};
+}

@@ -1,0 +1,85 @@
+#ifndef INCIDENT_TURN_H
+#define INCIDENT_TURN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "bus/saga.h"
+#include "facts.h"
+#include "model/customer.h"
+#include "model/incident.h"
+#include "saga.h"
+#include "vendor/session.h"
+
+struct app;
+struct arena;
+struct redis;
+struct worker_thread;
+
+/* One worker's turn with one incident: from incident_take() to incident_release(). */
+struct turn {
+	const struct app *app;
+	struct worker_thread *worker;
+	struct redis *redis;
+	struct arena *arena;
+	const struct directory *directory;
+	const struct customer *customer;
+
+	struct saga_keys keys;
+	struct incident_hold hold;
+	struct incident saved;	  /* as Redis has it */
+	struct incident incident; /* as it is now */
+	struct saga_policy policy;
+	size_t items_done;	 /* of the inbox, since the last write */
+	const char *timeline;	 /* lines since the last write, or NULL */
+	bool drop_group;	 /* with the next write */
+	uint64_t intent_mono_ms; /* of the step in hand */
+	const char *reason;	 /* why something has to wait, "account:<id>" or words */
+
+	struct facts *facts; /* use turn_facts() */
+	/* From a step's prepare to its call. */
+	const char *cmdb_ci;
+	unsigned raise_impact, raise_urgency; /* 0: as it is */
+};
+
+/* Adds a line to the timeline: what, then words. */
+void turn_tell(struct turn *turn, const char *what, const char *words);
+/* Makes everything since the last write durable. False with err; redis_error() REDIS_STALE:
+ * the incident is another's by now. */
+bool turn_journal(struct turn *turn, struct err *err);
+/* What there is to know, read once; NULL with err. */
+const struct facts *turn_facts(struct turn *turn, struct err *err);
+
+/* A session for the account of this id; false when the directory has none (any more). In the
+ * call phase its times count from the intent. */
+bool turn_session(const struct turn *turn, const char *account, enum saga_phase phase,
+		  struct vendor_session *ret_session);
+/* The end of a phase that failed. effect: of the call that did. */
+struct saga_end turn_failed(struct turn *turn, const struct vendor_session *session,
+			    enum saga_phase phase, bool effect, const struct err *err);
+/* The end of a phase whose account is not there. */
+struct saga_end turn_unconfigured(struct turn *turn, const char *account,
+				  enum saga_phase phase);
+
+/* What a step can do. Each phase gives its end; in prepare and look_up SAGA_ABSENT means: go
+ * on. */
+typedef struct saga_end step_phase(struct turn *turn);
+
+struct step {
+	bool effect;	     /* the call changes something outside: intent first */
+	step_phase *prepare; /* reads before the intent; NULL: nothing to read */
+	step_phase *look_up; /* NULL: making the call again is harmless */
+	step_phase *call;
+};
+
+extern const struct step step_inspect;
+extern const struct step step_threat_response_create;
+extern const struct step step_threat_response_link;
+extern const struct step step_servicenow_cancel;
+extern const struct step step_servicenow_create;
+extern const struct step step_servicenow_link;
+extern const struct step step_servicenow_note;
+
+#endif
