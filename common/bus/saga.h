@@ -78,6 +78,7 @@ struct incident_hold {
 	size_t field_count;
 	const char **items; /* the first of the inbox, at most 100 */
 	size_t item_count;
+	uint64_t writes; /* private: tells a repeated write from a new one */
 };
 
 /* owner is unique per thread (the consumer's name). Taking what one holds already renews it and
@@ -86,6 +87,8 @@ bool incident_take(struct redis *redis, const struct saga_keys *keys, const char
 		   uint64_t ttl_ms, struct arena *arena, struct incident_hold *ret_hold,
 		   struct err *err);
 
+/* DROP: the group key no longer names this incident, a later finding opens a new one; TAKE: it
+ * does again, if it is free. */
 enum journal_group { JOURNAL_GROUP_KEEP, JOURNAL_GROUP_DROP, JOURNAL_GROUP_TAKE };
 
 struct journal_write {
@@ -95,10 +98,9 @@ struct journal_write {
 	size_t remove_count;
 	size_t items_done;    /* taken off the front of the inbox */
 	const char *timeline; /* NULL: no entry; last 200 kept */
-	enum journal_group
-	    group;	       /* DROP: the group key no longer names this incident, a later
-				  finding opens a new one; TAKE: it does again, if it is free */
-	const char *group_key; /* needed by DROP and TAKE; else NULL */
+	enum journal_group group;
+	const char *group_key;	  /* needed by DROP and TAKE; else NULL */
+	uint64_t previous_ttl_ms; /* DROP: a new incident of the group names this one so long */
 };
 
 /* Renews the hold. A call repeated with the same write after an error is written once. False
