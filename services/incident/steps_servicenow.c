@@ -56,6 +56,17 @@ static const char *company_name(const struct turn *turn)
 			    turn->customer->servicenow.company);
 }
 
+/* What is remembered of a company after a ticket lost it: "missing" (ask whether the instance
+ * knows it before the next ticket), "known" (it says so: try once more), "lost" (tried: no more
+ * until this is forgotten). So a wrong setting makes a ticket or two, not one each minute. */
+static void company_lost(struct turn *turn)
+{
+	const char *was = memo_get(turn->app->companies, company_name(turn), turn->arena);
+
+	memo_set(turn->app->companies, company_name(turn),
+		 was && strcmp(was, "known") == 0 ? "lost" : "missing");
+}
+
 /* A ticket that belongs to no company, or to another one, is taken back before anything else.
  */
 static struct saga_end stray(struct turn *turn, enum saga_phase phase, const char *sys_id,
@@ -63,39 +74,45 @@ static struct saga_end stray(struct turn *turn, enum saga_phase phase, const cha
 {
 	turn->incident.stray = arena_strdup(turn->arena, sys_id);
 	turn->incident.steps[STEP_SERVICENOW_CANCEL] = (struct incident_step){ 0 };
-	memo_set(turn->app->companies, company_name(turn), "missing");
+	company_lost(turn);
 	return end_of(phase, SAGA_REFUSED,
 		      arena_printf(turn->arena, "%s has not the %s asked for: to be cancelled",
 				   number && *number ? number : sys_id, column));
 }
 
-/* Whether the instance now knows a company that an earlier ticket lost. Asked past the gate, so
- * that this question does not resume the account. */
-static bool company_known(struct turn *turn, struct vendor_session *session,
-			  struct saga_end *ret_end)
+static struct saga_end company_unknown(struct turn *turn, struct vendor_session *session)
+{
+	struct err err;
+
+	err_fill(&err, ERR_ACCOUNT, "tickets of customer %s lose their company %s",
+		 turn->customer->id, turn->customer->servicenow.company);
+	vendor_park(session, err.text, NULL);
+	return turn_failed(turn, session, SAGA_PREPARE, false, &err);
+}
+
+/* SAGA_ABSENT when a ticket may be made. The instance is asked past the gate, so that this
+ * question does not resume the account. */
+static struct saga_end company_check(struct turn *turn, struct vendor_session *session)
 {
 	const char *company = turn->customer->servicenow.company;
+	const char *was = memo_get(turn->app->companies, company_name(turn), turn->arena);
 	struct err err = { 0 };
 	bool exists = false;
 
-	if (!memo_get(turn->app->companies, company_name(turn), turn->arena))
-		return true;
+	if (!was || strcmp(was, "known") == 0)
+		return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	if (strcmp(was, "lost") == 0)
+		return company_unknown(turn, session);
 	session->probe = true;
-	if (!servicenow_exists(session, "core_company", company, turn->arena, &exists, NULL,
-			       &err)) {
-		*ret_end = turn_failed(turn, session, SAGA_PREPARE, false, &err);
-		return false;
-	}
+	bool asked = servicenow_exists(session, "core_company", company, turn->arena, &exists,
+				       NULL, &err);
 	session->probe = false;
-	if (exists) {
-		memo_forget(turn->app->companies, company_name(turn));
-		return true;
-	}
-	err_fill(&err, ERR_ACCOUNT, "company %s of customer %s is not known there", company,
-		 turn->customer->id);
-	vendor_park(session, err.text, NULL);
-	*ret_end = turn_failed(turn, session, SAGA_PREPARE, false, &err);
-	return false;
+	if (!asked)
+		return turn_failed(turn, session, SAGA_PREPARE, false, &err);
+	if (!exists)
+		return company_unknown(turn, session);
+	memo_set(turn->app->companies, company_name(turn), "known");
+	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
 /* The device's configuration item, remembered for a while; a ticket does without. */
@@ -112,7 +129,6 @@ static const char *cmdb_ci(struct turn *turn, struct vendor_session *session, co
 static struct saga_end create_prepare(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
-	struct saga_end end = end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
 	struct vendor_session session;
 	struct err err = { 0 };
 
@@ -123,7 +139,10 @@ static struct saga_end create_prepare(struct turn *turn)
 
 	if (!facts)
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
-	if (!company_known(turn, &session, &end))
+
+	struct saga_end end = company_check(turn, &session);
+
+	if (end.result != SAGA_ABSENT)
 		return end;
 	turn->cmdb_ci = facts->view.host ? cmdb_ci(turn, &session, facts->view.host) : NULL;
 	return end;
@@ -223,6 +242,7 @@ static struct saga_end create_call(struct turn *turn)
 	if (lost)
 		return stray(turn, SAGA_CALL, ticket.sys_id, ticket.number, lost);
 	tell_mismatches(turn, &ticket);
+	memo_forget(turn->app->companies, company_name(turn));
 	return created(turn, &session, SAGA_CALL, ticket.sys_id, ticket.number);
 }
 

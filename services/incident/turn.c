@@ -82,7 +82,10 @@ bool turn_session(const struct turn *turn, const char *account, enum saga_phase 
 	if (phase == SAGA_CALL)
 		ret_session->deadline_ms =
 		    turn->intent_mono_ms + turn->app->times->call_deadline_ms;
-	return ret_session->account != NULL;
+	/* A ticket needs the customer's caller, company and group, which may have been removed.
+	 */
+	return ret_session->account && (ret_session->account->kind != ACCOUNT_SERVICENOW ||
+					turn->customer->servicenow.account);
 }
 
 struct saga_end turn_failed(struct turn *turn, const struct vendor_session *session,

@@ -52,7 +52,8 @@ bool turn_journal(struct turn *turn, struct err *err);
 /* What there is to know, read once; NULL with err. */
 const struct facts *turn_facts(struct turn *turn, struct err *err);
 
-/* A session for the account of this id; false when the directory has none (any more). In the
+/* A session for the account of this id; false when it, or what the customer needs
+ * to use it, is not configured (any more). In the
  * call phase its times count from the intent. */
 bool turn_session(const struct turn *turn, const char *account, enum saga_phase phase,
 		  struct vendor_session *ret_session);
