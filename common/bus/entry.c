@@ -31,6 +31,7 @@ static bool own_field(struct entry *entry, const char *name, const struct redis_
 	int64_t number = 0;
 	bool valid = reply_number(value, &number) && number >= 0;
 	if (strcmp(name, "first") == 0) {
+		entry->woken = true;
 		if (valid && (uint64_t)number <= entry_id_ms(entry->id))
 			entry->first_ms = (uint64_t)number;
 		return true;

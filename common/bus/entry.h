@@ -19,6 +19,7 @@ struct entry {
 	size_t field_count;
 	uint64_t first_ms;   /* its age counts from here: first added, plus time spent parked */
 	unsigned attempt;    /* how often it was put off as a failed attempt */
+	bool woken;	     /* it was in the deferred set before */
 	unsigned deliveries; /* 1 the first time; more: workers that died holding it */
 };
 

@@ -193,6 +193,7 @@ local function incident_release(keys, args)
   local pending = owned(actions, group, consumer, { id })[id]
   if ours then redis.call('HSET', key, 'owner', '', 'owner_until', '0') end
   if pending and delay then
+    redis.call('HSET', key, 'wake_ms', text(now_ms() + delay))
     put_off(actions, deferred, group, id, delay, args[7] == '1', args[8])
   elseif pending then
     redis.call('XACK', actions, group, id)

@@ -20,8 +20,8 @@ struct redis;
  *
  * The functions keep these fields of the hash themselves: state (set to "opening" when it is
  * made), fence, owner, owner_until, findings (count), severity (highest), created_ms,
- * changed_ms, and previous (the incident that last held the group). All others belong to the
- * service.
+ * changed_ms, previous (the incident that last held the group) and wake_ms (when the wake-up
+ * that was put off last comes back). All others belong to the service, which may clear wake_ms.
  */
 struct saga_keys {
 	struct key incident; /* "incident:<id>" */
