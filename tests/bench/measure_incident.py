@@ -20,7 +20,7 @@ LIFELIKE = {"TOCSIN_CALL_DEADLINE": "30s", "TOCSIN_REMOTE_MAX": "60s", "TOCSIN_Q
 def installation(folder, latency_ms, **env):
     """One customer with tickets in ServiceNow only and no cap on calls in flight."""
     folder.mkdir()
-    system = System(folder, "--latency-ms", latency_ms, "--ledger", "counts",
+    system = System(folder, "--latency-ms", latency_ms, "--ledger", "0",
                     **{**LIFELIKE, "TOCSIN_ACCOUNT_SHARE": "0", **env})
     system.servicenow("main", in_flight=0)
     system.customer("acme", xdr=None)
@@ -38,7 +38,11 @@ def findings(system, total):
 
 
 def tickets(system):
-    return system.sandbox.get("summary")["servicenow"]["main"]
+    """Incidents, how many of them are repeats, and calls answered."""
+    summary = system.summary()
+    counts = summary["servicenow"]["main"]
+    repeats = sum(count - 1 for count in counts["duplicates"].values())
+    return {"incidents": counts["incidents"], "repeats": repeats, "calls": summary["calls"]}
 
 
 def finish(system, total):
@@ -128,7 +132,7 @@ def kill_once(folder, total, at):
         system.start("incident")
         finish(system, total)
         seen = tickets(system)
-        return total - seen["distinct"], seen["incidents"] - seen["distinct"]
+        return total - (seen["incidents"] - seen["repeats"]), seen["repeats"]
     finally:
         system.done()
 
@@ -147,20 +151,46 @@ def latencies(folder, customers, seconds, rate):
     try:
         for instance in range(4):
             system.servicenow(f"i{instance}")
-        clients = {f"c{i}": system.customer(f"c{i}", instance=f"i{i % 4}", xdr=None)
-                   for i in range(customers)}
+        clients = [system.customer(f"c{i}", instance=f"i{i % 4}", xdr=None)
+                   for i in range(customers)]
         system.apply()
         system.start()
-        for client in clients.values():
+        total = seconds * rate // customers
+        for client in clients:
             system.sandbox.post("generate", {"account": client, "rate": rate / customers,
-                                             "total": seconds * rate // customers,
-                                             "mix": "detections"})
-        total = seconds * rate // customers * customers
-        wait_until(lambda: system.drained() and system.fates() >= total, seconds + 60,
-                   f"{total} events", every=0.2)
-        return system.sandbox.get("latency")["beyond_poll_ms"]
+                                             "total": total, "unique_hosts": True,
+                                             "host_prefix": client,
+                                             "mix": {"threat_detected": 1}})
+        wait_until(lambda: system.fates() >= total * customers, seconds + 60, "all events are in",
+                   every=0.5)
+        wait_until(system.drained, 60, "nothing is left to do", every=0.2)
+        return [ms for client in clients for ms in beyond_poll(system, client)]
     finally:
         system.done()
+
+
+def beyond_poll(system, client):
+    polls = sorted(call["time_ms"] for call in ledger(system, f"account={client}&method=GET")
+                   if call["path"].endswith("/events"))
+    created = {}
+    for instance in range(4):
+        for record in system.sandbox.get(f"state/servicenow/i{instance}")["incidents"]:
+            host = record["short_description"].split("event for [")[1].split("]")[0]
+            created[host] = record["created_ms"] + 20  # the answer leaves when its latency is over
+    for event in system.sandbox.get(f"events/{client}")["events"]:
+        seen = next((poll for poll in polls if poll >= event["visible_ms"]), None)
+        if seen is not None and event["hostname"] in created:
+            yield created[event["hostname"]] - seen
+
+
+def ledger(system, query):
+    since, calls = 0, []
+    while True:
+        page = system.sandbox.get(f"ledger?{query}&since={since}&limit=10000")
+        calls += page["calls"]
+        if not page["calls"]:
+            return calls
+        since = page["next_since"]
 
 
 @rows("event_to_ticket_p99_ms")

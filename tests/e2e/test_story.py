@@ -53,7 +53,7 @@ def test_later_finding_joins_the_open_ticket(system):
     system.check_exactly_once({"acme": [[first, second]]})
     incident = system.incident_of("acme", first)
     ticket = system.ticket("main", incident["sys_id"])
-    assert any("Quarantine Failure" in note["text"] for note in ticket["notes"]), ticket
+    assert any("Quarantine Failure" in note["value"] for note in ticket["work_notes"]), ticket
 
 
 def test_unasked_kinds_are_skipped_with_a_reason(system):

@@ -43,10 +43,35 @@ class Sandbox:
         return self.call("DELETE", path)
 
     def fault(self, **fault):
-        return self.post("faults", fault)
+        """Adds a fault; its number."""
+        return self.post("faults", fault)["ids"][0]
 
-    def heal(self):
-        return self.delete("faults")
+    def heal(self, fault=None):
+        """Removes one fault, or all."""
+        return self.delete("faults" if fault is None else f"faults/{fault}")
+
+    def hits(self):
+        """How often the faults that are there have struck."""
+        return sum(fault["hits"] for fault in self.get("faults")["faults"])
+
+    def secure_endpoint(self, client_id, api_key):
+        self.post("accounts", {"vendor": "secure_endpoint", "account": client_id,
+                               "client_id": client_id, "api_key": api_key})
+
+    def threat_response(self, client_id, password):
+        self.post("accounts", {"vendor": "threat_response", "account": client_id,
+                               "client_id": client_id, "client_password": password})
+
+    def servicenow(self, instance, user, password, records):
+        """An instance with an integration user and the records tickets refer to."""
+        self.post("accounts", {
+            "vendor": "servicenow", "account": instance,
+            "users": [{"user_name": user, "password": password, "name": "Tocsin",
+                       "roles": ["itil", "email_api_send", "snc_basic_auth_api_access"]}],
+            "tables": {
+                "sys_user": [{"sys_id": records["caller_id"], "user_name": "soc", "name": "SOC desk"}],
+                "core_company": [{"sys_id": records["company"], "name": "Customer"}],
+                "sys_user_group": [{"sys_id": records["assignment_group"], "name": "SOC"}]}})
 
     def stop(self):
         if self.process.poll() is None:

@@ -194,15 +194,10 @@ class System:
                 assert len(fates) == 1 and next(iter(fates)).startswith("incident:"), (problem, fates)
                 ids.append(fates.pop())
         assert len(ids) == len(set(ids)), "two problems share an incident"
-        summary = self.summary()
-        if tickets:
-            counts = summary["servicenow"].values()
-            assert sum(c["incidents"] for c in counts) == len(ids), summary["servicenow"]
-            assert sum(c["distinct"] for c in counts) == len(ids), summary["servicenow"]
-        if threat_response:
-            counts = summary["threat_response"].values()
-            assert sum(c["incidents"] for c in counts) == len(ids), summary["threat_response"]
-            assert sum(c["distinct"] for c in counts) == len(ids), summary["threat_response"]
+        for vendor, wanted in (("servicenow", tickets), ("threat_response", threat_response)):
+            counts = self.summary()[vendor].values() if wanted else []
+            assert not wanted or sum(c["incidents"] for c in counts) == len(ids), counts
+            assert not any(c["duplicates"] for c in counts), counts
 
     def ticket(self, instance, sys_id):
         """A ServiceNow record as the sandbox holds it."""
