@@ -58,11 +58,16 @@ SANDBOX  := $B/tocsin-sandbox
 TESTS    := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(wildcard tests/unit/test_*.c))
 obj       = $(patsubst %.c,$B/%.o,$(1))
 
+# Short lines unless V=1.
+ifndef V
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
+
 all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX)
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I$(<D) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) -I$(<D) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Text that becomes a C string: NAME.lua, NAME.html ... -> NAME.lua.h with `static const char NAME_lua[]`.
 $B/gen/%.h: %
@@ -81,20 +86,20 @@ define layer_rule
 $B/lib$(1).a: $$(call obj,$$(wildcard common/$(1)/*.c))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 # A service is every .c file in its folder, plus the layers.
 define service_rule
 $B/$(if $(filter cli,$(1)),tocsin,tocsin-$(1)): $$(call obj,$$(wildcard services/$(1)/*.c)) $$(LIBS)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+	$$(call say,LINK,$$@)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
 $B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
 $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Unit tests: one program per file. check also replays every fuzz corpus.
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -103,22 +108,22 @@ ALL_LIBS := -Wl,--start-group $(LIBS) -Wl,--end-group
 
 $B/tests/unit/%.o: CPPFLAGS += -Iservices
 $B/tests/unit/%: $B/tests/unit/%.o $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) -lcmocka $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) -lcmocka $(LDLIBS)
 
 # test_<service>_*.c sees what that service is made of, except its main.
 define service_test_rule
 $B/tests/lib$(1).a: $(filter-out $B/services/$(1)/main.o,$(call obj,$(wildcard services/$(1)/*.c)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
 $(patsubst %.c,$B/%,$(wildcard tests/unit/test_$(1)_*.c)): $B/tests/lib$(1).a
 endef
 $(foreach s,$(SERVICES),$(if $(wildcard tests/unit/test_$(s)_*.c),$(eval $(call service_test_rule,$(s)))))
 $B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay.o $(LIBS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ALL_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ALL_LIBS) $(LDLIBS)
 $B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(ALL_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(ALL_LIBS) $(LDLIBS)
 
 check: $(TESTS) $(REPLAYS)
 	@tests/unit/run $(TESTS) $(REPLAYS)
@@ -140,12 +145,13 @@ fuzz-corpus-run: $(FUZZERS:%=$B/fuzz/%)
 BENCH    := $(patsubst tests/bench/%.c,$B/bench/%,$(wildcard tests/bench/*.c))
 $B/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -pthread $(shell pkg-config --cflags hiredis libcurl) -o $@ $< \
+	$(call say,CC,$<)$(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -pthread $(shell pkg-config --cflags hiredis libcurl) -o $@ $< \
 	    $(shell pkg-config --libs hiredis libcurl)
 
 # What follows may run on a machine that has none of the packages yet: install, then make again, so
 # that the settings above are read with the packages there.
 PACKAGES := deploy/build/packages
+export PYTHONDONTWRITEBYTECODE := 1
 
 demo:
 	@$(PACKAGES) build run
