@@ -25,6 +25,7 @@ enum {
 	GATE_WAIT_MIN_MS = 500,
 	GATE_WAIT_MAX_MS = 2000,
 	RATE_RESET_MAX_S = 3600,
+	DEFAULT_PROBE_INTERVAL_MS = 60 * 1000,
 };
 
 struct vendor {
@@ -124,6 +125,16 @@ static bool refuse(struct vendor_session *session, enum vendor_refusal refusal,
 
 /* ---- the gate ---- */
 
+/* What only a person can put right: no call proves that it is. */
+static const char until_resumed[] = "until resumed: ";
+
+struct passage {
+	struct gate_pass pass;
+	bool asked;  /* Redis gave a pass that has to be given back, even after a success */
+	bool parked; /* as the one call that may try */
+	char reason[sizeof((struct gate_state *)NULL)->reason];
+};
+
 static struct gate_limits limits_of(const struct vendor_session *session)
 {
 	struct gate_limits limits = session->vendor->limits;
@@ -163,9 +174,27 @@ static bool gate_refuses(struct vendor_session *session, const struct gate_pass 
 	return true;
 }
 
-/* ret_asked: Redis gave a pass that has to be given back, even after a success. */
-static bool enter(struct vendor_session *session, struct gate_pass *ret_pass, bool *ret_asked,
-		  struct err *err)
+/* The one caller that may try a parked account learns why it is parked. */
+static bool enter_parked(struct vendor_session *session, struct passage *passage,
+			 const struct gate_limits *limits, struct err *err)
+{
+	struct gate_state state;
+
+	if (!gate_read(session->redis, session->account->id, &state, NULL) || !state.parked)
+		return true; /* only its breaker is open */
+	passage->parked = true;
+	memcpy(passage->reason, state.reason, sizeof passage->reason);
+	if (strncmp(state.reason, until_resumed, sizeof until_resumed - 1) != 0)
+		return true;
+	gate_leave(session->redis, session->account->id, limits, &passage->pass, GATE_NEUTRAL,
+		   0, "", &(enum gate_change){ GATE_SAME }, NULL);
+	return refuse(session, VENDOR_PARKED,
+		      limits->probe_interval_ms ? limits->probe_interval_ms
+						: DEFAULT_PROBE_INTERVAL_MS,
+		      "the account is parked until an operator resumes it", err);
+}
+
+static bool enter(struct vendor_session *session, struct passage *ret_passage, struct err *err)
 {
 	static const enum gate_class classes[] = { [VENDOR_CONTAINMENT] = GATE_CONTAINMENT,
 						   [VENDOR_OPENING] = GATE_OPENING,
@@ -173,23 +202,47 @@ static bool enter(struct vendor_session *session, struct gate_pass *ret_pass, bo
 	struct vendor *vendor = session->vendor;
 	const char *id = session->account->id;
 	struct gate_limits limits = limits_of(session);
+	struct gate_pass *pass = &ret_passage->pass;
 	struct err failure = { 0 };
 
-	*ret_pass = (struct gate_pass){ .answer = GATE_ENTERED };
-	*ret_asked = false;
-	if (session->probe || pass_cache_valid(vendor->passes, id))
+	*ret_passage = (struct passage){ .pass.answer = GATE_ENTERED };
+	if (session->probe || (!session->trying && pass_cache_valid(vendor->passes, id)))
 		return true;
-	if (!gate_enter(session->redis, id, classes[session->class], &limits, ret_pass,
-			&failure))
+	if (session->trying) { /* went in as the one that may try, and has proved nothing yet */
+		pass->answer = GATE_PROBE;
+		ret_passage->asked = true;
+		return enter_parked(session, ret_passage, &limits, err);
+	}
+	if (!gate_enter(session->redis, id, classes[session->class], &limits, pass, &failure))
 		return refuse(session, VENDOR_GATE,
 			      backoff_random(GATE_WAIT_MIN_MS, GATE_WAIT_MAX_MS), failure.text,
 			      err);
-	if (gate_refuses(session, ret_pass, err))
+	if (gate_refuses(session, pass, err))
 		return false;
-	if (ret_pass->valid_ms)
-		pass_cache_keep(vendor->passes, id, clock_mono_ms() + ret_pass->valid_ms);
-	*ret_asked = !ret_pass->valid_ms;
-	return true;
+	if (pass->valid_ms)
+		pass_cache_keep(vendor->passes, id, clock_mono_ms() + pass->valid_ms);
+	ret_passage->asked = !pass->valid_ms;
+	return pass->answer != GATE_PROBE || enter_parked(session, ret_passage, &limits, err);
+}
+
+/* Whether a success ends the parking: the reason is the text of the error that parked it, which
+ * says what was being done. Credentials are proved by any call; that records can be created is
+ * proved by creating one only, or the account would be resumed and parked again, with an alarm,
+ * by every search before a create. */
+static bool proves(const struct passage *passage, const struct vendor_session *session,
+		   const struct vendor_request *request)
+{
+	const char *id = session->account->id;
+	const char *reason = passage->reason;
+	size_t size = strlen(id);
+
+	if (!passage->parked || strncmp(reason, id, size) != 0 ||
+	    strncmp(reason + size, ": ", 2) != 0 || strstr(reason, "no token") ||
+	    strstr(reason, "answered 401"))
+		return true;
+	reason += size + 2;
+	size = strlen(request->what);
+	return strncmp(reason, request->what, size) == 0 && reason[size] == ':';
 }
 
 /* A vendor's count of calls left, in the spellings in use: only "none" matters, it is the
@@ -238,7 +291,7 @@ static enum gate_outcome gate_outcome(const struct vendor_session *session,
 	}
 }
 
-static void leave(struct vendor_session *session, const struct gate_pass *pass, bool asked,
+static void leave(struct vendor_session *session, const struct passage *passage,
 		  enum gate_outcome outcome, uint64_t wait_ms, const char *reason)
 {
 	struct vendor *vendor = session->vendor;
@@ -246,14 +299,14 @@ static void leave(struct vendor_session *session, const struct gate_pass *pass, 
 	enum gate_change change = GATE_SAME;
 
 	if (session->probe ||
-	    (!asked && !wait_ms && (outcome == GATE_OK || outcome == GATE_NEUTRAL)))
+	    (!passage->asked && !wait_ms && (outcome == GATE_OK || outcome == GATE_NEUTRAL)))
 		return;
 	if (outcome != GATE_OK || wait_ms)
 		pass_cache_forget(vendor->passes, session->account->id);
 	/* When Redis does not answer, the slot ends by itself and the next failure is as good a
 	 * witness as this one. */
-	if (!gate_leave(session->redis, session->account->id, &limits, pass, outcome, wait_ms,
-			reason, &change, NULL))
+	if (!gate_leave(session->redis, session->account->id, &limits, &passage->pass, outcome,
+			wait_ms, reason, &change, NULL))
 		return;
 	if (change != GATE_SAME && vendor->on_change)
 		vendor->on_change(session, change, reason, vendor->opaque);
@@ -261,14 +314,16 @@ static void leave(struct vendor_session *session, const struct gate_pass *pass, 
 
 bool vendor_park(struct vendor_session *session, const char *reason, struct err *err)
 {
+	struct vendor *vendor = session->vendor;
+	struct err failure; /* room for a text, no failure */
 	bool changed = false;
 
-	pass_cache_forget(session->vendor->passes, session->account->id);
-	if (!gate_park(session->redis, session->account->id, reason, &changed, err))
+	err_fill(&failure, ERR_ACCOUNT, "%s%s", until_resumed, reason);
+	pass_cache_forget(vendor->passes, session->account->id);
+	if (!gate_park(session->redis, session->account->id, failure.text, &changed, err))
 		return false;
-	if (changed && session->vendor->on_change)
-		session->vendor->on_change(session, GATE_NEWLY_PARKED, reason,
-					   session->vendor->opaque);
+	if (changed && vendor->on_change)
+		vendor->on_change(session, GATE_NEWLY_PARKED, reason, vendor->opaque);
 	return true;
 }
 
@@ -428,21 +483,24 @@ static bool call_through_gate(struct vendor_session *session,
 			      const struct vendor_request *request,
 			      struct http_response *ret_response, struct err *err)
 {
-	struct gate_pass pass;
-	bool asked;
+	struct passage passage;
 
-	if (!enter(session, &pass, &asked, err))
+	if (!enter(session, &passage, err))
 		return false;
 	bool ok = attempt_call(session, request, ret_response, err);
 	if (!ok && !request->write)
 		err->ambiguous = false;
-	if (!ok && session->refusal == VENDOR_ATTEMPTED)
-		err_prefix(err, "%s: %s", session->account->id, request->what);
-
+	if (!ok && session->refusal == VENDOR_ATTEMPTED) {
+		err_prefix(err, "%s", request->what);
+		err_prefix(err, "%s", session->account->id);
+	}
 	uint64_t wait_ms = used_up_ms(ret_response);
 	if (!ok && session->refusal == VENDOR_ATTEMPTED && err->retry_after_ms > wait_ms)
 		wait_ms = err->retry_after_ms;
-	leave(session, &pass, asked, gate_outcome(session, request, ok, err), wait_ms,
+	enum gate_outcome outcome = gate_outcome(session, request, ok, err);
+	/* The next call of this session may be the one that proves it. */
+	session->trying = outcome == GATE_OK && !proves(&passage, session, request);
+	leave(session, &passage, session->trying ? GATE_NEUTRAL : outcome, wait_ms,
 	      ok ? "" : err->text);
 	return ok;
 }

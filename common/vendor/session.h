@@ -25,7 +25,9 @@ struct vendor_settings;
  * err.ambiguous says whether a write may have happened although it failed.
  *
  * An account error (401, 403, ...) parks the account before the call returns, unless the
- * session is a probe.
+ * session is a probe. From time to time one session may try a parked account: it is resumed by
+ * a success of the kind of call that parked it (any, after a 401), so use one session for a
+ * search and the create that follows it.
  */
 struct vendor; /* one per process: thread-safe */
 
@@ -76,13 +78,14 @@ struct vendor_session {
 	enum vendor_refusal refusal;
 	uint64_t wait_ms; /* when refused: come back after this long */
 	int status;	  /* HTTP status of the last answer, 0 when there was none */
+	bool trying;	  /* private: goes on trying a parked account */
 };
 
 /* "parked", "breaker", ...: for logs and metrics; "attempted" for 0. */
 const char *vendor_refusal_name(enum vendor_refusal refusal);
 
-/* Stops the account for everybody until a probe works or an operator resumes it; for what only
- * a caller can see, like a company that the instance does not know. */
+/* Stops the account for everybody until an operator resumes it; for what only a caller can see,
+ * like a company that the instance does not know. */
 bool vendor_park(struct vendor_session *session, const char *reason, struct err *err);
 
 /* tocsin_vendor_calls_total{vendor,outcome}, tocsin_vendor_call_seconds{vendor}; ends with
