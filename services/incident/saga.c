@@ -6,7 +6,7 @@
 #include "base/backoff.h"
 #include "model/finding.h"
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, INSPECT_ATTEMPTS = 3 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, INSPECT_ATTEMPTS = 3, REFUSED_MIN_MS = 100 };
 
 static bool settled(const struct incident *incident, enum incident_step_id step)
 {
@@ -176,7 +176,7 @@ static void put_off(struct incident *incident, struct saga_policy *policy,
 	if (end->phase != SAGA_LOOK_UP)
 		step->status = STEP_WAITING;
 	if (end->result == SAGA_REFUSED)
-		policy->not_before_ms[id] = now_ms + end->retry_after_ms;
+		policy->not_before_ms[id] = now_ms + later(end->retry_after_ms, REFUSED_MIN_MS);
 	else
 		step->due_ms =
 		    now_ms + backoff_ms(policy->backoff_base_ms, policy->backoff_cap_ms,

@@ -81,6 +81,7 @@ static void freeze(struct incident *incident)
 	incident->waiting = NULL;
 	incident->waiting_count = 0;
 	incident->waiting_since_ms = 0;
+	incident->steps[STEP_SERVICENOW_NOTE].attempt = 0;
 	incident->notes++;
 	incident->note_ms = now;
 	incident->notes_today = incident->note_day == today ? incident->notes_today + 1 : 1;

@@ -120,8 +120,9 @@ static const char *cmdb_ci(struct turn *turn, struct vendor_session *session, co
 {
 	const char *name = arena_printf(turn->arena, "%s %s", session->account->id, host);
 	const char *sys_id = memo_get(turn->app->hosts, name, turn->arena);
+	struct err ignored;
 
-	if (!sys_id && servicenow_cmdb_ci(session, host, turn->arena, &sys_id, NULL))
+	if (!sys_id && servicenow_cmdb_ci(session, host, turn->arena, &sys_id, &ignored))
 		memo_set(turn->app->hosts, name, sys_id ? sys_id : "");
 	return sys_id && *sys_id ? sys_id : NULL;
 }

@@ -1,0 +1,380 @@
+/*
+ * The loop of a turn:
+ *
+ *   take ─▶ fold the inbox ─▶ next step? ─▶ intent (journal) ─▶ call ─▶ its end ─┐
+ *                                 ▲                                              │
+ *                                 └──────────────────────────────────────────────┘
+ *   and at last: journal ─▶ release, with a wake-up when something is to be done later.
+ *
+ * The end of one step and the intent of the next are one write. Whatever happens to this
+ * process, the wake-up in hand is somebody's again, and the journal says where to go on.
+ * Nothing is given up here: an incident waits as long as an outage lasts.
+ */
+#include "act.h"
+
+#include <string.h>
+
+#include "app.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "bus/page.h"
+#include "bus/redis.h"
+#include "fold.h"
+#include "service/roster.h"
+#include "turn.h"
+
+enum {
+	CUSTOMER_WAIT_MS = 60 * 1000, /* for a customer to be there, or live, again */
+	BUSY_SLACK_MS = 100,
+	WAKE_SLACK_MS = 1000, /* wake-ups so close to each other are one */
+	HOLD_SLACK_MS = 5000,
+	HANDED_ON_MAX = 64,
+	ALL_ITEMS = 1000000000, /* the inbox may stay as it is */
+};
+
+static const struct step *const steps[INCIDENT_STEPS] = {
+	[STEP_INSPECT] = &step_inspect,
+	[STEP_THREAT_RESPONSE_CREATE] = &step_threat_response_create,
+	[STEP_SERVICENOW_CANCEL] = &step_servicenow_cancel,
+	[STEP_SERVICENOW_CREATE] = &step_servicenow_create,
+	[STEP_SERVICENOW_LINK] = &step_servicenow_link,
+	[STEP_THREAT_RESPONSE_LINK] = &step_threat_response_link,
+	[STEP_SERVICENOW_NOTE] = &step_servicenow_note,
+};
+
+/* ---- one step ---- */
+
+static const char *result_name(enum saga_result result)
+{
+	static const char *const names[] = {
+		[SAGA_OK] = "ok",
+		[SAGA_ABSENT] = "absent",
+		[SAGA_AMBIGUOUS] = "ambiguous",
+		[SAGA_RETRY] = "retry",
+		[SAGA_REFUSED] = "refused",
+		[SAGA_FAILED] = "failed",
+		[SAGA_NEEDLESS] = "needless",
+	};
+
+	return names[result];
+}
+
+/* Refusals repeat as long as an account is parked: they are counted, not told each time. */
+static bool worth_telling(const struct turn *turn, enum incident_step_id id,
+			  const struct saga_end *end)
+{
+	const char *before = turn->saved.steps[id].note;
+
+	return end->note &&
+	       (end->result != SAGA_REFUSED || !before || strcmp(before, end->note) != 0);
+}
+
+static void step_ended(struct turn *turn, enum incident_step_id id, const struct saga_end *end)
+{
+	const char *name = incident_step_name(id);
+
+	if (worth_telling(turn, id, end))
+		turn_tell(turn, name, end->note);
+	saga_end(&turn->incident, &turn->policy, id, end, clock_wall_ms());
+	saga_set_state(&turn->incident);
+	if (saga_opening_over(&turn->incident))
+		turn->incident.opening = turn->incident.observables = NULL;
+	metric_add(&app_steps, 1, name, result_name(end->result));
+	if (end->result == SAGA_FAILED)
+		log_warn("step %s of incident %s failed: %s", name, turn->incident.id,
+			 end->note ? end->note : "");
+	else
+		log_debug("step %s: %s %s", name, result_name(end->result),
+			  end->note ? end->note : "");
+}
+
+/* Makes the intent durable. False with err. */
+static bool step_begin(struct turn *turn, enum incident_step_id id, struct err *err)
+{
+	uint64_t now = clock_wall_ms();
+
+	turn->intent_mono_ms = clock_mono_ms();
+	saga_begin(&turn->incident, id, turn->hold.fence, now);
+	if (!steps[id]->effect)
+		return true;
+	worker_intent(turn->worker, now);
+	return turn_journal(turn, err);
+}
+
+/* Runs one step as far as it goes now. False with err: Redis, or the incident is another's. */
+static bool step_run(struct turn *turn, const struct saga_move *move, struct err *err)
+{
+	const struct step *step = steps[move->step];
+	struct saga_end end = { .phase = SAGA_LOOK_UP, .result = SAGA_ABSENT };
+
+	if (move->look_up) {
+		if (step->look_up)
+			end = step->look_up(turn);
+		step_ended(turn, move->step, &end);
+		return true;
+	}
+	if (step->prepare) {
+		end = step->prepare(turn);
+		if (end.result != SAGA_ABSENT) {
+			step_ended(turn, move->step, &end);
+			return true;
+		}
+	}
+	if (!step_begin(turn, move->step, err))
+		return false;
+	/* Writing the intent may have taken long enough for another to take over. */
+	if (worker_lost(turn->worker))
+		return err_set(err, ERR_TRANSIENT, "taken over by another worker");
+	end = step->call(turn);
+	step_ended(turn, move->step, &end);
+	return true;
+}
+
+/* Everything that can be done now. */
+static bool steps_run(struct turn *turn, struct saga_move *ret_move, struct err *err)
+{
+	for (;;) {
+		*ret_move = saga_next(&turn->incident, &turn->policy, clock_wall_ms());
+		if (ret_move->action != SAGA_RUN || worker_stopping(turn->worker))
+			return true;
+		if (worker_lost(turn->worker))
+			return err_set(err, ERR_TRANSIENT, "taken over by another worker");
+		if (!step_run(turn, ret_move, err))
+			return false;
+	}
+}
+
+/* ---- a closed ticket ---- */
+
+/* Findings newer than the closing go back to the stream, where they open a new incident that
+ * names this one; older ones are on record here. Adding one twice does no harm. */
+static bool hand_on(struct turn *turn, struct err *err)
+{
+	struct incident *incident = &turn->incident;
+	struct append_item items[HANDED_ON_MAX] = { 0 };
+	enum append_answer answers[HANDED_ON_MAX];
+	size_t count = 0;
+	struct key stream;
+	char *text = arena_strdup(turn->arena, incident->waiting_items);
+	char *rest = text, *one;
+
+	while (rest && (one = strsep(&rest, "\x1e")) && count < HANDED_ON_MAX) {
+		struct field *fields =
+		    arena_alloc(turn->arena, FINDING_FIELDS * sizeof(*fields));
+		struct incident_item item;
+
+		if (!*one || !incident_item_decode(&item, one, incident, turn->arena, NULL) ||
+		    (incident->closed_ms > 0 && item.finding.time_ms <= incident->closed_ms))
+			continue;
+		items[count].event.fields = fields;
+		items[count].event.field_count =
+		    finding_encode(&item.finding, turn->arena, fields);
+		count++;
+	}
+	key_format(&stream, worker_partition(turn->worker), STREAM_FINDINGS);
+	if (count > 0 && !page_append(turn->redis, &stream, items, count,
+				      turn->app->times->fate_ttl_ms, answers, err))
+		return false;
+	turn_tell(turn, "closed",
+		  arena_printf(turn->arena,
+			       "%s; %u later events recorded, %zu of them open a new incident",
+			       incident->reason ? incident->reason : "ticket",
+			       incident->waiting_count + incident->writing_count, count));
+	incident->waiting = incident->waiting_items = incident->writing = NULL;
+	incident->waiting_count = incident->writing_count = 0;
+	incident->waiting_since_ms = 0;
+	return true;
+}
+
+static bool hand_on_if_closed(struct turn *turn, struct err *err)
+{
+	if (turn->incident.state != INCIDENT_CLOSED || !turn->incident.waiting_items)
+		return true;
+	/* The group first, or they would come back here. */
+	turn->drop_group = turn->saved.state != INCIDENT_CLOSED;
+	return turn_journal(turn, err) && hand_on(turn, err);
+}
+
+/* ---- giving it back ---- */
+
+static bool release(struct turn *turn, const struct entry *entry, bool again, uint64_t delay_ms,
+		    size_t items_left, bool *ret_released, struct err *err)
+{
+	const struct incident_end end = {
+		.from = worker_from(turn->worker),
+		.entry_id = entry->id,
+		.again = again,
+		.delay_ms = delay_ms,
+		.reason = turn->reason ? turn->reason : "",
+		.items_left = items_left,
+	};
+
+	return incident_release(turn->redis, &turn->keys, &turn->hold, &end, ret_released, err);
+}
+
+/* Whether this wake-up has to come back, and how soon. While the incident waits there is one in
+ * the deferred set; a new one, from a finding that joined, is needed only when it comes first.
+ */
+static bool comes_again(const struct turn *turn, const struct entry *entry,
+			const struct saga_move *move, uint64_t *ret_delay_ms)
+{
+	bool carrier = entry->woken || entry->deliveries > 1;
+	uint64_t now = clock_wall_ms(), wake = turn->incident.wake_ms;
+
+	if (move->action == SAGA_DONE)
+		return false;
+	if (!carrier && wake > 0 && move->action == SAGA_WAIT &&
+	    wake <= move->due_ms + WAKE_SLACK_MS)
+		return false;
+	*ret_delay_ms =
+	    move->action == SAGA_WAIT && move->due_ms > now ? move->due_ms - now : 0;
+	return true;
+}
+
+static bool finish(struct turn *turn, const struct entry *entry, const struct saga_move *move,
+		   bool *ret_released, struct err *err)
+{
+	uint64_t delay_ms = 0;
+	bool again = comes_again(turn, entry, move, &delay_ms);
+
+	if (move->action == SAGA_DONE && (entry->woken || entry->deliveries > 1))
+		turn->incident.wake_ms = 0;
+	if (!turn->reason && move->action == SAGA_WAIT)
+		turn->reason =
+		    arena_printf(turn->arena, "%s waits", incident_step_name(move->step));
+	return turn_journal(turn, err) &&
+	       release(turn, entry, again, delay_ms, 0, ret_released, err);
+}
+
+/* ---- a turn ---- */
+
+static void policy_init(struct turn *turn)
+{
+	const struct bus_settings *times = turn->app->times;
+
+	turn->policy = (struct saga_policy){
+		.quarantine_ms = times->quarantine_ms,
+		.backoff_base_ms = times->backoff_base_ms,
+		.backoff_cap_ms = times->backoff_cap_ms,
+		.notes_per_day = turn->customer->notes_per_day,
+	};
+	memcpy(turn->policy.note_interval_ms, turn->customer->note_interval_ms,
+	       sizeof(turn->policy.note_interval_ms));
+}
+
+/* What must be true before anything is done. False: the wake-up comes back in a while. */
+static bool customer_ready(struct turn *turn)
+{
+	const char *id = turn->incident.customer;
+
+	turn->customer = directory_customer(turn->directory, id);
+	if (turn->customer && turn->customer->mode != CUSTOMER_PAUSED)
+		return true;
+	turn->reason = arena_printf(turn->arena, "customer:%s", id);
+	return false;
+}
+
+static bool take(struct turn *turn, struct outcome *outcome, struct err *err)
+{
+	uint64_t ttl = 2 * turn->app->times->call_deadline_ms + HOLD_SLACK_MS;
+
+	if (!incident_take(turn->redis, &turn->keys, worker_consumer(turn->worker), ttl,
+			   turn->arena, &turn->hold, err))
+		return false;
+	if (!turn->hold.taken) {
+		outcome->kind = OUTCOME_DEFER;
+		outcome->delay_ms = turn->hold.busy_until_ms > turn->hold.now_ms
+					? turn->hold.busy_until_ms - turn->hold.now_ms
+					: 0;
+		outcome->delay_ms += BUSY_SLACK_MS;
+		outcome->uncounted = true;
+		outcome->reason = "another worker has the incident";
+	} else if (turn->hold.field_count == 0) {
+		outcome->kind = OUTCOME_DONE; /* expired, or a wake-up of nothing */
+	} else if (!incident_decode(&turn->incident, turn->hold.fields, turn->hold.field_count,
+				    err)) {
+		return false;
+	}
+	turn->saved = turn->incident;
+	return true;
+}
+
+/* One take to release. outcome stays undecided when the incident must be taken again, because
+ * more has come in meanwhile. */
+static bool turn_once(struct turn *turn, const struct entry *entry, struct outcome *outcome,
+		      struct err *err)
+{
+	struct saga_move move = { .action = SAGA_WAIT };
+	bool released = false;
+
+	if (!take(turn, outcome, err))
+		return false;
+	if (outcome->kind != OUTCOME_UNDECIDED)
+		return true;
+	if (customer_ready(turn)) {
+		policy_init(turn);
+		fold_inbox(turn);
+		if (!steps_run(turn, &move, err) || !hand_on_if_closed(turn, err) ||
+		    !finish(turn, entry, &move, &released, err))
+			return false;
+	} else if (!release(turn, entry, true, CUSTOMER_WAIT_MS, ALL_ITEMS, &released, err)) {
+		return false;
+	}
+	if (released)
+		outcome->kind = OUTCOME_SETTLED;
+	return true;
+}
+
+static bool turns(struct worker_thread *self, const struct entry *entry, const char *id,
+		  struct outcome *outcome, struct err *err)
+{
+	const struct app *app = worker_state(self);
+	const struct directory *directory = roster_get(app->roster, worker_redis(self), err);
+	bool ok = true;
+
+	if (!directory)
+		return false;
+	while (ok && outcome->kind == OUTCOME_UNDECIDED) {
+		struct turn *turn = arena_alloc(worker_arena(self), sizeof(*turn));
+
+		*turn = (struct turn){
+			.app = app,
+			.worker = self,
+			.redis = worker_redis(self),
+			.arena = worker_arena(self),
+			.directory = directory,
+		};
+		saga_keys_init(&turn->keys, worker_partition(self), id);
+		ok = turn_once(turn, entry, outcome, err);
+	}
+	roster_put(app->roster, directory);
+	return ok;
+}
+
+void act_handle(struct worker_thread *self, const struct entry *entries,
+		struct outcome *outcomes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *id = entry_text(&entries[i], "incident");
+		struct err err = { 0 };
+
+		if (!id || strlen(id) != INCIDENT_ID_SIZE - 1) {
+			outcomes[i].kind = OUTCOME_BURY;
+			outcomes[i].reason = "a wake-up that names no incident";
+			continue;
+		}
+		log_context("incident", id);
+		if (turns(self, &entries[i], id, &outcomes[i], &err)) {
+			worker_intent(self, 0);
+		} else {
+			/* An intent that was written stands: the journal is looked at again. */
+			log_debug("turn ended early: %s", err.text);
+			outcomes[i] = (struct outcome){ 0 };
+			outcome_from_error(self, &err, &outcomes[i]);
+			outcomes[i].uncounted = true;
+		}
+		log_context("incident", NULL);
+	}
+}

@@ -1,0 +1,179 @@
+/* From the inbox into the state. */
+#include "fold.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "ticket.h"
+#include "turn.h"
+
+enum {
+	WAITING_MAX = 8 << 10,	      /* lines of the next note */
+	WAITING_ITEMS_MAX = 64 << 10, /* findings kept should the ticket be closed */
+	ITEM_SEPARATOR = 0x1e,	      /* RFC 7464: JSON has none */
+};
+
+static bool is_planned(const struct incident *incident)
+{
+	for (int i = 0; i < INCIDENT_STEPS; i++) {
+		if (incident->steps[i].status != STEP_NEW)
+			return true;
+	}
+	return incident->opening != NULL;
+}
+
+/* ---- the finding that opens it ---- */
+
+static void plan(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	const struct customer *customer = turn->customer;
+
+	incident->servicenow_account = customer->servicenow.account;
+	incident->threat_response_account =
+	    customer->threat_response.create ? customer->threat_response.account : NULL;
+	saga_plan(incident);
+}
+
+static void open_shadow(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	struct err err = { 0 };
+	const struct facts *facts = turn_facts(turn, &err);
+
+	incident->shadow = true;
+	for (int i = 0; i < INCIDENT_STEPS; i++)
+		incident->steps[i] = (struct incident_step){ .status = STEP_SKIPPED };
+	if (incident->threat_response_account)
+		turn_tell(turn, "shadow", "would have created an incident in Threat Response");
+	if (incident->servicenow_account)
+		turn_tell(turn, "shadow",
+			  arena_printf(turn->arena, "would have created the ticket %s",
+				       facts ? ticket_short_description(facts, turn->arena)
+					     : err.text));
+}
+
+static void fold_opening(struct turn *turn, const char *text, const struct finding *finding)
+{
+	struct incident *incident = &turn->incident;
+
+	incident->opening = text;
+	incident->event_id = finding->event_id;
+	incident->source = finding->source;
+	incident->event_ms = finding->time_ms;
+	incident->observed_ms = finding->observed_ms;
+	plan(turn);
+	if (turn->customer->mode == CUSTOMER_SHADOW) {
+		open_shadow(turn);
+		incident->opening = NULL;
+		turn->facts = NULL;
+	} else {
+		incident->shadow = false;
+		turn_tell(turn, "opened by event", finding->event_id);
+	}
+}
+
+/* ---- later ones ---- */
+
+static void keep_item(struct turn *turn, const char *text)
+{
+	struct incident *incident = &turn->incident;
+	const char *items = incident->waiting_items ? incident->waiting_items : "";
+
+	while (*items && strlen(items) + strlen(text) > WAITING_ITEMS_MAX) {
+		const char *next = strchr(items + 1, ITEM_SEPARATOR);
+
+		items = next ? next : "";
+	}
+	incident->waiting_items =
+	    arena_printf(turn->arena, "%s%c%s", items, ITEM_SEPARATOR, text);
+}
+
+static void keep_line(struct turn *turn, const struct finding *finding)
+{
+	struct incident *incident = &turn->incident;
+	const char *lines = incident->waiting ? incident->waiting : "";
+	struct finding_view *view = arena_alloc(turn->arena, sizeof(*view));
+
+	if (!finding_view(view, finding->payload, finding->payload_size, turn->arena, NULL))
+		*view = (struct finding_view){ 0 };
+
+	const char *line = ticket_finding_line(finding, view, turn->arena);
+
+	if (strlen(lines) + strlen(line) < WAITING_MAX)
+		incident->waiting =
+		    arena_printf(turn->arena, "%s%s%s", lines, *lines ? "\n" : "", line);
+}
+
+static void fold_later(struct turn *turn, const char *text, const struct finding *finding)
+{
+	struct incident *incident = &turn->incident;
+
+	if (incident->shadow && turn->customer->mode == CUSTOMER_LIVE) {
+		fold_opening(turn, text, finding);
+		return;
+	}
+	if (incident->shadow || !incident->servicenow_account) {
+		turn_tell(turn, incident->shadow ? "shadow: would note event" : "event joined",
+			  finding->event_id);
+		return;
+	}
+	keep_item(turn, text);
+	keep_line(turn, finding);
+	if (incident->waiting_count++ == 0)
+		incident->waiting_since_ms = clock_wall_ms();
+	turn_tell(turn, "event joined", finding->event_id);
+}
+
+/* ---- all of it ---- */
+
+static void fold_item(struct turn *turn, const char *text)
+{
+	struct incident_item item;
+	struct err err = { 0 };
+
+	if (!incident_item_decode(&item, text, &turn->incident, turn->arena, &err)) {
+		turn_tell(turn, "inbox", err.text);
+		log_warn("incident %s: %s", turn->incident.id, err.text);
+		return;
+	}
+	switch (item.op) {
+	case ITEM_FINDING:
+		if (is_planned(&turn->incident))
+			fold_later(turn, text, &item.finding);
+		else
+			fold_opening(turn, text, &item.finding);
+		break;
+	case ITEM_RETRY:
+		turn_tell(turn, "retry",
+			  saga_retry(&turn->incident) ? "failed steps are tried again"
+						      : "nothing had failed");
+		break;
+	}
+}
+
+/* A customer that was given another account before anything was done at the old one. */
+static void follow_account(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	const char *account = turn->customer->servicenow.account;
+
+	if (account && incident->servicenow_account && !incident->stray &&
+	    incident->steps[STEP_SERVICENOW_CREATE].intent_ms == 0)
+		incident->servicenow_account = account;
+	account = turn->customer->threat_response.account;
+	if (account && incident->threat_response_account &&
+	    incident->steps[STEP_THREAT_RESPONSE_CREATE].intent_ms == 0)
+		incident->threat_response_account = account;
+}
+
+void fold_inbox(struct turn *turn)
+{
+	for (size_t i = 0; i < turn->hold.item_count; i++)
+		fold_item(turn, turn->hold.items[i]);
+	turn->items_done += turn->hold.item_count;
+	follow_account(turn);
+}

@@ -1,0 +1,240 @@
+/* Findings on their way into incidents: pure Redis, in batches. */
+#include "intake.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "app.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "bus/saga.h"
+#include "model/finding.h"
+#include "model/incident.h"
+#include "saga.h"
+#include "service/roster.h"
+#include "text.h"
+
+enum { CUSTOMER_WAIT_MS = 60 * 1000, TITLE_CHARS = 200, HOST_CHARS = 64 };
+
+/* The findings of one batch that go to group_claim(), and which entry each of them was. */
+struct batch {
+	const struct app *app;
+	struct worker_thread *worker;
+	const struct directory *directory;
+	struct group_finding *claims;
+	size_t *places;
+	size_t count;
+};
+
+bool intake_is_minor(int severity_id, int minimum_severity)
+{
+	int rank = saga_severity_rank(severity_id);
+
+	return rank > 0 && rank < minimum_severity;
+}
+
+static char *fate_key(struct arena *arena, unsigned partition, const struct finding *finding)
+{
+	struct key key;
+
+	key_fate(&key, partition, finding->customer, finding->source, finding->event_id);
+	return arena_strdup(arena, key.text);
+}
+
+bool intake_fate(const struct entry *entry, unsigned partition, struct key *ret_key)
+{
+	struct finding finding;
+
+	if (!finding_decode(&finding, entry->fields, entry->field_count, NULL))
+		return false;
+	key_fate(ret_key, partition, finding.customer, finding.source, finding.event_id);
+	return true;
+}
+
+/* ---- what becomes of one ---- */
+
+/* A customer who is not there or paused: the finding waits, without ageing, and someone is told
+ * once. */
+static void wait_for_customer(struct batch *batch, const char *id, const char *why,
+			      struct outcome *outcome)
+{
+	struct arena *arena = worker_arena(batch->worker);
+	const char *subject = arena_printf(arena, "customer:%s", id);
+
+	if (app_alarm_due(batch->app, subject))
+		log_error("findings wait: customer %s is %s", id, why);
+	outcome->kind = OUTCOME_DEFER;
+	outcome->uncounted = true;
+	outcome->delay_ms = CUSTOMER_WAIT_MS;
+	outcome->reason = subject;
+	metric_add(&app_findings, 1, "waiting");
+}
+
+/* One line for the incident's list of findings. */
+static const char *summary(struct arena *arena, const struct finding *finding,
+			   const struct finding_view *view)
+{
+	struct buf buf;
+	const char *title = text_line(arena, view->title, TITLE_CHARS);
+
+	buf_init(&buf, 4096);
+	buf_addf(&buf, "{\"time_ms\":%" PRIu64 ",\"severity_id\":%d,\"event_id\":\"",
+		 finding->time_ms, finding->severity_id);
+	buf_add_json(&buf, finding->event_id, strlen(finding->event_id));
+	buf_adds(&buf, "\",\"title\":\"");
+	buf_add_json(&buf, title, strlen(title));
+	buf_adds(&buf, "\"}");
+
+	const char *text = arena_strdup(arena, buf_text(&buf));
+
+	buf_done(&buf);
+	return text;
+}
+
+static size_t new_fields(struct arena *arena, const struct finding *finding,
+			 const struct finding_view *view, const char *id,
+			 const struct field **ret_fields)
+{
+	struct field *fields = arena_alloc(arena, INCIDENT_FIELDS * sizeof(*fields));
+	const struct incident incident = {
+		.id = id,
+		.customer = finding->customer,
+		.group = finding->group,
+		.uid = finding->uid,
+		.event_id = finding->event_id,
+		.source = finding->source,
+		.trace = finding->trace,
+		.event_ms = finding->time_ms,
+		.observed_ms = finding->observed_ms,
+		.title = text_line(arena, view->title, TITLE_CHARS),
+		.host = text_line(arena, view->host, HOST_CHARS),
+	};
+
+	*ret_fields = fields;
+	return incident_encode(&incident, arena, fields);
+}
+
+static void claim_add(struct batch *batch, size_t place, const struct entry *entry,
+		      const struct finding *finding, const struct finding_view *view)
+{
+	struct arena *arena = worker_arena(batch->worker);
+	unsigned partition = worker_partition(batch->worker);
+	const struct incident_item item = { .op = ITEM_FINDING, .finding = *finding };
+	char id[INCIDENT_ID_SIZE];
+	struct key group;
+
+	incident_id(finding->customer, finding->group, finding->uid, id);
+	key_format(&group, partition, "group:%s:%s", finding->customer, finding->group);
+
+	struct group_finding *claim = &batch->claims[batch->count];
+	const char *text = incident_item_encode(&item, arena);
+
+	*claim = (struct group_finding){
+		.entry_id = entry->id,
+		.group_key = arena_strdup(arena, group.text),
+		.fate_key = fate_key(arena, partition, finding),
+		.candidate = arena_strdup(arena, id),
+		.open_item = text,
+		.note_item = text,
+		.summary = summary(arena, finding, view),
+		.severity = (unsigned)saga_severity_rank(finding->severity_id),
+	};
+	claim->field_count = new_fields(arena, finding, view, claim->candidate, &claim->fields);
+	batch->places[batch->count++] = place;
+}
+
+static void sort_one(struct batch *batch, size_t place, const struct entry *entry,
+		     struct outcome *outcome)
+{
+	struct arena *arena = worker_arena(batch->worker);
+	struct finding_view *view = arena_alloc(arena, sizeof(*view));
+	const struct customer *customer;
+	struct finding finding;
+	struct err err = { 0 };
+
+	if (!finding_decode(&finding, entry->fields, entry->field_count, &err)) {
+		outcome_from_error(batch->worker, &err, outcome);
+		metric_add(&app_findings, 1, "dead");
+		return;
+	}
+	outcome->fate_key = fate_key(arena, worker_partition(batch->worker), &finding);
+	customer = directory_customer(batch->directory, finding.customer);
+	if (!customer || customer->mode == CUSTOMER_PAUSED) {
+		wait_for_customer(batch, finding.customer, customer ? "paused" : "unknown",
+				  outcome);
+	} else if (intake_is_minor(finding.severity_id, customer->minimum_severity)) {
+		outcome->kind = OUTCOME_DONE;
+		outcome->fate = "recorded";
+		metric_add(&app_findings, 1, "minor");
+	} else if (!finding_view(view, finding.payload, finding.payload_size, arena, &err)) {
+		outcome_from_error(batch->worker, &err, outcome);
+		metric_add(&app_findings, 1, "dead");
+	} else {
+		claim_add(batch, place, entry, &finding, view);
+	}
+}
+
+/* ---- the batch ---- */
+
+static const char *outcome_name(enum group_outcome outcome)
+{
+	static const char *const names[] = {
+		[GROUP_NOT_OURS] = "taken over",
+		[GROUP_OPENED] = "opened",
+		[GROUP_JOINED] = "joined",
+		[GROUP_RECORDED] = "recorded",
+	};
+
+	return names[outcome];
+}
+
+static void claim_all(struct batch *batch, struct outcome *outcomes)
+{
+	struct arena *arena = worker_arena(batch->worker);
+	struct group_answer *answers =
+	    arena_alloc(arena, (batch->count + 1) * sizeof(*answers));
+	struct err err = { 0 };
+	bool ok = batch->count == 0 ||
+		  group_claim(worker_redis(batch->worker), worker_from(batch->worker),
+			      batch->claims, batch->count, answers, &err);
+
+	for (size_t i = 0; i < batch->count; i++) {
+		struct outcome *outcome = &outcomes[batch->places[i]];
+
+		if (!ok) {
+			/* Some chunks may have been done: settling those again does nothing. */
+			outcome_from_error(batch->worker, &err, outcome);
+			continue;
+		}
+		*outcome = (struct outcome){ .kind = OUTCOME_SETTLED };
+		metric_add(&app_findings, 1, outcome_name(answers[i].outcome));
+	}
+}
+
+void intake_handle(struct worker_thread *self, const struct entry *entries,
+		   struct outcome *outcomes, size_t count)
+{
+	const struct app *app = worker_state(self);
+	struct arena *arena = worker_arena(self);
+	struct err err = { 0 };
+	struct batch batch = {
+		.app = app,
+		.worker = self,
+		.directory = roster_get(app->roster, worker_redis(self), &err),
+		.claims = arena_alloc(arena, count * sizeof(*batch.claims)),
+		.places = arena_alloc(arena, count * sizeof(*batch.places)),
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		if (batch.directory) {
+			sort_one(&batch, i, &entries[i], &outcomes[i]);
+		} else {
+			outcome_from_error(self, &err, &outcomes[i]);
+			outcomes[i].uncounted = true;
+		}
+	}
+	claim_all(&batch, outcomes);
+	roster_put(app->roster, batch.directory);
+}

@@ -1,0 +1,16 @@
+#ifndef INCIDENT_INTAKE_H
+#define INCIDENT_INTAKE_H
+
+#include "bus/worker.h"
+
+/* Handles the stream `findings`: what is severe enough joins or opens an incident, in one step
+ * with its fate and its settling. worker_state() is a struct app. */
+worker_handle intake_handle;
+
+/* The fate of a finding that is buried unseen. */
+bool intake_fate(const struct entry *entry, unsigned partition, struct key *ret_key);
+
+/* Whether a finding is below the customer's minimum. An unknown severity is not. */
+bool intake_is_minor(int severity_id, int minimum_severity);
+
+#endif
