@@ -16,9 +16,8 @@ struct app {
 	const char *installation;
 	struct roster *roster;
 	struct vendor *vendor;
-	struct memo *hosts;	/* "<account> <host>": sys_id of its configuration item */
-	struct memo *companies; /* "<account> <company>": "missing" when a ticket lost it */
-	struct memo *alarms;	/* what was complained about lately */
+	struct memo *hosts;  /* "<account> <host>": sys_id of its configuration item */
+	struct memo *alarms; /* what was complained about lately */
 };
 
 /* Rows this process owns, NULL-terminated. */

@@ -50,69 +50,26 @@ static struct saga_end created(struct turn *turn, const struct vendor_session *s
 				   number && *number ? number : sys_id));
 }
 
-static const char *company_name(const struct turn *turn)
+/* A ticket that belongs to no company, or to another one, is taken back before anything else,
+ * and the account is stopped: every further ticket would be like it. */
+static struct saga_end stray(struct turn *turn, struct vendor_session *session,
+			     enum saga_phase phase, const struct servicenow_created *ticket,
+			     const char *column)
 {
-	return arena_printf(turn->arena, "%s %s", turn->incident.servicenow_account,
-			    turn->customer->servicenow.company);
-}
+	const char *name = ticket->number && *ticket->number ? ticket->number : ticket->sys_id;
 
-/* What is remembered of a company after a ticket lost it: "missing" (ask whether the instance
- * knows it before the next ticket), "known" (it says so: try once more), "lost" (tried: no more
- * until this is forgotten). So a wrong setting makes a ticket or two, not one each minute. */
-static void company_lost(struct turn *turn)
-{
-	const char *was = memo_get(turn->app->companies, company_name(turn), turn->arena);
-
-	memo_set(turn->app->companies, company_name(turn),
-		 was && strcmp(was, "known") == 0 ? "lost" : "missing");
-}
-
-/* A ticket that belongs to no company, or to another one, is taken back before anything else.
- */
-static struct saga_end stray(struct turn *turn, enum saga_phase phase, const char *sys_id,
-			     const char *number, const char *column)
-{
-	turn->incident.stray = arena_strdup(turn->arena, sys_id);
+	turn->incident.stray = arena_strdup(turn->arena, ticket->sys_id);
 	turn->incident.steps[STEP_SERVICENOW_CANCEL] = (struct incident_step){ 0 };
-	company_lost(turn);
-	return end_of(phase, SAGA_REFUSED,
+	turn->reason = arena_printf(turn->arena, "account:%s", session->account->id);
+	vendor_park(session,
+		    arena_printf(turn->arena,
+				 "ticket %s of customer %s came back without its %s", name,
+				 turn->customer->id, column),
+		    NULL);
+	/* A look-up has then found nothing that could be kept. */
+	return end_of(phase, phase == SAGA_LOOK_UP ? SAGA_ABSENT : SAGA_REFUSED,
 		      arena_printf(turn->arena, "%s has not the %s asked for: to be cancelled",
-				   number && *number ? number : sys_id, column));
-}
-
-static struct saga_end company_unknown(struct turn *turn, struct vendor_session *session)
-{
-	struct err err;
-
-	err_fill(&err, ERR_ACCOUNT, "tickets of customer %s lose their company %s",
-		 turn->customer->id, turn->customer->servicenow.company);
-	vendor_park(session, err.text, NULL);
-	return turn_failed(turn, session, SAGA_PREPARE, false, &err);
-}
-
-/* SAGA_ABSENT when a ticket may be made. The instance is asked past the gate, so that this
- * question does not resume the account. */
-static struct saga_end company_check(struct turn *turn, struct vendor_session *session)
-{
-	const char *company = turn->customer->servicenow.company;
-	const char *was = memo_get(turn->app->companies, company_name(turn), turn->arena);
-	struct err err = { 0 };
-	bool exists = false;
-
-	if (!was || strcmp(was, "known") == 0)
-		return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
-	if (strcmp(was, "lost") == 0)
-		return company_unknown(turn, session);
-	session->probe = true;
-	bool asked = servicenow_exists(session, "core_company", company, turn->arena, &exists,
-				       NULL, &err);
-	session->probe = false;
-	if (!asked)
-		return turn_failed(turn, session, SAGA_PREPARE, false, &err);
-	if (!exists)
-		return company_unknown(turn, session);
-	memo_set(turn->app->companies, company_name(turn), "known");
-	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
+				   name, column));
 }
 
 /* The device's configuration item, remembered for a while; a ticket does without. */
@@ -140,13 +97,8 @@ static struct saga_end create_prepare(struct turn *turn)
 
 	if (!facts)
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
-
-	struct saga_end end = company_check(turn, &session);
-
-	if (end.result != SAGA_ABSENT)
-		return end;
 	turn->cmdb_ci = facts->view.host ? cmdb_ci(turn, &session, facts->view.host) : NULL;
-	return end;
+	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
 static bool is_ours(const struct turn *turn, const struct servicenow_record *record)
@@ -177,20 +129,17 @@ static struct saga_end create_look_up(struct turn *turn)
 	if (!servicenow_find(&session, &search, turn->arena, &found, &count, NULL, &err))
 		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
 	for (size_t i = 0; i < count; i++) {
+		const struct servicenow_created ticket = {
+			.sys_id = servicenow_record_value(&found[i], "sys_id"),
+			.number = servicenow_record_value(&found[i], "number"),
+		};
 		const char *state = servicenow_record_value(&found[i], "state");
-		const char *sys_id = servicenow_record_value(&found[i], "sys_id");
-		const char *number = servicenow_record_value(&found[i], "number");
 
 		if (is_ours(turn, &found[i]))
-			return created(turn, &session, SAGA_LOOK_UP, sys_id, number);
-		if (state && strcmp(state, "8") != 0) {
-			/* Not there as it should be: the call will be made again. */
-			struct saga_end end =
-			    stray(turn, SAGA_LOOK_UP, sys_id, number, "company");
-
-			end.result = SAGA_ABSENT;
-			return end;
-		}
+			return created(turn, &session, SAGA_LOOK_UP, ticket.sys_id,
+				       ticket.number);
+		if (!state || strcmp(state, "8") != 0)
+			return stray(turn, &session, SAGA_LOOK_UP, &ticket, "company");
 	}
 	return end_of(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
 }
@@ -241,9 +190,8 @@ static struct saga_end create_call(struct turn *turn)
 	const char *lost = lost_column(&ticket);
 
 	if (lost)
-		return stray(turn, SAGA_CALL, ticket.sys_id, ticket.number, lost);
+		return stray(turn, &session, SAGA_CALL, &ticket, lost);
 	tell_mismatches(turn, &ticket);
-	memo_forget(turn->app->companies, company_name(turn));
 	return created(turn, &session, SAGA_CALL, ticket.sys_id, ticket.number);
 }
 
@@ -266,18 +214,12 @@ static struct saga_end cancel_call(struct turn *turn)
 
 	if (!turn_session(turn, account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, account, SAGA_CALL);
+	session.probe = true; /* the account is parked because of this ticket */
 	if (!servicenow_patch(&session, table_of(turn), turn->incident.stray, columns, count,
 			      turn->arena, NULL, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
-
-	const char *words =
-	    arena_printf(turn->arena, "customer %s: a ticket came back without company %s",
-			 turn->customer->id, turn->customer->servicenow.company);
-
-	vendor_park(&session, words, NULL);
-	turn->reason = arena_printf(turn->arena, "account:%s", account);
 	turn->incident.stray = NULL;
-	return end_of(SAGA_CALL, SAGA_OK, "cancelled the ticket without its company");
+	return end_of(SAGA_CALL, SAGA_OK, "cancelled the ticket that was nobody's");
 }
 
 /* Sets the same values each time: made again, it changes nothing. */

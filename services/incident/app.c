@@ -1,0 +1,42 @@
+/* The figures of this process, and whom it has told what. */
+#include "app.h"
+#include "memo.h"
+
+static const double ticket_bounds[] = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 0 };
+
+struct metric app_findings = {
+	.name = "tocsin_findings_total",
+	.kind = METRIC_COUNTER,
+	.help =
+	    "Findings by what became of them: opened or joined an incident, recorded on one "
+	    "that is over, minor (below the customer's minimum), waiting (for the customer), "
+	    "dead, taken over.",
+	.labels = "outcome",
+};
+
+struct metric app_steps = {
+	.name = "tocsin_incident_steps_total",
+	.kind = METRIC_COUNTER,
+	.help = "Ends of an incident's steps: ok, absent (looked up and not there), ambiguous, "
+		"retry, refused (not tried), failed, needless.",
+	.labels = "step,outcome",
+};
+
+struct metric app_ticket_seconds = {
+	.name = "tocsin_event_to_ticket_seconds",
+	.kind = METRIC_HISTOGRAM,
+	.help = "From our first sight of an event to its ticket.",
+	.bounds = ticket_bounds,
+};
+
+struct metric *const app_metrics[] = {
+	&app_findings,
+	&app_steps,
+	&app_ticket_seconds,
+	NULL,
+};
+
+bool app_alarm_due(const struct app *app, const char *subject)
+{
+	return memo_add(app->alarms, subject);
+}

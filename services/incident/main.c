@@ -1,0 +1,254 @@
+/*
+ * tocsin-incident: groups findings into incidents and opens them outside.
+ *
+ *   findings ──▶ intake ──▶ incident:<id> (hash, inbox) ──wake-up──▶ actions ──▶ act
+ *
+ * intake.c decides which incident a finding belongs to, fold.c what it changes there, saga.c
+ * which step is next, act.c runs it, steps_*.c are the steps, ticket.c and bundle.c their
+ * texts.
+ */
+#include <malloc.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "act.h"
+#include "app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/bus.h"
+#include "bus/deferred.h"
+#include "bus/worker.h"
+#include "intake.h"
+#include "memo.h"
+#include "model/customer.h"
+#include "model/vault.h"
+#include "service/roster.h"
+#include "service/service.h"
+#include "vendor/session.h"
+#include "vendor/settings.h"
+
+struct config {
+	unsigned threads;
+	unsigned finding_threads;
+	char *key_file;
+};
+
+#define FIELD(member) .offset = offsetof(struct config, member)
+
+static const struct conf_option options[] = {
+	{ "TOCSIN_INCIDENT_THREADS", CONF_UINT, FIELD(threads), "32", .min = 1, .max = 512,
+	  .help = "incidents worked on at once, each waiting for one vendor" },
+	{ "TOCSIN_FINDING_THREADS", CONF_UINT, FIELD(finding_threads), "2", .min = 1, .max = 32,
+	  .help = "threads that group findings into incidents" },
+	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
+	  .help = "keys that open customers' sealed secrets" },
+	{ 0 },
+};
+
+enum {
+	HOUR_MS = 60 * 60 * 1000,
+	HOSTS_REMEMBERED = 4096,
+	ALARMS_REMEMBERED = 256,
+	FINDING_BATCH = 32,
+	MALLOC_ARENAS = 4,
+	JOIN_MS = 9000, /* of the 10 s a stop may take */
+};
+
+/* What the process is made of, in the order of making. */
+struct incidents {
+	struct config config;
+	struct bus_settings times;
+	struct vendor_settings vendor_settings;
+	struct service *service;
+	struct vault *vault;
+	struct app app;
+	struct bus *bus;
+};
+
+/* What a call changed for its whole account: one line for people, and what waited is woken. */
+static void account_changed(const struct vendor_session *session, enum gate_change change,
+			    const char *reason, void *opaque)
+{
+	const struct incidents *incidents = opaque;
+	const char *id = session->account->id;
+	char prefix[80];
+	size_t woken = 0;
+	struct err err = { 0 };
+
+	if (change == GATE_NEWLY_PARKED)
+		log_error("account %s is parked, its work waits: %s", id, reason);
+	else if (change == GATE_BREAKER_OPENED)
+		log_warn("account %s is left alone for a while: %s", id, reason);
+	else if (change == GATE_BREAKER_CLOSED)
+		log_info("account %s answers again", id);
+	if (change != GATE_RESUMED)
+		return;
+	log_info("account %s works again", id);
+	snprintf(prefix, sizeof(prefix), "account:%s", id);
+	for (unsigned i = 0; i < incidents->times.partitions; i++) {
+		if (!deferred_wake_matching(session->redis, i, prefix, &woken, &err))
+			log_warn("what waited for account %s wakes up by itself: %s", id,
+				 err.text);
+	}
+}
+
+static bool build(struct incidents *incidents, struct err *err)
+{
+	const struct config *config = &incidents->config;
+	struct vendor_needs needs = {
+		.settings = &incidents->vendor_settings,
+		.threads = config->threads,
+		.deadline_ms = incidents->times.call_deadline_ms,
+		.on_change = account_changed,
+		.opaque = incidents,
+	};
+
+	if (sodium_init() < 0)
+		return err_set(err, ERR_PERMANENT, "libsodium does not start");
+	if (!bus_settings_check(&incidents->times, err))
+		return false;
+	incidents->vault = vault_open(config->key_file, err);
+	if (!incidents->vault)
+		return false;
+	needs.vault = incidents->vault;
+	needs.http =
+	    service_http(incidents->service, (unsigned)incidents->times.stop_grace_ms, err);
+	if (!needs.http)
+		return false;
+	incidents->app = (struct app){
+		.times = &incidents->times,
+		.installation = service_options(incidents->service)->installation,
+		.roster = roster_new(),
+		.vendor = vendor_new(&needs),
+		.hosts = memo_new(HOSTS_REMEMBERED, HOUR_MS / 6),
+		.alarms = memo_new(ALARMS_REMEMBERED, HOUR_MS),
+	};
+	return true;
+}
+
+static void add_workers(struct incidents *incidents)
+{
+	const struct config *config = &incidents->config;
+
+	incidents->bus = bus_new(&incidents->times, "incident");
+	for (unsigned i = 0; i < incidents->times.partitions; i++) {
+		const struct worker_spec findings = {
+			.stream = STREAM_FINDINGS,
+			.output = STREAM_ACTIONS,
+			.partition = i,
+			.threads = config->finding_threads,
+			.batch = FINDING_BATCH,
+			.handle = intake_handle,
+			.state = &incidents->app,
+			.fate = intake_fate,
+		};
+		const struct worker_spec actions = {
+			.stream = STREAM_ACTIONS,
+			.partition = i,
+			.threads = config->threads,
+			.batch = 1,
+			.handle = act_handle,
+			.state = &incidents->app,
+		};
+
+		worker_add(incidents->bus, &findings);
+		worker_add(incidents->bus, &actions);
+	}
+}
+
+static void take_down(struct incidents *incidents)
+{
+	bus_free(incidents->bus);
+	vendor_free(incidents->app.vendor);
+	roster_free(incidents->app.roster);
+	memo_free(incidents->app.hosts);
+	memo_free(incidents->app.alarms);
+	vault_free(incidents->vault);
+}
+
+static bool ready(void *opaque, char *ret_text)
+{
+	return bus_ready(opaque, ret_text);
+}
+
+static bool alive(void *opaque, char *ret_text)
+{
+	return !bus_stuck(opaque, ret_text);
+}
+
+static void stop(void *opaque)
+{
+	bus_stop(opaque);
+}
+
+/* Until the process is told to stop. True when everything in hand was settled. */
+static bool work(struct incidents *incidents, struct err *err)
+{
+	add_workers(incidents);
+	service_add_ready(incidents->service, "bus", ready, incidents->bus);
+	service_add_alive(incidents->service, "bus", alive, incidents->bus);
+	service_on_stop(incidents->service, stop, incidents->bus);
+	if (!bus_start(incidents->bus, err))
+		return false;
+	while (service_wait_ms(incidents->service, HOUR_MS))
+		;
+	if (bus_join(incidents->bus, clock_mono_ms() + JOIN_MS))
+		return true;
+	return err_set(err, ERR_STOPPING, "work in hand was handed back");
+}
+
+static struct metric *const *const metrics[] = {
+	app_metrics,
+	bus_metrics,
+	vendor_metrics,
+	NULL,
+};
+
+static const struct service_about about = {
+	.name = "incident",
+	.summary =
+	    "groups findings into incidents and opens them in ServiceNow and Threat Response",
+	.calls_out = true,
+	.metrics = metrics,
+};
+
+static int run(struct incidents *incidents, int argc, char **argv)
+{
+	const struct service_part parts[] = {
+		{ "Redis and times", bus_options, &incidents->times },
+		{ "Vendors", vendor_options, &incidents->vendor_settings },
+		{ "Incident", options, &incidents->config },
+		{ 0 },
+	};
+	struct err err = { 0 };
+
+	incidents->service = service_start(argc, argv, &about, parts);
+	if (!incidents->service)
+		return EXIT_FAILURE;
+
+	bool fine = build(incidents, &err) && work(incidents, &err);
+
+	if (err.kind == ERR_STOPPING) {
+		/* Threads are still in calls: nothing may be freed under them. */
+		log_warn("%s", err.text);
+		exit(service_finish(incidents->service, true));
+	}
+	take_down(incidents);
+	return fine ? service_finish(incidents->service, true)
+		    : service_fail(incidents->service, &err);
+}
+
+int main(int argc, char **argv)
+{
+	struct incidents incidents = { 0 };
+
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+
+	int status = run(&incidents, argc, argv);
+
+	conf_clear(options, &incidents.config);
+	conf_clear(vendor_options, &incidents.vendor_settings);
+	conf_clear(bus_options, &incidents.times);
+	return status;
+}
