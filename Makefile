@@ -98,6 +98,7 @@ endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
 $B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
+$B/tests/sandbox/html.o: $B/gen/tests/sandbox/page.css.h $B/gen/tests/sandbox/page.js.h
 $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

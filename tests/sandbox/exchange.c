@@ -24,6 +24,7 @@ void exchange_init(struct exchange *exchange, struct sandbox *sandbox)
 void exchange_done(struct exchange *exchange)
 {
 	response_done(&exchange->response);
+	request_done(&exchange->request);
 	fault_plan_done(&exchange->plan);
 	arena_free(exchange->arena);
 }
@@ -191,6 +192,7 @@ void exchange_serve(struct exchange *exchange)
 	struct response *response = &exchange->response;
 
 	exchange->served = true;
+	request_prepare(&exchange->request);
 	if (!exchange->vendor) {
 		if (strcmp(request_segment(&exchange->request, 0), "_sandbox") == 0)
 			control_serve(sandbox, &exchange->request, response);

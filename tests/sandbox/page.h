@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+struct account;
+struct buf;
 struct request;
 struct response;
 struct sandbox;
@@ -12,5 +14,11 @@ bool page_serves(const struct request *request);
 /* The pages for people: what an analyst sees in ServiceNow and in Threat Response. */
 void page_serve(struct sandbox *sandbox, const struct request *request,
 		struct response *response);
+
+/* The account is locked. False when there is no such record. */
+bool page_incidents(struct account *account, const struct request *request, struct buf *out);
+bool page_incident(struct account *account, const char *id, struct buf *out);
+bool page_threats(struct account *account, struct buf *out);
+bool page_threat(struct account *account, const char *id, struct buf *out);
 
 #endif

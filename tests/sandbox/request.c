@@ -175,15 +175,29 @@ const char *request_bearer(const struct request *request)
 	return text + 7 + strspn(text + 7, " ");
 }
 
-json_t *request_json(const struct request *request, const char **ret_why)
+void request_prepare(struct request *request)
 {
 	json_error_t error;
-	json_t *value = json_loadb(request->body, request->body_size, JSON_DECODE_ANY, &error);
 
-	if (!value && ret_why)
-		*ret_why = arena_printf(request->arena, "%s (line %d, column %d)", error.text,
-					error.line, error.column);
-	return value;
+	if (request->body_size == 0)
+		return;
+	request->parsed =
+	    json_loadb(request->body, request->body_size, JSON_DECODE_ANY, &error);
+	if (!request->parsed)
+		request->not_json = arena_printf(request->arena, "%s (line %d, column %d)",
+						 error.text, error.line, error.column);
+}
+
+void request_done(struct request *request)
+{
+	json_decref(request->parsed);
+}
+
+json_t *request_json(const struct request *request, const char **ret_why)
+{
+	if (!request->parsed && ret_why)
+		*ret_why = request->not_json ? request->not_json : "empty";
+	return json_incref(request->parsed);
 }
 
 const char *request_form_field(const struct request *request, const char *name)

@@ -45,6 +45,8 @@ struct request {
 	uint64_t arrived_ms;	 /* wall time */
 	const json_t *forgotten; /* fault dropped_columns: names to ignore; NULL for none */
 	const char *demanded;	 /* fault mandatory_column: NULL for none */
+	json_t *parsed;		 /* the body, when it was JSON; private */
+	const char *not_json;	 /* why it is not; private */
 };
 
 /* Splits and decodes a request target; parts over the limits are dropped. */
@@ -64,6 +66,9 @@ bool request_basic(const struct request *request, const char **ret_user,
 		   const char **ret_secret);
 const char *request_bearer(const struct request *request); /* NULL when absent */
 
+/* Parses a JSON body ahead, so that it need not be done with an account locked. */
+void request_prepare(struct request *request);
+void request_done(struct request *request);
 /* The body as JSON: a new reference, NULL with ret_why (arena) when it is not JSON. */
 json_t *request_json(const struct request *request, const char **ret_why);
 /* One field of a form-encoded body; NULL when absent. */

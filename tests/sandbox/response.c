@@ -30,18 +30,28 @@ void response_clear(struct response *response)
 	buf_reset(&response->body);
 }
 
+void response_set_header(struct response *response, const char *name, const char *value)
+{
+	if (response->headers < RESPONSE_HEADERS_MAX)
+		response->header[response->headers++] = (struct response_header){ name, value };
+}
+
 void response_add_header(struct response *response, const char *name, const char *fmt, ...)
 {
-	char text[4096];
 	va_list args;
 
-	if (response->headers == RESPONSE_HEADERS_MAX)
-		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	int size = vsnprintf(NULL, 0, fmt, args);
+
 	va_end(args);
-	response->header[response->headers++] =
-	    (struct response_header){ name, arena_strdup(response->arena, text) };
+	if (size < 0)
+		return;
+	char *text = arena_alloc(response->arena, (size_t)size + 1);
+
+	va_start(args, fmt);
+	vsnprintf(text, (size_t)size + 1, fmt, args);
+	va_end(args);
+	response_set_header(response, name, text);
 }
 
 void response_text(struct response *response, unsigned status, const char *content_type,

@@ -32,6 +32,8 @@ void response_done(struct response *response);
 /* Forgets status, body and headers, keeps committed and record. */
 void response_clear(struct response *response);
 
+/* The value is borrowed: a constant, or text of the arena. */
+void response_set_header(struct response *response, const char *name, const char *value);
 void response_add_header(struct response *response, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void response_text(struct response *response, unsigned status, const char *content_type,

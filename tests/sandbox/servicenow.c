@@ -309,9 +309,9 @@ static void set_cookies(struct response *response)
 	response_add_header(response, "Set-Cookie",
 			    "BIGipServerpool_sandbox=%.8s.node%d; path=/; Httponly", id,
 			    1 + (id[0] & 1));
-	response_add_header(response, "Cache-Control",
+	response_set_header(response, "Cache-Control",
 			    "no-cache,no-store,must-revalidate,max-age=-1");
-	response_add_header(response, "Server", "ServiceNow");
+	response_set_header(response, "Server", "ServiceNow");
 }
 
 static bool count_call(struct snow *snow, struct response *response)

@@ -334,8 +334,8 @@ static void store(struct pending *pending)
 	}
 	row->changed_ms = clock_wall_ms();
 	clock_format_plain(row->changed_ms, text);
-	snow_row_set_named(row, "sys_updated_on", text);
-	snow_row_set_named(row, "sys_updated_by", user);
+	snow_row_set(row, SNOW_UPDATED_ON, text);
+	snow_row_set(row, SNOW_UPDATED_BY, user);
 }
 
 static void open_record(struct pending *pending)

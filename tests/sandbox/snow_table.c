@@ -138,7 +138,10 @@ struct snow_table *snow_table_make(struct snow_tables *tables, const char *name,
 	snow_column_make(table, "sys_created_by", SNOW_STRING);
 	snow_column_make(table, "sys_updated_on", SNOW_DATE);
 	snow_column_make(table, "sys_updated_by", SNOW_STRING);
-	snow_column_make(table, "sys_mod_count", SNOW_STRING);
+	struct snow_column *count = snow_column_make(table, "sys_mod_count", SNOW_STRING);
+
+	free(count->fallback);
+	count->fallback = xstrdup("0");
 	snow_column_make(table, "sys_tags", SNOW_STRING);
 	return table;
 }
@@ -173,7 +176,8 @@ struct snow_row *snow_row_add(struct snow_table *table, const char *sys_id)
 	struct snow_row *row = xcalloc(1, sizeof(*row));
 	char id[ID_HEX_SIZE], now[CLOCK_TEXT_SIZE];
 
-	id_hex(id);
+	if (!sys_id)
+		id_hex(id);
 	row->table = table;
 	row->values = table->columns;
 	row->value = xcalloc(row->values, sizeof(char *));
@@ -183,10 +187,9 @@ struct snow_row *snow_row_add(struct snow_table *table, const char *sys_id)
 		    xrealloc(table->row, (table->rows ? table->rows * 2 : 1) * sizeof(row));
 	table->row[table->rows++] = row;
 	clock_format_plain(row->created_ms, now);
-	snow_row_set_named(row, "sys_id", sys_id ? sys_id : id);
-	snow_row_set_named(row, "sys_created_on", now);
-	snow_row_set_named(row, "sys_updated_on", now);
-	snow_row_set_named(row, "sys_mod_count", "0");
+	snow_row_set(row, SNOW_SYS_ID, sys_id ? sys_id : id);
+	snow_row_set(row, SNOW_CREATED_ON, now);
+	snow_row_set(row, SNOW_UPDATED_ON, now);
 	return row;
 }
 

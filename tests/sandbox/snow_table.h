@@ -57,6 +57,16 @@ struct snow_table *snow_table_make(struct snow_tables *tables, const char *name,
 /* Adds a column unless it is there; at most 512. */
 struct snow_column *snow_column_make(struct snow_table *table, const char *name,
 				     enum snow_kind kind);
+/* Every table begins with these columns. */
+enum snow_fixed {
+	SNOW_SYS_ID,
+	SNOW_CREATED_ON,
+	SNOW_CREATED_BY,
+	SNOW_UPDATED_ON,
+	SNOW_UPDATED_BY,
+	SNOW_MOD_COUNT,
+	SNOW_TAGS,
+};
 #define SNOW_NO_COLUMN (-1)
 int snow_column_find(const struct snow_table *table, const char *name);
 

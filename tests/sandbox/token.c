@@ -14,12 +14,18 @@
 
 enum { TOKENS_MAX = 20000, TOKEN_PART_MAX = 512 };
 
+/* Names are no secrets: randomness is fetched from the kernel a page at a time. */
 void id_hex(char out[ID_HEX_SIZE])
 {
-	unsigned char bytes[16];
+	static _Thread_local unsigned char pool[4096];
+	static _Thread_local size_t left;
 
-	randombytes_buf(bytes, sizeof(bytes));
-	sodium_bin2hex(out, ID_HEX_SIZE, bytes, sizeof(bytes));
+	if (left < 16) {
+		randombytes_buf(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= 16;
+	sodium_bin2hex(out, ID_HEX_SIZE, pool + left, 16);
 }
 
 void id_uuid(char out[ID_UUID_SIZE])
