@@ -74,6 +74,8 @@ size_t cursor_encode(const struct cursor *cursor, struct arena *arena, struct fi
 	for (size_t i = 0; i < NUMBERS; i++) {
 		uint64_t value = 0;
 
+		if (numbers[i].offset == offsetof(struct cursor, events_seen))
+			continue; /* counted by the commit itself */
 		memcpy(&value, (const char *)cursor + numbers[i].offset, sizeof(value));
 		ret_fields[count++] =
 		    field_text(numbers[i].name, arena_printf(arena, "%" PRIu64, value));

@@ -15,6 +15,8 @@ struct arena;
  * milliseconds, 0 when it never happened. How old the newest answer is, is now - last_ok_ms;
  * high_water_ms is an event's time and stands still while a quiet customer has no events.
  */
+#define CURSOR_COUNTER "events_seen"
+
 enum { CURSOR_FIELDS = 16 };
 
 struct cursor {

@@ -166,7 +166,7 @@ static bool commit(struct run *run, const struct events *events, bool last)
 		.last = last,
 		.cursor = fields,
 		.cursor_count = last ? cursor_encode(&run->cursor, run->page_arena, fields) : 0,
-		.fresh_counter = "events_seen",
+		.fresh_counter = CURSOR_COUNTER,
 		.ret_fresh = events->fresh,
 		.fate_ttl_ms = fate_ttl(run),
 	};
