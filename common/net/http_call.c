@@ -165,7 +165,6 @@ static size_t on_header(char *data, size_t unit, size_t count, void *opaque)
 	/* A status line starts the headers anew: after an interim answer or a repeat. */
 	if (size >= 5 && strncmp(data, "HTTP/", 5) == 0) {
 		buf_reset(&call->head);
-		buf_reset(&call->body);
 		return given;
 	}
 	while (size > 0 && (data[size - 1] == '\r' || data[size - 1] == '\n'))
@@ -220,7 +219,6 @@ CURL *http_easy_new(const struct http_settings *settings)
 	/* With a file alone libcurl parses the certificates once, not at each handshake. */
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -267,6 +265,12 @@ void http_easy_prepare(CURL *easy, struct http_call *call, unsigned connect_time
 	if (request->start_by_ms > now && request->start_by_ms - now < connect)
 		connect = request->start_by_ms - now;
 	curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	/* HTTP/2 is settled in the TLS handshake. Without TLS a call that might use it would be
+	 * kept waiting until the first one of its host is answered, however slow that one is.
+	 */
+	bool tls = strncasecmp(call->url, "https:", 6) == 0;
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+			 tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	prepare_method(easy, call);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
 	curl_easy_setopt(easy, CURLOPT_USERNAME, request->basic_user);

@@ -60,6 +60,7 @@ static void hold(void)
 	while (server.releases == releases)
 		pthread_cond_wait(&server.changed, &server.lock);
 	server.held--;
+	pthread_cond_broadcast(&server.changed);
 	pthread_mutex_unlock(&server.lock);
 }
 
@@ -76,6 +77,8 @@ static void let_go(void)
 	pthread_mutex_lock(&server.lock);
 	server.releases++;
 	pthread_cond_broadcast(&server.changed);
+	while (server.held > 0)
+		pthread_cond_wait(&server.changed, &server.lock);
 	pthread_mutex_unlock(&server.lock);
 }
 
@@ -606,6 +609,49 @@ static void too_late_is_not_sent(void **state)
 	http_free(http);
 }
 
+/* A peer that takes the connection and then is silent: the handshake must not outlast start_by,
+ * and what was not begun is not ambiguous. */
+static void start_by_bounds_the_handshake(void **state)
+{
+	struct http *http = client(0);
+	uint64_t started = clock_mono_ms();
+	unsigned port;
+	int silent = wire_listen(&port);
+	char url[64];
+
+	(void)state;
+	snprintf(url, sizeof url, "https://127.0.0.1:%u/", port);
+	expect_failure(http,
+		       &(struct http_request){
+			   .method = "POST", .url = url, .start_by_ms = started + 150 },
+		       &(struct expected){ ERR_TRANSIENT, false, "no connection in time" });
+	assert_in_range(clock_mono_ms() - started, 140, 4000);
+	close(silent);
+	http_free(http);
+}
+
+/* Not even the first call to a host may delay others to the same. */
+static void a_slow_call_delays_nobody(void **state)
+{
+	struct http *http = client(0);
+	struct background slow = { .http = http, .request = { .url = xstrdup(at("/hold")) } };
+	struct http_response response;
+
+	(void)state;
+	start_background(&slow);
+	wait_held(1);
+	assert_true(
+	    http_exchange(http, &(struct http_request){ .url = at("/ok"), .timeout_ms = 5000 },
+			  &response, NULL));
+	http_response_done(&response);
+	let_go();
+	pthread_join(slow.thread, NULL);
+	assert_true(slow.good);
+	http_response_done(&slow.response);
+	free((char *)slow.request.url);
+	http_free(http);
+}
+
 static void the_wait_for_a_slot_counts(void **state)
 {
 	struct http *http = client(1);
@@ -704,6 +750,9 @@ static void stop_cancels_and_says_what_is_known(void **state)
 	start_background(&flying);
 	wait_held(1);
 	start_background(&waiting);
+	/* By the time this one has given up, the other waits, too. */
+	expect_failure(http, &(struct http_request){ .url = at("/ok"), .timeout_ms = 100 },
+		       &(struct expected){ ERR_TRANSIENT, false, "no free slot" });
 	unsigned before = server.requests;
 	http_stop(http, 50);
 	join_background(&flying);
@@ -805,6 +854,8 @@ int main(void)
 		cmocka_unit_test(answers_are_bounded),
 		cmocka_unit_test(only_reading_is_repeated),
 		cmocka_unit_test(too_late_is_not_sent),
+		cmocka_unit_test(start_by_bounds_the_handshake),
+		cmocka_unit_test(a_slow_call_delays_nobody),
 		cmocka_unit_test(the_wait_for_a_slot_counts),
 		cmocka_unit_test(redirects_need_permission),
 		cmocka_unit_test(stop_cancels_and_says_what_is_known),

@@ -85,10 +85,22 @@ static enum httpd_outcome race(struct httpd_exchange *exchange, void *state)
 	return HTTPD_PENDING;
 }
 
+/* Completed before the handler returns. */
+static enum httpd_outcome early(struct httpd_exchange *exchange, void *state)
+{
+	(void)state;
+	complete(exchange);
+	return HTTPD_PENDING;
+}
+
 static const struct httpd_route routes[] = {
-	{ "GET", "/echo", echo, 0 },	{ "POST", "/echo", echo, 20 },
-	{ "GET", "/under/*", echo, 0 }, { "POST", "/park", park, 100 },
-	{ "POST", "/race", race, 100 }, { 0 },
+	{ "POST", "/early", early, 100 },
+	{ "GET", "/echo", echo, 0 },
+	{ "POST", "/echo", echo, 20 },
+	{ "GET", "/under/*", echo, 0 },
+	{ "POST", "/park", park, 100 },
+	{ "POST", "/race", race, 100 },
+	{ 0 },
 };
 
 static char shared[] = "state";
@@ -305,6 +317,8 @@ static void answers_may_come_later(void **state)
 		assert_non_null(strstr(answer, "late"));
 		close(fds[i]);
 	}
+	assert_non_null(
+	    strstr(ask(httpd, "POST /early HTTP/1.1\r\n" HOST "\r\n"), "other thread"));
 	/* The other thread wins and loses the race against the handler's return. */
 	for (int i = 0; i < 300; i++)
 		assert_non_null(
