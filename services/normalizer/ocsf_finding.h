@@ -1,0 +1,162 @@
+#ifndef NORMALIZER_OCSF_FINDING_H
+#define NORMALIZER_OCSF_FINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct arena;
+struct json_node;
+
+/*
+ * What a source's mapper found out about one event, and the writing of it as an OCSF 1.8.0
+ * Detection Finding (class 2004). A mapper decides what is true; that required siblings,
+ * captions, profiles and observables' paths are right is decided here, once for all sources.
+ * Strings are borrowed; NULL, 0 and empty lists mean absent, and absent is not written.
+ */
+struct ocsf_product {
+	const char *vendor_name; /* "Cisco" */
+	const char *name;	 /* "Secure Endpoint" */
+	const char *full_name;	 /* "Cisco Secure Endpoint" */
+	const char *uid;	 /* "cisco_secure_endpoint" */
+	const char *log_name, *log_provider;
+};
+
+struct ocsf_file {
+	const char *name; /* without one: end of the path, or the first hash */
+	const char *path;
+	const char *sha256, *sha1, *md5; /* lower-case hex of the right length */
+};
+
+struct ocsf_process {
+	bool known; /* a pid is: without one OCSF has no process */
+	int64_t pid;
+	struct ocsf_file file;
+};
+
+enum { OCSF_USER_UNKNOWN = 0, OCSF_USER_SYSTEM = 3 };
+
+struct ocsf_user {
+	const char *name, *domain;
+	int type_id;
+};
+
+struct ocsf_endpoint {
+	const char *ip;
+	unsigned port;
+};
+
+struct ocsf_interface {
+	const char *ip, *mac;
+	bool external; /* the address others see: NAT */
+};
+
+/* Either half may be absent. The technique's uid may be a sub-technique's ("T1059.001"). */
+struct ocsf_attack {
+	const char *tactic_uid, *tactic_name;
+	const char *technique_uid, *technique_name;
+};
+
+enum ocsf_analytic_type {
+	OCSF_ANALYTIC_UNKNOWN = 0,
+	OCSF_ANALYTIC_RULE = 1,
+	OCSF_ANALYTIC_BEHAVIORAL = 2,
+	OCSF_ANALYTIC_FINGERPRINTING = 5
+};
+enum ocsf_direction { OCSF_DIRECTION_UNKNOWN = 0, OCSF_INBOUND = 1, OCSF_OUTBOUND = 2 };
+enum ocsf_verdict {
+	OCSF_VERDICT_UNKNOWN = 0,
+	OCSF_VERDICT_BENIGN = 5,
+	OCSF_VERDICT_OTHER = 99
+};
+enum ocsf_activity { OCSF_CREATE = 1, OCSF_UPDATE = 2, OCSF_CLOSE = 3 };
+enum ocsf_status { OCSF_NEW = 1, OCSF_IN_PROGRESS = 2, OCSF_SUPPRESSED = 3, OCSF_RESOLVED = 4 };
+enum ocsf_confidence { OCSF_CONFIDENCE_LOW = 1, OCSF_CONFIDENCE_HIGH = 3 };
+enum ocsf_action { OCSF_ALLOWED = 1, OCSF_DENIED = 2, OCSF_OBSERVED = 3, OCSF_MODIFIED = 4 };
+enum ocsf_disposition {
+	OCSF_BLOCKED = 2,
+	OCSF_QUARANTINED = 3,
+	OCSF_DELETED = 5,
+	OCSF_RESTORED = 9,
+	OCSF_UNCORRECTED = 13,
+	OCSF_DETECTED = 15,
+	OCSF_NO_ACTION = 16,
+};
+
+enum {
+	OCSF_INTERFACES_MAX = 16,
+	OCSF_GROUPS_MAX = 32,
+	OCSF_ATTACKS_MAX = 32,
+	OCSF_CVES_MAX = 32,
+	OCSF_DATA_MAX = 4,
+};
+
+struct ocsf_finding {
+	const struct ocsf_product *product;
+	enum ocsf_activity activity_id;
+	enum ocsf_status status_id;
+	int severity_id;	   /* enum finding_severity */
+	const char *severity_text; /* with 99: the source's own word */
+	enum ocsf_confidence confidence_id;
+	enum ocsf_disposition disposition_id;
+	enum ocsf_action action_id;
+	bool is_alert;
+	uint64_t time_ms, start_ms, end_ms;
+
+	const char *event_uid; /* the source's id of the event */
+	const char *event_code;
+	const char *correlation_uid;
+	const char *original_time;
+
+	const char *uid; /* of the finding at the source, required */
+	const char *title, *description, *type, *message;
+	const char *src_url;
+	const char *analytic_name, *analytic_uid;
+	enum ocsf_analytic_type analytic_type_id;
+	const char *malware_name;
+	const char *remediation;
+	struct ocsf_attack attacks[OCSF_ATTACKS_MAX];
+	size_t attack_count;
+	const char *cves[OCSF_CVES_MAX]; /* upper case */
+	size_t cve_count;
+
+	const char *device_uid, *hostname;
+	struct ocsf_interface interfaces[OCSF_INTERFACES_MAX];
+	size_t interface_count;
+	const char *groups[OCSF_GROUPS_MAX];
+	size_t group_count;
+
+	/* Who did it, and what was found. */
+	struct ocsf_process process;
+	struct ocsf_user user;
+	struct ocsf_file file;
+	struct ocsf_endpoint source, destination;
+	bool has_connection;
+	enum ocsf_direction direction_id;
+	const char *protocol_name; /* lower case */
+	int protocol_num;
+	const char *url;
+	bool has_verdict;
+	enum ocsf_verdict verdict_id;
+	const char *verdict_text; /* with 99 */
+	struct {
+		const char *name; /* a literal */
+		const struct json_node *node;
+	} data[OCSF_DATA_MAX]; /* of the evidence, as it came */
+	size_t data_count;
+
+	const struct json_node *record; /* what of it is not `used` goes to unmapped */
+};
+
+/* Appends one JSON object to out. When out overflows, that which is not mapped is left out and
+ * said so. False: even the rest does not fit, which texts cut at 4 KiB and bounded lists make
+ * impossible for a buffer of FINDING_PAYLOAD_MAX. */
+bool ocsf_finding_write(const struct ocsf_finding *finding, struct arena *arena,
+			struct buf *out);
+
+/* The name that the finding will carry for a file; NULL when there is nothing to call it by. */
+const char *ocsf_file_name(const struct ocsf_file *file);
+
+#endif
