@@ -63,7 +63,7 @@ ifndef V
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX)
+all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX) $B/normalize-one
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
@@ -111,20 +111,28 @@ $B/tests/unit/%.o: CPPFLAGS += -Iservices
 $B/tests/unit/%: $B/tests/unit/%.o $(LIBS)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) -lcmocka $(LDLIBS)
 
-# test_<service>_*.c sees what that service is made of, except its main.
+# test_<service>_*.c and fuzz_<service>_*.c see what that service is made of, except its main.
 define service_test_rule
 $B/tests/lib$(1).a: $(filter-out $B/services/$(1)/main.o,$(call obj,$(wildcard services/$(1)/*.c)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
-$(patsubst %.c,$B/%,$(wildcard tests/unit/test_$(1)_*.c)): $B/tests/lib$(1).a
+$(patsubst %.c,$B/%,$(wildcard tests/unit/test_$(1)_*.c tests/fuzz/fuzz_$(1)_*.c)) \
+    $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_$(1)_*.c)): $B/tests/lib$(1).a
 endef
 $(foreach s,$(SERVICES),$(if $(wildcard tests/unit/test_$(s)_*.c),$(eval $(call service_test_rule,$(s)))))
+
+# What the normalizer makes of recorded events, without Redis: for conformance and for looking.
+$B/tests/tools/%.o: CPPFLAGS += -Iservices
+$B/normalize-one: $B/tests/tools/normalize_one.o $B/tests/libnormalizer.a $(LIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/tests/libnormalizer.a $(ALL_LIBS) $(LDLIBS)
+
+$B/tests/fuzz/%.o: CPPFLAGS += -Iservices
 $B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay.o $(LIBS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ALL_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) $(LDLIBS)
 $B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(ALL_LIBS) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) $(LDLIBS)
 
 check: $(TESTS) $(REPLAYS)
 	@tests/unit/run $(TESTS) $(REPLAYS)
