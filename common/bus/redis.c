@@ -27,17 +27,18 @@ struct redis {
 	const struct redis_settings *settings; /* borrowed */
 	struct redis_url url;
 	struct err url_err; /* kind is ERR_NONE when the URL is fine */
-	char name[64];
+	char name[192];
 	redisContext *context; /* NULL while not connected */
 	struct reply_bounds bounds;
 	size_t pending;	     /* replies still to be read */
 	size_t lost;	     /* of those, how many will never come */
 	struct err lost_err; /* why */
 	enum redis_error lost_error;
-	bool leave;		  /* reconnect once nothing is pending */
-	bool sent;		  /* bytes of what is pending may have reached Redis */
-	enum redis_error error;	  /* of the last command */
-	uint64_t block_ms;	  /* replies may take this much longer */
+	bool leave;		/* reconnect once nothing is pending */
+	bool sent;		/* bytes of what is pending may have reached Redis */
+	enum redis_error error; /* of the last command */
+	uint64_t block_ms;	/* replies may take this much longer */
+	int64_t client_id;
 	unsigned failures;	  /* to connect, in a row */
 	uint64_t next_try_ms;	  /* monotonic */
 	uint64_t connected_at_ms; /* monotonic */
@@ -105,6 +106,11 @@ uint64_t redis_connected_ms(const struct redis *redis)
 	return redis->context ? clock_mono_ms() - redis->connected_at_ms : 0;
 }
 
+int64_t redis_client_id(const struct redis *redis)
+{
+	return redis->context ? redis->client_id : 0;
+}
+
 enum redis_error redis_error(const struct redis *redis)
 {
 	return redis->error;
@@ -166,6 +172,17 @@ static bool greet(redisContext *context, bool optional, struct err *err, int arg
 	return accepted;
 }
 
+/* Who may be unblocked by it (worker.c); without the right to ask, a read just lasts its time.
+ */
+static int64_t ask_client_id(redisContext *context)
+{
+	redisReply *reply = redisCommand(context, "CLIENT ID");
+	int64_t id = reply && reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+	if (reply)
+		freeReplyObject(reply);
+	return id;
+}
+
 static bool greeting(struct redis *redis, redisContext *context, struct err *err)
 {
 	const struct redis_settings *settings = redis->settings;
@@ -178,6 +195,7 @@ static bool greeting(struct redis *redis, redisContext *context, struct err *err
 	/* A name is a courtesy to operators; a user without the right to give one may work. */
 	if (!greet(context, true, err, 3, (const char *[]){ "CLIENT", "SETNAME", redis->name }))
 		return false;
+	redis->client_id = ask_client_id(context);
 	char db[16];
 	snprintf(db, sizeof(db), "%u", redis->url.db);
 	return redis->url.db == 0 ||

@@ -93,6 +93,8 @@ bool redis_connect(struct redis *redis, struct err *err);
 void redis_disconnect(struct redis *redis);
 /* How long this connection has been up; 0 when it is not. */
 uint64_t redis_connected_ms(const struct redis *redis);
+/* What CLIENT ID says of this connection; 0 when it is not up, or the user may not ask. */
+int64_t redis_client_id(const struct redis *redis);
 /* Of the last command. REDIS_NONE after success. */
 enum redis_error redis_error(const struct redis *redis);
 /* Answers may take this much longer than command_timeout_ms: the BLOCK time of what is sent. */
