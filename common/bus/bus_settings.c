@@ -12,7 +12,7 @@
 
 const struct conf_option bus_options[] = {
 	{ .name = "TOCSIN_REDIS_URL",
-	  .type = CONF_URL,
+	  .type = CONF_STRING,
 	  FIELD(redis_url),
 	  .fallback = "redis://127.0.0.1:6379",
 	  .help = "redis://host[:port][/db], rediss://... (TLS) or unix:/path[?db=n]" },
