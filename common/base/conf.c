@@ -115,15 +115,18 @@ static const char *url_schemes(const struct conf_option *row)
 
 static bool parse_url(const struct conf_option *row, const char *text)
 {
-	const char *colon = strstr(text, "://");
+	size_t scheme = strcspn(text, ":");
 	unsigned ignored;
 
-	if (!colon || !parse_choice(url_schemes(row), text, (size_t)(colon - text), &ignored))
+	if (text[scheme] != ':' || !parse_choice(url_schemes(row), text, scheme, &ignored))
 		return false;
-	const char *rest = colon + 3;
-	size_t authority = strcspn(rest, "/?#");
-	if (strncmp(text, "unix:", 5) == 0)
+	const char *rest = text + scheme + 1;
+	if (strncmp(text, "unix:", 5) == 0) /* unix:/path or unix:///path */
 		return rest[0] == '/' && rest[1] != '\0';
+	if (strncmp(rest, "//", 2) != 0)
+		return false;
+	rest += 2;
+	size_t authority = strcspn(rest, "/?#");
 	/* A password in an address would be printed with it: those have options of their own.
 	 */
 	if (authority == 0 || memchr(rest, '@', authority))

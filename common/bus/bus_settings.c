@@ -15,6 +15,7 @@ const struct conf_option bus_options[] = {
 	  .type = CONF_STRING,
 	  FIELD(redis_url),
 	  .fallback = "redis://127.0.0.1:6379",
+	  .choices = "redis|rediss|unix",
 	  .help = "redis://host[:port][/db], rediss://... (TLS) or unix:/path[?db=n]" },
 	{ .name = "TOCSIN_REDIS_USER",
 	  .type = CONF_STRING,
