@@ -1,0 +1,32 @@
+#ifndef NORMALIZER_HANDLER_H
+#define NORMALIZER_HANDLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct entry;
+struct key;
+struct metric;
+struct outcome;
+struct worker_thread;
+
+/*
+ * From stream to stream: what the worker (bus/worker.h) calls for a batch of raw entries. Its
+ * state is a struct normalizer, its local a struct normalize_scratch.
+ *
+ * A finding is published and leaves the event's fate "queued"; what is none gets the fate
+ * "skipped:<why>"; what cannot be read is buried with the reason. Nothing here can fail for a
+ * while and then work, so nothing is ever put off.
+ */
+void handler_handle(struct worker_thread *self, const struct entry *entries,
+		    struct outcome *outcomes, size_t count);
+bool handler_open(struct worker_thread *self, void **ret_local, struct err *err);
+void handler_close(void *local);
+/* The fate's key of an entry that the worker itself has to bury. */
+bool handler_fate(const struct entry *entry, unsigned partition, struct key *ret_key);
+
+extern struct metric *const handler_metrics[];
+
+#endif

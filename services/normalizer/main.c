@@ -1,0 +1,144 @@
+/*
+ * tocsin-normalizer: vendors' raw events become OCSF findings. Nothing but Redis and CPU.
+ *
+ *   raw --> [normalizer] --> findings
+ *               |-- not for people: its fate says why
+ *               `-- cannot be read: dead, with the reason
+ *
+ * main.c                  the process
+ * handler.c               one stream entry: what becomes of it
+ * normalize.c             one event: bytes in, finding or reason out; the list of sources
+ * map_secure_endpoint.c   what is true of a Secure Endpoint record; the next source goes beside
+ * secure_endpoint_types.c its event types
+ * record.c, attack.c, file_path.c   reading what vendors have in common
+ * ocsf_finding.c, ocsf_evidence.c, ocsf_device.c, ocsf_url.c   writing OCSF
+ *
+ * How entries are read, settled and taken over is in common/bus/worker.h.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "bus/bus.h"
+#include "bus/worker.h"
+#include "service/service.h"
+
+#include "handler.h"
+#include "normalize.h"
+
+struct config {
+	unsigned threads;
+	unsigned batch;
+	char *grouping;
+};
+
+#define FIELD(member) .offset = offsetof(struct config, member)
+
+static const struct conf_option options[] = {
+	{ "TOCSIN_NORMALIZER_THREADS", CONF_UINT, FIELD(threads), "4", .min = 1, .max = 64,
+	  .help = "threads per partition, each with its own connection" },
+	{ "TOCSIN_NORMALIZER_BATCH", CONF_UINT, FIELD(batch), "64", .min = 1, .max = 128,
+	  .help = "events read and settled at once" },
+	{ "TOCSIN_GROUPING", CONF_STRING, FIELD(grouping), NORMALIZE_GROUPING,
+	  .help = "paths into vendors' records; the first that leads to a value decides which "
+		  "findings of a host are one incident" },
+	{ 0 },
+};
+
+static struct metric *const *const metrics[] = { handler_metrics, bus_metrics, NULL };
+
+static const struct service_about about = {
+	.name = "normalizer",
+	.summary = "turns vendors' raw events into OCSF findings",
+	.metrics = metrics,
+};
+
+struct process {
+	struct config config;
+	struct bus_settings bus_settings;
+	struct service *service;
+	struct normalizer *normalizer;
+	struct bus *bus;
+};
+
+static bool check_ready(void *bus, char *ret_text)
+{
+	return bus_ready(bus, ret_text);
+}
+
+static bool check_alive(void *bus, char *ret_text)
+{
+	return !bus_stuck(bus, ret_text);
+}
+
+static void stop(void *bus)
+{
+	bus_stop(bus);
+}
+
+static bool start(struct process *process, struct err *err)
+{
+	if (!bus_settings_check(&process->bus_settings, err))
+		return false;
+	process->normalizer = normalizer_new(process->config.grouping, err);
+	if (!process->normalizer)
+		return false;
+	process->bus = bus_new(&process->bus_settings, about.name);
+	for (unsigned i = 0; i < process->bus_settings.partitions; i++) {
+		const struct worker_spec spec = {
+			.stream = STREAM_RAW,
+			.output = STREAM_FINDINGS,
+			.partition = i,
+			.threads = process->config.threads,
+			.batch = process->config.batch,
+			.handle = handler_handle,
+			.state = process->normalizer,
+			.open = handler_open,
+			.close = handler_close,
+			.fate = handler_fate,
+		};
+		worker_add(process->bus, &spec);
+	}
+	service_add_ready(process->service, "bus", check_ready, process->bus);
+	service_add_alive(process->service, "bus", check_alive, process->bus);
+	if (!bus_start(process->bus, err))
+		return false;
+	service_on_stop(process->service, stop, process->bus);
+	return true;
+}
+
+/* Until the process is to stop, and what is in hand is settled. */
+static bool work(struct process *process)
+{
+	while (service_wait_ms(process->service, UINT32_MAX))
+		continue;
+	return bus_join(process->bus, clock_mono_ms() + process->bus_settings.stop_grace_ms);
+}
+
+static void take_down(struct process *process)
+{
+	bus_free(process->bus);
+	normalizer_free(process->normalizer);
+	conf_clear(options, &process->config);
+	conf_clear(bus_options, &process->bus_settings);
+}
+
+int main(int argc, char **argv)
+{
+	struct process process = { 0 };
+	const struct service_part parts[] = {
+		{ "Redis and times", bus_options, &process.bus_settings },
+		{ "Normalizer", options, &process.config },
+		{ 0 },
+	};
+	struct err err = { 0 };
+
+	process.service = service_start(argc, argv, &about, parts);
+	if (!process.service)
+		return EXIT_FAILURE;
+	bool started = start(&process, &err);
+	bool clean = started && work(&process);
+	int status = started ? service_finish(process.service, clean)
+			     : service_fail(process.service, &err);
+	take_down(&process);
+	return status;
+}
