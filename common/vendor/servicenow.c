@@ -154,8 +154,11 @@ bool servicenow_patch(struct vendor_session *session, const char *table, const c
 		      struct arena *arena, struct servicenow_created *ret_changed,
 		      struct servicenow_answer *ret_answer, struct err *err)
 {
+	struct servicenow_created changed;
 	struct servicenow_call call;
 
+	if (!ret_changed)
+		ret_changed = &changed;
 	servicenow_call_init(&call, session, table, sys_id);
 	call.what = "changing the record";
 	call.method = "PATCH";

@@ -94,7 +94,7 @@ bool servicenow_create(struct vendor_session *session, const char *table,
 		       struct arena *arena, struct servicenow_created *ret_created,
 		       struct servicenow_answer *ret_answer, struct err *err);
 
-/* PATCH /table/{table}/{sys_id}; the answer is compared in the same way. */
+/* PATCH /table/{table}/{sys_id}; the answer is compared in the same way (NULL: not wanted). */
 bool servicenow_patch(struct vendor_session *session, const char *table, const char *sys_id,
 		      const struct servicenow_column *columns, size_t count,
 		      struct arena *arena, struct servicenow_created *ret_changed,
