@@ -171,14 +171,15 @@ static struct saga_end note_call(struct turn *turn)
 				      : NULL,
 		  SERVICENOW_TEXT },
 	};
+	struct servicenow_created changed;
 	struct vendor_session session;
 	struct err err = { 0 };
 
 	if (!turn_session(turn, incident->servicenow_account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, incident->servicenow_account, SAGA_CALL);
 	if (!servicenow_patch(&session, turn->customer->servicenow.table, incident->sys_id,
-			      columns, sizeof(columns) / sizeof(columns[0]), turn->arena, NULL,
-			      NULL, &err))
+			      columns, sizeof(columns) / sizeof(columns[0]), turn->arena,
+			      &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	if (turn->raise_impact)
 		incident->impact = turn->raise_impact;

@@ -209,6 +209,7 @@ static struct saga_end cancel_call(struct turn *turn)
 	const char *account = turn->incident.servicenow_account;
 	struct servicenow_column columns[TICKET_COLUMNS];
 	size_t count = ticket_cancel_columns(columns);
+	struct servicenow_created changed;
 	struct vendor_session session;
 	struct err err = { 0 };
 
@@ -216,7 +217,7 @@ static struct saga_end cancel_call(struct turn *turn)
 		return turn_unconfigured(turn, account, SAGA_CALL);
 	session.probe = true; /* the account is parked because of this ticket */
 	if (!servicenow_patch(&session, table_of(turn), turn->incident.stray, columns, count,
-			      turn->arena, NULL, NULL, &err))
+			      turn->arena, &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	turn->incident.stray = NULL;
 	return end_of(SAGA_CALL, SAGA_OK, "cancelled the ticket that was nobody's");
@@ -256,13 +257,14 @@ static struct saga_end link_call(struct turn *turn)
 		ticket_link_note(&turn->incident, turn->customer, turn->arena),
 		SERVICENOW_JOURNAL,
 	};
+	struct servicenow_created changed;
 	struct vendor_session session;
 	struct err err = { 0 };
 
 	if (!turn_session(turn, account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, account, SAGA_CALL);
 	if (!servicenow_patch(&session, table_of(turn), turn->incident.sys_id, &column, 1,
-			      turn->arena, NULL, NULL, &err))
+			      turn->arena, &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	return end_of(SAGA_CALL, SAGA_OK, "wrote the closing URL");
 }
