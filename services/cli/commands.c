@@ -1,0 +1,301 @@
+/* Every command, in the order of the help. */
+#include <stddef.h>
+
+#include "command.h"
+#include "run.h"
+
+const struct command_option command_globals[] = {
+	{ "json", NULL, "print one JSON document instead of tables" },
+	{ "help", NULL, "tell about the command" },
+	{ 0 },
+};
+
+/* ---- options that several commands share ---- */
+
+#define FROM_WHERE                                                                             \
+	{ "secret-file", "NAME=FILE",                                                          \
+	  "read the secret of secure_endpoint, threat_response or servicenow from a file, - "  \
+	  "for stdin",                                                                         \
+	  .many = true },                                                                      \
+	{                                                                                      \
+		"secrets-stdin", NULL,                                                         \
+		    "read secrets from stdin, as JSON: {\"servicenow\": \"...\"}"              \
+	}
+
+#define CUSTOMER_SETTINGS                                                                      \
+	{ "name", "NAME", "for people, at most 100 bytes", .sets = "name" },                   \
+	    { "mode", "MODE", "shadow (nothing is done outside, the default), live or paused", \
+	      .sets = "mode" },                                                                \
+	    { "label", "LABEL", "for collectors that serve only some customers",               \
+	      .sets = "label" },                                                               \
+	    { "minimum-severity", "SEVERITY",                                                  \
+	      "below it findings are recorded only: informational, low, medium, high, "        \
+	      "critical",                                                                      \
+	      .sets = "minimum_severity" },                                                    \
+	    { "secure-endpoint-account", "ACCOUNT", "poll with a shared account",              \
+	      .sets = "sources.secure_endpoint.account" },                                     \
+	    { "secure-endpoint-region", "REGION", "nam, eu or apjc",                           \
+	      .sets = "accounts.secure_endpoint.region" },                                     \
+	    { "secure-endpoint-url", "URL", "instead of a region",                             \
+	      .sets = "accounts.secure_endpoint.url" },                                        \
+	    { "secure-endpoint-client-id", "ID", "of the API client; its key is the secret",   \
+	      .sets = "accounts.secure_endpoint.client_id" },                                  \
+	    { "interval", "TIME", "between polls, 10s to 24h; default 5m",                     \
+	      .sets = "sources.secure_endpoint.interval" },                                    \
+	    { "look-back", "TIME", "how much each poll overlaps the last; default 10m",        \
+	      .sets = "sources.secure_endpoint.look_back" },                                   \
+	    { "first-look-back", "TIME", "how far back the first poll goes; default 1h",       \
+	      .sets = "sources.secure_endpoint.first_look_back" },                             \
+	    { "event-types", "LIST", "ids with commas; without it the default list",           \
+	      .sets = "sources.secure_endpoint.event_types[]" },                               \
+	    { "threat-response-account", "ACCOUNT", "open incidents with a shared account",    \
+	      .sets = "threat_response.account" },                                             \
+	    { "threat-response-region", "REGION", "nam, eu or apjc",                           \
+	      .sets = "accounts.threat_response.region" },                                     \
+	    { "threat-response-url", "URL", "of IROH, instead of a region",                    \
+	      .sets = "accounts.threat_response.url" },                                        \
+	    { "threat-response-intel-url", "URL", "of CTIA, with --threat-response-url",       \
+	      .sets = "accounts.threat_response.intel_url" },                                  \
+	    { "threat-response-client-id", "ID", "of the API client",                          \
+	      .sets = "accounts.threat_response.client_id" },                                  \
+	    { "threat-response-mode", "MODE", "create (the default) or off",                   \
+	      .sets = "threat_response.mode" },                                                \
+	    { "servicenow-account", "ACCOUNT", "open tickets with a shared account",           \
+	      .sets = "servicenow.account" },                                                  \
+	    { "servicenow-url", "URL", "https://INSTANCE.service-now.com",                     \
+	      .sets = "accounts.servicenow.url" },                                             \
+	    { "servicenow-auth", "AUTH", "basic (the default) or oauth",                       \
+	      .sets = "accounts.servicenow.auth" },                                            \
+	    { "servicenow-username", "NAME", "for basic",                                      \
+	      .sets = "accounts.servicenow.username" },                                        \
+	    { "servicenow-client-id", "ID", "for oauth",                                       \
+	      .sets = "accounts.servicenow.client_id" },                                       \
+	    { "caller-id", "SYS_ID", "whom tickets come from: a service contact",              \
+	      .sets = "servicenow.caller_id" },                                                \
+	    { "company", "SYS_ID", "whose tickets they are", .sets = "servicenow.company" },   \
+	    { "assignment-group", "SYS_ID", "who works on them",                               \
+	      .sets = "servicenow.assignment_group" },                                         \
+	    { "category", "VALUE", "of tickets", .sets = "servicenow.category" },              \
+	    { "subcategory", "VALUE", "of tickets", .sets = "servicenow.subcategory" },        \
+	    { "domain", "SYS_ID", "sys_domain of tickets, or global",                          \
+	      .sets = "servicenow.domain" },                                                   \
+	    { "suffix", "TEXT", "end of the short description; default [SecureX]",             \
+	      .sets = "servicenow.suffix" },                                                   \
+	    { "priority", "RULE", "severity (the default), or ancestors: always 1/1",          \
+	      .sets = "servicenow.priority" },                                                 \
+	{                                                                                      \
+		"table", "NAME", "instead of incident", .sets = "servicenow.table"             \
+	}
+
+/* ---- options by command ---- */
+
+static const struct command_option help_options[] = {
+	{ "markdown", NULL, "print the reference, docs/cli.md" },
+	{ 0 },
+};
+
+static const struct command_option setup_options[] = {
+	{ "watch", NULL, "stay, and apply again whenever files or Redis change" },
+	{ "print-options", NULL, "print the settings of --watch as Markdown" },
+	{ "print-metrics", NULL, "print the metrics of --watch as Markdown" },
+	{ 0 },
+};
+
+static const struct command_option keygen_options[] = {
+	{ "file", "FILE", "instead of TOCSIN_KEY_FILE" },
+	{ "reseal", NULL, "seal every customer's and account's secrets with the new key" },
+	{ 0 },
+};
+
+static const struct command_option customer_add_options[] = {
+	CUSTOMER_SETTINGS,
+	FROM_WHERE,
+	{ 0 },
+};
+
+static const struct command_option apply_options[] = {
+	FROM_WHERE,
+	{ 0 },
+};
+
+static const struct command_option import_options[] = {
+	{ "update", NULL, "replace customers that exist already" },
+	{ "dry-run", NULL, "check everything, write nothing" },
+	CUSTOMER_SETTINGS,
+	{ 0 },
+};
+
+static const struct command_option resume_options[] = {
+	{ "mode", "MODE", "live (the default) or shadow" },
+	{ 0 },
+};
+
+static const struct command_option remove_options[] = {
+	{ "yes", NULL, "do not ask" },
+	{ 0 },
+};
+
+static const struct command_option account_add_options[] = {
+	{ "kind", "KIND", "secure_endpoint, threat_response or servicenow", .sets = "kind" },
+	{ "region", "REGION", "nam, eu or apjc; not for servicenow", .sets = "region" },
+	{ "url", "URL", "instead of a region; https://INSTANCE.service-now.com",
+	  .sets = "url" },
+	{ "intel-url", "URL", "of CTIA, with --url of threat_response", .sets = "intel_url" },
+	{ "auth", "AUTH", "servicenow: basic (the default) or oauth", .sets = "auth" },
+	{ "username", "NAME", "servicenow with basic", .sets = "username" },
+	{ "client-id", "ID", "of the API client", .sets = "client_id" },
+	{ "calls-per-hour", "N", "budget of all processes together; 0: none",
+	  .sets = "calls_per_hour#" },
+	{ "in-flight", "N", "calls at once of all processes together; 0: no limit",
+	  .sets = "in_flight#" },
+	FROM_WHERE,
+	{ 0 },
+};
+
+static const struct command_option incident_list_options[] = {
+	{ "customer", "ID", "only this customer's" },
+	{ "state", "STATE", "opening, open, closing, closed, held, failed or shadow" },
+	{ "limit", "N", "at most so many, newest first; default 50" },
+	{ 0 },
+};
+
+static const struct command_option trace_options[] = {
+	{ "customer", "ID", "look only at this customer's events" },
+	{ "source", "NAME", "look only at this source; default all" },
+	{ 0 },
+};
+
+static const struct command_option dead_list_options[] = {
+	{ "limit", "N", "at most so many, oldest first; default 50" },
+	{ "customer", "ID", "only this customer's" },
+	{ 0 },
+};
+
+static const struct command_option dead_replay_options[] = {
+	{ "all", NULL, "every dead entry" },
+	{ 0 },
+};
+
+static const struct command_option dead_drop_options[] = {
+	{ "all", NULL, "every dead entry" },
+	{ "yes", NULL, "really: without it nothing is dropped" },
+	{ "export", "FILE", "write what is dropped to a new file first, a JSON object a line" },
+	{ 0 },
+};
+
+#define ANY 100
+
+const struct command commands[] = {
+	{ "help", "[COMMAND]", 0, 2, "prints all commands, or tells about one", NULL,
+	  help_options, run_help, true },
+	{ "completion", "bash|zsh", 1, 1, "prints a completion script", NULL, NULL,
+	  run_completion, true },
+	{ "setup", NULL, 0, 0, "loads Redis functions, makes streams, applies the files",
+	  "Loads the function library, makes the streams, groups and generation of every\n"
+	  "partition, and applies customers/*.json and accounts/*.json of TOCSIN_CONFIG_DIR "
+	  "to\n"
+	  "Redis. Only what changed is written, in one step with a new version. A file that "
+	  "is\n"
+	  "malformed leaves that customer as it was; the others are applied, and the exit\n"
+	  "status is 4. A customer whose file is gone is removed.\n"
+	  "\n"
+	  "With --watch it stays: it looks at the files every second or so and at Redis every\n"
+	  "few seconds, and makes everything again when Redis lost its data. It then serves\n"
+	  "/healthz, /readyz and /metrics like every service, and logs JSON lines on stderr.",
+	  setup_options, run_setup },
+	{ "keygen", NULL, 0, 0, "adds a newer master key to the key file",
+	  "The newest key seals, the older ones stay so that what they sealed still opens. "
+	  "The\n"
+	  "file is made with mode 0600 when it is missing. With --reseal every file of the\n"
+	  "configuration is sealed again with the newest key; when it reports that none is "
+	  "left\n"
+	  "under an older key, the older lines of the key file can be deleted.",
+	  keygen_options, run_keygen },
+
+	{ "customer add", "ID", 1, 1, "adds a customer",
+	  "ID is 1 to 24 of a-z 0-9 and -, and never changes. Credentials are the customer's\n"
+	  "own (--servicenow-url ...) or shared accounts (--servicenow-account ...). Secrets "
+	  "are\n"
+	  "asked for on the terminal without echo, or come from --secret-file or\n"
+	  "--secrets-stdin; they are sealed before they are written. Nothing is written "
+	  "unless\n"
+	  "everything is right. A new customer is in shadow mode: see tocsin customer resume.",
+	  customer_add_options, run_customer_add },
+	{ "customer apply", "FILE...", 1, ANY, "adds or replaces customers from JSON files",
+	  "The files have the form of customers/*.json (docs/customer-files.md); - is stdin.\n"
+	  "Secrets in them may be plain: they are sealed before they are written. Credentials\n"
+	  "without a secret keep the one they have. Either all files are applied or none.",
+	  apply_options, run_customer_apply },
+	{ "customer import", "CSV", 1, 1, "adds customers from a table",
+	  "The first line names the columns: id, name, mode, ... as the options of customer "
+	  "add,\n"
+	  "with _ for -, and secure_endpoint_secret, threat_response_secret,\n"
+	  "servicenow_secret. Options given here are used for rows that leave them empty.\n"
+	  "\n"
+	  "The older table is read as well: customer_name, encoded_amp_api_credentials "
+	  "(base64\n"
+	  "of id:secret), encoded_umb_api_credentials, umb_org_ID. The id is made of the "
+	  "name;\n"
+	  "the region is nam unless --secure-endpoint-region says otherwise; Umbrella's "
+	  "columns\n"
+	  "are counted and left out. Either all rows are imported or none.",
+	  import_options, run_customer_import },
+	{ "customer list", NULL, 0, 0, "lists customers", NULL, NULL, run_customer_list },
+	{ "customer show", "ID", 1, 1, "shows a customer's settings, without secrets", NULL,
+	  NULL, run_customer_show },
+	{ "customer verify", "[ID...]", 0, ANY,
+	  "says what each credential of a customer can and cannot do",
+	  "Asks the vendors, and changes nothing there. Without ID: every customer. It works\n"
+	  "without Redis. Exit status 4 when something is missing.",
+	  NULL, run_customer_verify },
+	{ "customer pause", "ID...", 1, ANY, "stops polling and opening for customers", NULL,
+	  NULL, run_customer_pause },
+	{ "customer resume", "ID...", 1, ANY, "makes customers live", NULL, resume_options,
+	  run_customer_resume },
+	{ "customer remove", "ID...", 1, ANY, "removes customers' files",
+	  "What Redis holds of their incidents stays until it expires.", remove_options,
+	  run_customer_remove },
+	{ "customer reseal", NULL, 0, 0, "seals every secret with the newest key", NULL, NULL,
+	  run_customer_reseal },
+
+	{ "account add", "ID", 1, 1, "adds an account that several customers share",
+	  "For example one ServiceNow instance, or one XDR organisation.", account_add_options,
+	  run_account_add },
+	{ "account apply", "FILE...", 1, ANY,
+	  "adds or replaces shared accounts from JSON files",
+	  "As tocsin customer apply, with the form of accounts/*.json.", apply_options,
+	  run_account_apply },
+	{ "account list", NULL, 0, 0, "lists accounts, who uses them, and which are parked",
+	  NULL, NULL, run_account_list },
+	{ "account show", "ID", 1, 1, "shows an account and its state, without the secret",
+	  NULL, NULL, run_account_show },
+	{ "account verify", "[ID...]", 0, ANY,
+	  "says what accounts' credentials can and cannot do", NULL, NULL, run_account_verify },
+	{ "account resume", "ID...", 1, ANY, "lets parked accounts work again",
+	  "Work that waits for the account is started at once.", NULL, run_account_resume },
+	{ "account remove", "ID...", 1, ANY, "removes shared accounts that nobody uses", NULL,
+	  remove_options, run_account_remove },
+
+	{ "status", NULL, 0, 0, "says how everything is going",
+	  "Streams, work put off, dead entries, parked accounts, and per customer and source\n"
+	  "the last poll and error. The first line says ok, behind or broken, and why; exit\n"
+	  "status 4 when it is broken.",
+	  NULL, run_status },
+	{ "incident list", NULL, 0, 0, "lists incidents, newest first", NULL,
+	  incident_list_options, run_incident_list },
+	{ "incident show", "ID", 1, 1, "shows an incident with its journal and timeline",
+	  "ID is the incident's own, or a ticket number like INC0010002.", NULL,
+	  run_incident_show },
+	{ "trace", "EVENT-ID", 1, 1, "tells an event's fate, and why there is or is no ticket",
+	  NULL, trace_options, run_trace },
+	{ "dead list", NULL, 0, 0, "lists what could never succeed, oldest first", NULL,
+	  dead_list_options, run_dead_list },
+	{ "dead show", "ID", 1, 1, "shows a dead entry whole", NULL, NULL, run_dead_show },
+	{ "dead replay", "[ID...]", 0, ANY,
+	  "puts dead entries back to the stream they came from", "Their age starts again.",
+	  dead_replay_options, run_dead_replay },
+	{ "dead drop", "[ID...]", 0, ANY, "forgets dead entries, after printing them",
+	  "What is dropped is printed whole, so that the output is an export.",
+	  dead_drop_options, run_dead_drop },
+	{ 0 },
+};

@@ -1,0 +1,42 @@
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+/* The functions behind the rows of the table, one file each or one for a few that belong
+ * together. All return an enum exit_code and have told on stderr what went wrong. */
+struct cli;
+
+int run_help(struct cli *cli);
+int run_completion(struct cli *cli);
+
+int run_setup(struct cli *cli);
+int run_keygen(struct cli *cli);
+
+int run_customer_add(struct cli *cli);
+int run_customer_apply(struct cli *cli);
+int run_customer_import(struct cli *cli);
+int run_customer_list(struct cli *cli);
+int run_customer_show(struct cli *cli);
+int run_customer_verify(struct cli *cli);
+int run_customer_pause(struct cli *cli);
+int run_customer_resume(struct cli *cli);
+int run_customer_remove(struct cli *cli);
+int run_customer_reseal(struct cli *cli);
+
+int run_account_add(struct cli *cli);
+int run_account_apply(struct cli *cli);
+int run_account_list(struct cli *cli);
+int run_account_show(struct cli *cli);
+int run_account_verify(struct cli *cli);
+int run_account_resume(struct cli *cli);
+int run_account_remove(struct cli *cli);
+
+int run_status(struct cli *cli);
+int run_incident_list(struct cli *cli);
+int run_incident_show(struct cli *cli);
+int run_trace(struct cli *cli);
+int run_dead_list(struct cli *cli);
+int run_dead_show(struct cli *cli);
+int run_dead_replay(struct cli *cli);
+int run_dead_drop(struct cli *cli);
+
+#endif
