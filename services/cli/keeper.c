@@ -1,0 +1,253 @@
+/* One pass of setup: functions, customers, streams and generations. */
+#include "keeper.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "bus/setup.h"
+#include "store.h"
+
+enum { TRIES = 5, FIELDS_PER_COMMAND = 500 };
+
+#define VERSION_FIELD "#version"
+
+/* ---- customers ---- */
+
+static bool read_current(struct redis *redis, struct plan_fields *ret_fields,
+			 uint64_t *ret_version, struct err *err)
+{
+	struct redis_reply *reply = redis_command(redis, err, "HGETALL %s", KEY_CUSTOMERS);
+
+	*ret_version = 0;
+	if (!reply)
+		return false;
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		const char *name = reply_text(reply_at(reply, i));
+		const struct redis_reply *value = reply_at(reply, i + 1);
+
+		if (strcmp(name, VERSION_FIELD) == 0)
+			*ret_version = (uint64_t)reply_integer(value);
+		else
+			plan_fields_add(ret_fields, name, reply_text(value));
+	}
+	reply_free(reply);
+	return true;
+}
+
+/* HSET or HDEL of many fields, as often as it takes; inside MULTI. Returns how many commands.
+ */
+static size_t append_fields(struct redis *redis, const char *command,
+			    const struct plan_fields *fields)
+{
+	const char *argv[2 + 2 * FIELDS_PER_COMMAND];
+	size_t sizes[2 + 2 * FIELDS_PER_COMMAND];
+	size_t commands = 0;
+
+	for (size_t done = 0; done < fields->count;) {
+		int argc = 0;
+
+		argv[argc++] = command;
+		argv[argc++] = KEY_CUSTOMERS;
+		for (size_t i = 0; i < FIELDS_PER_COMMAND && done < fields->count; i++) {
+			argv[argc++] = fields->items[done].name;
+			if (fields->items[done].value)
+				argv[argc++] = fields->items[done].value;
+			done++;
+		}
+		for (int i = 0; i < argc; i++)
+			sizes[i] = strlen(argv[i]);
+		redis_append_argv(redis, argc, argv, sizes);
+		commands++;
+	}
+	return commands;
+}
+
+/* *ret_done is false when someone else changed the hash in between: read and plan again. */
+static bool write_plan(struct redis *redis, const struct plan *plan, uint64_t version,
+		       bool *ret_done, struct err *err)
+{
+	redis_append(redis, "MULTI");
+	size_t commands = 1 + append_fields(redis, "HSET", &plan->set) +
+			  append_fields(redis, "HDEL", &plan->remove);
+	redis_append(redis, "HSET %s %s %llu", KEY_CUSTOMERS, VERSION_FIELD,
+		     (unsigned long long)version);
+	redis_append(redis, "EXEC");
+	bool good = true;
+	for (size_t i = 0; i < commands + 1; i++) {
+		struct redis_reply *queued = redis_read(redis, good ? err : NULL);
+		good = queued && good;
+		reply_free(queued);
+	}
+	struct redis_reply *reply = redis_read(redis, good ? err : NULL);
+	*ret_done = good && reply_type(reply) == REPLY_ARRAY;
+	good = good && reply;
+	reply_free(reply);
+	return good;
+}
+
+/* An unmounted folder must not look like the end of every customer. */
+static bool check_folders(const struct store *store, const struct plan_fields *current,
+			  struct err *err)
+{
+	for (size_t i = 0; i < current->count; i++) {
+		enum store_kind kind =
+		    current->items[i].name[0] == '@' ? STORE_ACCOUNT : STORE_CUSTOMER;
+
+		if (!store->has_folder[kind])
+			return err_set(err, ERR_PERMANENT,
+				       "%s has no folder %s, but Redis has such: is it the "
+				       "right folder? Make the folder to remove them",
+				       store->path, store_folder(kind));
+	}
+	return true;
+}
+
+static bool try_customers(struct redis *redis, const struct store *store, unsigned partitions,
+			  struct keeper_pass *pass, bool *ret_done, struct err *err)
+{
+	struct plan_fields current = { 0 };
+	uint64_t now_ms = clock_wall_ms();
+	bool good = redis_run(redis, err, "WATCH %s", KEY_CUSTOMERS) &&
+		    read_current(redis, &current, &pass->version, err) &&
+		    check_folders(store, &current, err);
+
+	*ret_done = false;
+	if (good) {
+		plan_make(&pass->plan, store, &current, partitions);
+		pass->set = pass->plan.set.count;
+		pass->removed = pass->plan.remove.count;
+		*ret_done = pass->set + pass->removed == 0 && pass->version != 0;
+		if (!*ret_done) {
+			/* A clock, so that it does not repeat after Redis lost its data. */
+			pass->version = pass->version < now_ms ? now_ms : pass->version + 1;
+			good = write_plan(redis, &pass->plan, pass->version, ret_done, err);
+		} else {
+			good = redis_run(redis, err, "UNWATCH");
+		}
+	} else {
+		redis_disconnect(redis); /* the WATCH with it */
+	}
+	if (!good || !*ret_done)
+		plan_done(&pass->plan);
+	plan_fields_done(&current);
+	return good;
+}
+
+static bool apply_customers(struct redis *redis, const char *config_dir, unsigned partitions,
+			    struct keeper_pass *pass, struct err *err)
+{
+	struct store store;
+	bool done = false;
+
+	if (!store_load(&store, config_dir, err))
+		return false;
+	bool good = true;
+	for (int i = 0; good && !done && i < TRIES; i++)
+		good = try_customers(redis, &store, partitions, pass, &done, err);
+	store_done(&store);
+	if (good && !done)
+		return err_set(err, ERR_TRANSIENT,
+			       "%s is changed by others all the time: is another setup "
+			       "running?",
+			       KEY_CUSTOMERS);
+	return good;
+}
+
+/* ---- the whole pass ---- */
+
+bool keeper_apply(struct redis *redis, const char *config_dir, unsigned partitions,
+		  struct keeper_pass *ret_pass, struct err *err)
+{
+	*ret_pass = (struct keeper_pass){ 0 };
+	bool good = setup_functions(redis, &ret_pass->functions_loaded, err) &&
+		    apply_customers(redis, config_dir, partitions, ret_pass, err);
+
+	for (unsigned partition = 0; good && partition < partitions; partition++) {
+		bool is_new = false;
+		good = setup_partition(redis, partition, &is_new, err);
+		ret_pass->new_generations += is_new;
+	}
+	if (!good)
+		keeper_pass_done(ret_pass);
+	return good;
+}
+
+void keeper_pass_done(struct keeper_pass *pass)
+{
+	plan_done(&pass->plan);
+	*pass = (struct keeper_pass){ 0 };
+}
+
+bool keeper_check(struct redis *redis, const struct keeper_pass *pass, unsigned partitions,
+		  struct err *err)
+{
+	for (unsigned partition = 0; partition < partitions; partition++) {
+		if (!setup_check(redis, partition, NULL, err))
+			return false;
+	}
+	struct redis_reply *reply =
+	    redis_command(redis, err, "HGET %s %s", KEY_CUSTOMERS, VERSION_FIELD);
+	uint64_t version = (uint64_t)reply_integer(reply);
+	bool answered = reply != NULL;
+	reply_free(reply);
+	if (answered && version != pass->version)
+		return err_set(err, ERR_TRANSIENT, "%s was changed by someone else",
+			       KEY_CUSTOMERS);
+	return answered;
+}
+
+/* ---- the files ---- */
+
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ULL; /* FNV-1a */
+	return hash;
+}
+
+/* Order does not matter: readdir gives none. */
+static uint64_t stamp_folder(const char *path, uint64_t seed)
+{
+	DIR *folder = opendir(path);
+	uint64_t sum = folder != NULL;
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)) != NULL) {
+		struct stat status;
+
+		if (entry->d_name[0] == '.' ||
+		    fstatat(dirfd(folder), entry->d_name, &status, 0) < 0)
+			continue;
+		uint64_t hash = mix(seed, entry->d_name, strlen(entry->d_name));
+		hash = mix(hash, &status.st_mtim, sizeof status.st_mtim);
+		hash = mix(hash, &status.st_ctim, sizeof status.st_ctim);
+		hash = mix(hash, &status.st_size, sizeof status.st_size);
+		sum += mix(hash, &status.st_ino, sizeof status.st_ino);
+	}
+	if (folder)
+		closedir(folder);
+	return sum;
+}
+
+uint64_t keeper_stamp(const char *config_dir)
+{
+	uint64_t stamp = 0;
+
+	for (enum store_kind kind = 0; kind < STORE_KINDS; kind++) {
+		char path[4096];
+
+		snprintf(path, sizeof path, "%s/%s", config_dir, store_folder(kind));
+		stamp = stamp * 31 + stamp_folder(path, 0xcbf29ce484222325ULL + kind);
+	}
+	return stamp;
+}

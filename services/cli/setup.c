@@ -1,0 +1,291 @@
+/* tocsin setup, and setup --watch: the only service among the commands. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "bus/redis.h"
+#include "bus/setup.h"
+#include "cli.h"
+#include "keeper.h"
+#include "run.h"
+#include "service/service.h"
+
+enum {
+	LOOK_MS = 1000,		/* between looks at the files */
+	CHECK_MS = 2000,	/* between looks at Redis */
+	PRUNE_MS = 600 * 1000,	/* between clearing away consumers of processes long gone */
+	IDLE_MS = 86400 * 1000, /* how long gone */
+	STUCK_MS = 120 * 1000,
+};
+
+/* ---- once ---- */
+
+static void render(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	(void)screen;
+	buf_addf(out,
+		 "%lld customers and %lld accounts, version %lld: %lld set, %lld removed.\n",
+		 (long long)json_integer_value(json_object_get(document, "customers")),
+		 (long long)json_integer_value(json_object_get(document, "accounts")),
+		 (long long)json_integer_value(json_object_get(document, "version")),
+		 (long long)json_integer_value(json_object_get(document, "set")),
+		 (long long)json_integer_value(json_object_get(document, "removed")));
+	if (json_is_true(json_object_get(document, "functions_loaded")))
+		buf_adds(out, "Functions loaded.\n");
+	if (json_integer_value(json_object_get(document, "new_generations")) > 0)
+		buf_adds(out, "Redis was empty: streams made, a new generation begun.\n");
+}
+
+static json_t *report(const struct keeper_pass *pass)
+{
+	json_t *problems = json_array();
+
+	for (size_t i = 0; i < pass->plan.problem_count; i++)
+		json_array_append_new(problems, json_pack("{s:s,s:s}", "file",
+							  pass->plan.problems[i].where, "error",
+							  pass->plan.problems[i].err.text));
+	return json_pack("{s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:o}", "functions_loaded",
+			 pass->functions_loaded, "new_generations", (int)pass->new_generations,
+			 "customers", (json_int_t)pass->plan.customers, "accounts",
+			 (json_int_t)pass->plan.accounts, "version", (json_int_t)pass->version,
+			 "set", (json_int_t)pass->set, "removed", (json_int_t)pass->removed,
+			 "problems", problems);
+}
+
+static int run_once(struct cli *cli)
+{
+	struct keeper_pass pass;
+	struct err err = { 0 };
+	struct redis *redis = cli_redis(cli, &err);
+
+	if (!redis)
+		return cli_fail(cli, EXIT_UNREACHABLE, &err);
+	if (!keeper_apply(redis, cli->settings.config_dir, cli->bus.partitions, &pass, &err))
+		return cli_fail(cli, err.kind == ERR_TRANSIENT ? EXIT_UNREACHABLE : EXIT_FAILED,
+				&err);
+	for (size_t i = 0; i < pass.plan.problem_count; i++)
+		cli_warn(cli, "%s", pass.plan.problems[i].err.text);
+	int code = cli_print(cli, report(&pass), render,
+			     pass.plan.problem_count ? EXIT_UNHEALTHY : EXIT_OK);
+	keeper_pass_done(&pass);
+	return code;
+}
+
+/* ---- for as long as it takes ---- */
+
+static struct metric customers_gauge = {
+	.name = "tocsin_setup_customers",
+	.kind = METRIC_GAUGE,
+	.help = "customers applied to Redis",
+};
+static struct metric problems_gauge = {
+	.name = "tocsin_setup_bad_files",
+	.kind = METRIC_GAUGE,
+	.help = "files of customers and accounts that are wrong and were not applied",
+};
+static struct metric passes_total = {
+	.name = "tocsin_setup_passes_total",
+	.kind = METRIC_COUNTER,
+	.help = "times that functions, streams and customers were applied, by why",
+	.labels = "why",
+};
+static struct metric *const setup_metrics[] = { &customers_gauge, &problems_gauge,
+						&passes_total, NULL };
+static struct metric *const *const metrics[] = { setup_metrics, NULL };
+
+struct watch {
+	struct cli_settings settings;
+	struct bus_settings bus;
+	struct service *service;
+	pthread_mutex_t lock; /* of the two below, which the health thread reads */
+	bool applied;
+	char why[SERVICE_TEXT_SIZE];
+	struct service_beat *beat;
+	struct redis *redis;
+	struct keeper_pass pass; /* the last that succeeded */
+	bool has_pass;
+	uint64_t stamp;
+	char *said; /* the problems that were logged last */
+	uint64_t checked_ms, pruned_ms;
+};
+
+static void set_applied(struct watch *watch, bool applied, const char *why)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->applied = applied;
+	snprintf(watch->why, sizeof watch->why, "%s", why);
+	pthread_mutex_unlock(&watch->lock);
+}
+
+static bool is_applied(void *opaque, char *ret_text)
+{
+	struct watch *watch = opaque;
+
+	pthread_mutex_lock(&watch->lock);
+	bool applied = watch->applied;
+	memcpy(ret_text, watch->why, sizeof watch->why);
+	pthread_mutex_unlock(&watch->lock);
+	return applied;
+}
+
+/* Each state of the files is complained about once, however often it is applied. */
+static void log_problems(struct watch *watch)
+{
+	const struct plan *plan = &watch->pass.plan;
+	struct buf all;
+
+	buf_init(&all, 1 << 20);
+	for (size_t i = 0; i < plan->problem_count; i++)
+		buf_addf(&all, "%s\n", plan->problems[i].err.text);
+	if (!watch->said || strcmp(watch->said, buf_text(&all)) != 0) {
+		for (size_t i = 0; i < plan->problem_count; i++)
+			log_error("%s: left as it was", plan->problems[i].err.text);
+		if (plan->problem_count == 0 && watch->said && watch->said[0])
+			log_info("all files are right again");
+		free(watch->said);
+		watch->said = buf_take(&all, NULL);
+	}
+	buf_done(&all);
+}
+
+static void log_failure(struct watch *watch, const struct err *err)
+{
+	set_applied(watch, false, err->text);
+	if (!watch->said || strcmp(watch->said, err->text) != 0) {
+		log_warn("cannot apply: %s", err->text);
+		free(watch->said);
+		watch->said = xstrdup(err->text);
+	}
+}
+
+/* stamp was taken before the files are read: what changes meanwhile is seen next time. */
+static void apply(struct watch *watch, const char *why, uint64_t stamp)
+{
+	struct keeper_pass pass;
+	struct err err = { 0 };
+
+	if (!keeper_apply(watch->redis, watch->settings.config_dir, watch->bus.partitions,
+			  &pass, &err)) {
+		log_failure(watch, &err);
+		return;
+	}
+	keeper_pass_done(&watch->pass);
+	watch->pass = pass;
+	watch->has_pass = true;
+	watch->stamp = stamp;
+	metric_add(&passes_total, 1, why);
+	metric_set(&customers_gauge, (double)pass.plan.customers);
+	metric_set(&problems_gauge, (double)pass.plan.problem_count);
+	if (pass.functions_loaded || pass.new_generations || pass.set || pass.removed)
+		log_info("applied (%s): %zu customers, %zu accounts; %zu set, %zu removed%s%s",
+			 why, pass.plan.customers, pass.plan.accounts, pass.set, pass.removed,
+			 pass.functions_loaded ? "; functions loaded" : "",
+			 pass.new_generations ? "; new generation" : "");
+	log_problems(watch);
+	set_applied(watch, true, "");
+}
+
+static void prune(struct watch *watch)
+{
+	for (unsigned partition = 0; partition < watch->bus.partitions; partition++) {
+		size_t removed = 0;
+		if (setup_prune_consumers(watch->redis, partition, IDLE_MS, &removed, NULL) &&
+		    removed > 0)
+			log_info("cleared away %zu consumers idle for a day", removed);
+	}
+}
+
+static void look(struct watch *watch)
+{
+	uint64_t stamp = keeper_stamp(watch->settings.config_dir);
+	uint64_t now_ms = clock_mono_ms();
+	struct err err = { 0 };
+
+	if (!watch->has_pass) {
+		apply(watch, "start", stamp);
+	} else if (stamp != watch->stamp) {
+		apply(watch, "files", stamp);
+	} else if (now_ms - watch->checked_ms >= CHECK_MS) {
+		watch->checked_ms = now_ms;
+		if (!keeper_check(watch->redis, &watch->pass, watch->bus.partitions, &err))
+			apply(watch, "redis", stamp);
+		else
+			set_applied(watch, true, "");
+	}
+	if (watch->has_pass && now_ms - watch->pruned_ms >= PRUNE_MS) {
+		watch->pruned_ms = now_ms;
+		prune(watch);
+	}
+}
+
+static int watch_until_stopped(struct watch *watch)
+{
+	struct redis_settings redis_settings;
+	struct err err = { 0 };
+
+	if (!bus_settings_check(&watch->bus, &err))
+		return service_fail(watch->service, &err);
+	bus_redis_settings(&watch->bus, &redis_settings);
+	watch->redis = redis_new(&redis_settings, "tocsin-setup");
+	set_applied(watch, false, "not applied yet");
+	service_add_ready(watch->service, "setup", is_applied, watch);
+	watch->beat = service_beat_new(watch->service, "watch", STUCK_MS);
+	watch->pruned_ms = clock_mono_ms();
+	do {
+		look(watch);
+		service_beat(watch->beat);
+	} while (service_wait_ms(watch->service, LOOK_MS));
+	service_beat_end(watch->beat);
+	redis_free(watch->redis);
+	keeper_pass_done(&watch->pass);
+	free(watch->said);
+	return service_finish(watch->service, true);
+}
+
+/* argument: what service_start() is to print instead; NULL to run. */
+static int run_watch(struct cli *cli, char *argument)
+{
+	struct watch watch = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	const struct service_about about = {
+		.name = "setup",
+		.summary = "keeps Redis as the files say",
+		.metrics = metrics,
+	};
+	const struct service_part parts[] = {
+		{ "Files", cli_options, &watch.settings },
+		{ "Redis and times", bus_options, &watch.bus },
+		{ 0 },
+	};
+	char *argv[] = { cli->argv[0], argument, NULL };
+
+	watch.service = service_start(argument ? 2 : 1, argv, &about, parts);
+	if (!watch.service)
+		return EXIT_FAILED;
+	int code = watch_until_stopped(&watch);
+	conf_clear(cli_options, &watch.settings);
+	conf_clear(bus_options, &watch.bus);
+	return code;
+}
+
+int run_setup(struct cli *cli)
+{
+	static char print_options[] = "--print-options", print_metrics[] = "--print-metrics";
+
+	if (args_flag(&cli->args, "print-options"))
+		return run_watch(cli, print_options);
+	if (args_flag(&cli->args, "print-metrics"))
+		return run_watch(cli, print_metrics);
+	if (!args_flag(&cli->args, "watch"))
+		return run_once(cli);
+	if (cli->json)
+		return cli_failf(
+		    cli, EXIT_USAGE,
+		    "--watch has no end to print a document at: it logs JSON lines "
+		    "on stderr");
+	return run_watch(cli, NULL);
+}
