@@ -1,0 +1,203 @@
+/* tocsin incident list, incident show. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli.h"
+#include "incident_view.h"
+#include "model/incident.h"
+#include "run.h"
+#include "text.h"
+
+enum { LIST_MAX = 10000 };
+
+static void render_list(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	static const struct column columns[] = {
+		{ "ID", "id" },
+		{ "STATE", "state", CELL_STATE },
+		{ "CUSTOMER", "customer" },
+		{ "SEVERITY", "severity" },
+		{ "TICKET", "servicenow.number" },
+		{ "OPENED", "created_ms", CELL_AGE },
+		{ "FINDINGS", "findings", CELL_NUMBER },
+		{ "HOST", "host", .flexible = true },
+		{ "TITLE", "title", .flexible = true },
+		{ 0 },
+	};
+	const json_t *list = json_object_get(document, "incidents");
+	json_int_t total = json_integer_value(json_object_get(document, "count"));
+
+	if (json_array_size(list) == 0) {
+		buf_adds(out, "No incidents.\n");
+		return;
+	}
+	table_render(out, screen, columns, list);
+	if ((json_int_t)json_array_size(list) < total)
+		buf_addf(out, "%lld in all: --limit shows more.\n", (long long)total);
+}
+
+static bool is_state(const char *state)
+{
+	for (enum incident_state s = INCIDENT_OPENING; s <= INCIDENT_FAILED; s++) {
+		if (strcmp(state, incident_state_name(s)) == 0)
+			return true;
+	}
+	return strcmp(state, "shadow") == 0;
+}
+
+int run_incident_list(struct cli *cli)
+{
+	struct err err = { 0 };
+	struct incident_filter filter = { .customer = args_value(&cli->args, "customer"),
+					  .state = args_value(&cli->args, "state") };
+	uint64_t limit;
+	size_t total;
+
+	if (!args_number(&cli->args, "limit", 1, LIST_MAX, 50, &limit, &err))
+		return cli_fail(cli, EXIT_USAGE, &err);
+	if (filter.state && !is_state(filter.state))
+		return cli_failf(cli, EXIT_USAGE,
+				 "--state %s: must be opening, open, closing, closed, held, "
+				 "failed or shadow",
+				 filter.state);
+	filter.limit = (size_t)limit;
+	struct redis *redis = cli_redis(cli, &err);
+	json_t *list =
+	    redis ? incident_search(redis, cli->bus.partitions, &filter, &total, &err) : NULL;
+	if (!list)
+		return cli_fail(cli, EXIT_UNREACHABLE, &err);
+	return cli_print(cli,
+			 json_pack("{s:I,s:o}", "count", (json_int_t)total, "incidents", list),
+			 render_list, EXIT_OK);
+}
+
+/* ---- show ---- */
+
+static void render_lines(struct buf *out, const char *title, const json_t *list)
+{
+	const json_t *line;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		return;
+	buf_addf(out, "\n%s\n", title);
+	json_array_foreach(list, i, line)
+	{
+		char *dumped = json_is_string(line) ? NULL : json_dumps(line, JSON_COMPACT);
+
+		buf_adds(out, "  ");
+		text_clean(out, dumped ? dumped : json_string_value(line));
+		buf_adds(out, "\n");
+		free(dumped);
+	}
+}
+
+static void render_show(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	static const struct column columns[] = {
+		{ "Incident", "id" },
+		{ "Title", "title" },
+		{ "State", "state", CELL_STATE },
+		{ "Why", "reason" },
+		{ "Shadow", "shadow" },
+		{ "Customer", "customer" },
+		{ "Host", "host" },
+		{ "Severity", "severity" },
+		{ "Findings", "findings" },
+		{ "Event", "event_ms", CELL_TIME },
+		{ "First seen", "observed_ms", CELL_TIME },
+		{ "Opened", "created_ms", CELL_TIME },
+		{ "Changed", "changed_ms", CELL_AGE },
+		{ "Previous", "previous" },
+		{ 0 },
+	};
+	static const struct column links[] = {
+		{ "Ticket", "servicenow.number" },
+		{ "Ticket page", "servicenow.url" },
+		{ "Ticket known", "ticket_ms", CELL_TIME },
+		{ "Threat Response", "threat_response.id" },
+		{ "Notes", "servicenow.notes" },
+		{ "Findings waiting", "notes_waiting" },
+		{ "Next wake-up", "wake_ms", CELL_AGE },
+		{ 0 },
+	};
+	const json_t *steps = json_object_get(document, "steps"), *step;
+	size_t i;
+
+	record_render(out, screen, columns, document);
+	buf_adds(out, "\n");
+	record_render(out, screen, links, document);
+	buf_adds(out, "\nSteps\n");
+	json_array_foreach(steps, i, step)
+	{
+		char *words = incident_step_words(step, screen->now_ms);
+		buf_adds(out, "  ");
+		text_clean(out, words);
+		buf_adds(out, "\n");
+		free(words);
+	}
+	render_lines(out, "Timeline", json_object_get(document, "timeline"));
+	render_lines(out, "Findings", json_object_get(document, "entries"));
+}
+
+static bool is_id(const char *text)
+{
+	return strlen(text) == INCIDENT_ID_SIZE - 1 &&
+	       text[strspn(text, "0123456789abcdef")] == '\0';
+}
+
+/* By its id in any partition; NULL without err when there is none. */
+static json_t *find_by_id(struct cli *cli, struct redis *redis, const char *id, struct err *err)
+{
+	json_t *view = NULL;
+	bool found = false;
+
+	for (unsigned p = 0; !found && p < cli->bus.partitions; p++) {
+		view = incident_view(redis, p, id, true, &found, err);
+		if (err->kind != ERR_NONE)
+			return NULL;
+	}
+	return view;
+}
+
+static json_t *find_by_number(struct cli *cli, struct redis *redis, const char *number,
+			      struct err *err)
+{
+	const struct incident_filter filter = { .number = number, .limit = 2 };
+	size_t total = 0;
+	json_t *list = incident_search(redis, cli->bus.partitions, &filter, &total, err);
+	const char *id = json_string_value(json_object_get(json_array_get(list, 0), "id"));
+	json_t *view = NULL;
+
+	if (total > 1)
+		err_fill(err, ERR_PERMANENT,
+			 "%zu incidents have the ticket %s, of different instances: give the "
+			 "id, see tocsin incident list",
+			 total, number);
+	else if (id)
+		view = find_by_id(cli, redis, id, err);
+	json_decref(list);
+	return view;
+}
+
+int run_incident_show(struct cli *cli)
+{
+	const char *wanted = args_operand(&cli->args, 0);
+	struct err err = { 0 };
+	struct redis *redis = cli_redis(cli, &err);
+	json_t *view = NULL;
+
+	if (redis)
+		view = is_id(wanted) ? find_by_id(cli, redis, wanted, &err)
+				     : find_by_number(cli, redis, wanted, &err);
+	if (view)
+		return cli_print(cli, view, render_show, EXIT_OK);
+	if (err.kind != ERR_NONE)
+		return cli_fail(cli, err.kind == ERR_PERMANENT ? EXIT_FAILED : EXIT_UNREACHABLE,
+				&err);
+	return cli_failf(cli, EXIT_NOT_FOUND,
+			 "there is no incident %s: closed ones are kept for a while only, see "
+			 "tocsin incident list",
+			 wanted);
+}

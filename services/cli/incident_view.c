@@ -1,0 +1,389 @@
+/* Incidents out of Redis, as JSON. */
+#include "incident_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/field.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "model/finding.h"
+#include "model/incident.h"
+#include "table.h"
+
+enum { SCAN_COUNT = 1000, FIELDS_MAX = 512, WORDS_MAX = 1024 };
+
+static json_t *milliseconds(uint64_t ms)
+{
+	return ms ? json_integer((json_int_t)ms) : json_null();
+}
+
+/* NULL, empty and what is not UTF-8 are null. */
+static json_t *text(const char *s)
+{
+	json_t *json = s && s[0] ? json_string(s) : NULL;
+
+	return json ? json : json_null();
+}
+
+/* ---- one ---- */
+
+static json_t *view_step(const struct incident *incident, enum incident_step_id id)
+{
+	const struct incident_step *step = &incident->steps[id];
+
+	return json_pack("{s:s,s:s,s:I,s:o,s:o,s:o}", "step", incident_step_name(id), "status",
+			 incident_step_status_name(step->status), "attempts",
+			 (json_int_t)step->attempt, "intent_ms", milliseconds(step->intent_ms),
+			 "due_ms", milliseconds(step->due_ms), "note", text(step->note));
+}
+
+static json_t *view_head(const struct incident *incident, unsigned partition, const char *id)
+{
+	json_t *view = json_pack(
+	    "{s:s,s:o,s:i,s:s,s:o,s:b,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o}", "id", id,
+	    "customer", text(incident->customer), "partition", (int)partition, "state",
+	    incident_state_name(incident->state), "reason", text(incident->reason), "shadow",
+	    incident->shadow, "severity", finding_severity_name(incident->severity_id), "title",
+	    text(incident->title), "host", text(incident->host), "findings",
+	    (json_int_t)incident->findings, "created_ms", milliseconds(incident->created_ms),
+	    "changed_ms", milliseconds(incident->changed_ms), "event_ms",
+	    milliseconds(incident->event_ms), "observed_ms",
+	    milliseconds(incident->observed_ms), "ticket_ms",
+	    milliseconds(incident->ticket_ms));
+
+	json_object_set_new(view, "servicenow",
+			    json_pack("{s:o,s:o,s:o,s:o,s:i,s:i,s:i}", "account",
+				      text(incident->servicenow_account), "number",
+				      text(incident->number), "sys_id", text(incident->sys_id),
+				      "url", text(incident->ticket_url), "impact",
+				      (int)incident->impact, "urgency", (int)incident->urgency,
+				      "notes", (int)incident->notes));
+	json_object_set_new(view, "threat_response",
+			    json_pack("{s:o,s:o}", "account",
+				      text(incident->threat_response_account), "id",
+				      text(incident->ctim_id)));
+	return view;
+}
+
+static json_t *read_list(struct redis *redis, unsigned partition, const char *id,
+			 const char *name, struct err *err)
+{
+	struct key key;
+
+	key_format(&key, partition, "incident:%s:%s", id, name);
+	struct redis_reply *reply = redis_command(redis, err, "LRANGE %s 0 -1", key.text);
+	if (!reply)
+		return NULL;
+	json_t *list = json_array();
+	for (size_t i = 0; i < reply_count(reply); i++) {
+		const char *entry = reply_text(reply_at(reply, i));
+		json_t *parsed = entry[0] == '{' ? json_loads(entry, 0, NULL) : NULL;
+
+		json_array_append_new(list, parsed ? parsed : text(entry));
+	}
+	reply_free(reply);
+	return list;
+}
+
+/* "time what" of each line of each entry, so that what ran together is told apart again. */
+static json_t *split_lines(json_t *entries)
+{
+	json_t *lines = json_array(), *entry;
+	size_t i;
+
+	json_array_foreach(entries, i, entry)
+	{
+		const char *at = json_string_value(entry);
+
+		while (at && *at) {
+			size_t size = strcspn(at, "\n");
+			json_t *line = json_stringn(at, size);
+			json_array_append_new(lines, line ? line : json_null());
+			at += size + (at[size] == '\n');
+		}
+	}
+	json_decref(entries);
+	return lines;
+}
+
+static bool add_rest(json_t *view, const struct incident *incident, struct redis *redis,
+		     unsigned partition, const char *id, struct err *err)
+{
+	json_t *steps = json_array();
+
+	for (enum incident_step_id step = 0; step < INCIDENT_STEPS; step++)
+		json_array_append_new(steps, view_step(incident, step));
+	json_object_set_new(view, "steps", steps);
+	json_object_set_new(view, "source", text(incident->source));
+	json_object_set_new(view, "event_id", text(incident->event_id));
+	json_object_set_new(view, "group", text(incident->group));
+	json_object_set_new(view, "uid", text(incident->uid));
+	json_object_set_new(view, "trace", text(incident->trace));
+	json_object_set_new(view, "previous", text(incident->previous));
+	json_object_set_new(view, "wake_ms", milliseconds(incident->wake_ms));
+	json_object_set_new(view, "notes_waiting", json_integer(incident->waiting_count));
+	json_object_set_new(view, "observables",
+			    incident->observables && incident->observables[0]
+				? json_loads(incident->observables, 0, NULL)
+				: NULL);
+	json_t *timeline = read_list(redis, partition, id, "timeline", err);
+	json_t *findings = timeline ? read_list(redis, partition, id, "findings", err) : NULL;
+	if (timeline)
+		json_object_set_new(view, "timeline", split_lines(timeline));
+	if (findings)
+		json_object_set_new(view, "entries", findings);
+	return timeline && findings;
+}
+
+json_t *incident_view(struct redis *redis, unsigned partition, const char *id, bool whole,
+		      bool *ret_found, struct err *err)
+{
+	struct field fields[FIELDS_MAX];
+	struct incident incident;
+	struct key key;
+	size_t count = 0;
+
+	*ret_found = false;
+	key_format(&key, partition, "incident:%s", id);
+	struct redis_reply *reply = redis_command(redis, err, "HGETALL %s", key.text);
+	if (!reply)
+		return NULL;
+	for (size_t i = 0; i + 1 < reply_count(reply) && count < FIELDS_MAX; i += 2) {
+		const struct redis_reply *value = reply_at(reply, i + 1);
+		fields[count++] = (struct field){ reply_text(reply_at(reply, i)),
+						  reply_text(value), reply_size(value) };
+	}
+	json_t *view = NULL;
+	*ret_found = count > 0;
+	if (count > 0 && incident_decode(&incident, fields, count, err)) {
+		view = view_head(&incident, partition, id);
+		if (whole && !add_rest(view, &incident, redis, partition, id, err)) {
+			json_decref(view);
+			view = NULL;
+		}
+	}
+	reply_free(reply);
+	return view;
+}
+
+/* ---- many ---- */
+
+struct found {
+	uint64_t created_ms;
+	unsigned partition;
+	char id[INCIDENT_ID_SIZE];
+};
+
+struct finds {
+	struct found *items;
+	size_t count, room;
+};
+
+static void add_found(struct finds *finds, struct found found)
+{
+	if (finds->count == finds->room) {
+		finds->room = finds->room ? finds->room * 2 : 256;
+		finds->items = xrealloc(finds->items, finds->room * sizeof *finds->items);
+	}
+	finds->items[finds->count++] = found;
+}
+
+static bool wanted(const struct incident_filter *filter, const struct redis_reply *row)
+{
+	const struct {
+		const char *want;
+		size_t column;
+	} tests[] = { { filter->customer, 1 }, { filter->state, 2 }, { filter->number, 3 } };
+	bool shadow = strcmp(reply_text(reply_at(row, 4)), "1") == 0;
+
+	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
+		if (!tests[i].want)
+			continue;
+		if (tests[i].column == 2 && strcmp(tests[i].want, "shadow") == 0 && shadow)
+			continue;
+		if (strcasecmp(tests[i].want, reply_text(reply_at(row, tests[i].column))) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* One page of SCAN: the incidents among its keys are asked for in one round trip. */
+static bool visit_page(struct redis *redis, unsigned partition, const struct redis_reply *keys,
+		       const struct incident_filter *filter, struct finds *finds,
+		       struct err *err)
+{
+	struct found *page = xcalloc(reply_count(keys) + 1, sizeof *page);
+	size_t count = 0;
+	bool good = true;
+
+	for (size_t i = 0; i < reply_count(keys); i++) {
+		const char *kind = key_kind(reply_text(reply_at(keys, i)));
+		const char *id = strncmp(kind, "incident:", 9) == 0 ? kind + 9 : "";
+
+		if (strlen(id) != INCIDENT_ID_SIZE - 1 || strchr(id, ':'))
+			continue;
+		page[count].partition = partition;
+		snprintf(page[count].id, sizeof page[count].id, "%s", id);
+		redis_append(redis,
+			     "HMGET %s created_ms customer state servicenow.number shadow",
+			     reply_text(reply_at(keys, i)));
+		count++;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct redis_reply *row = redis_read(redis, good ? err : NULL);
+
+		good = good && row;
+		page[i].created_ms = (uint64_t)reply_integer(reply_at(row, 0));
+		/* Gone since it was listed: every column is nil. */
+		if (row && reply_text(reply_at(row, 2))[0] && wanted(filter, row))
+			add_found(finds, page[i]);
+		reply_free(row);
+	}
+	free(page);
+	return good;
+}
+
+static bool scan(struct redis *redis, unsigned partition, const struct incident_filter *filter,
+		 struct finds *finds, struct err *err)
+{
+	struct key pattern;
+	char cursor[32] = "0";
+	bool good = true;
+
+	key_format(&pattern, partition, "incident:%s", "????????????????");
+	do {
+		struct redis_reply *reply =
+		    redis_command(redis, err, "SCAN %s MATCH %s COUNT %d TYPE hash", cursor,
+				  pattern.text, (int)SCAN_COUNT);
+
+		good = reply &&
+		       visit_page(redis, partition, reply_at(reply, 1), filter, finds, err);
+		snprintf(cursor, sizeof cursor, "%s", reply_text(reply_at(reply, 0)));
+		reply_free(reply);
+	} while (good && strcmp(cursor, "0") != 0);
+	return good;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->created_ms != y->created_ms)
+		return x->created_ms < y->created_ms ? 1 : -1;
+	return strcmp(x->id, y->id);
+}
+
+/* SCAN may show a key twice. */
+static void sort_and_unite(struct finds *finds)
+{
+	size_t kept = 0;
+
+	if (finds->count > 1)
+		qsort(finds->items, finds->count, sizeof *finds->items, newest_first);
+	for (size_t i = 0; i < finds->count; i++) {
+		if (kept > 0 && strcmp(finds->items[kept - 1].id, finds->items[i].id) == 0)
+			continue;
+		finds->items[kept++] = finds->items[i];
+	}
+	finds->count = kept;
+}
+
+json_t *incident_search(struct redis *redis, unsigned partitions,
+			const struct incident_filter *filter, size_t *ret_total,
+			struct err *err)
+{
+	struct finds finds = { 0 };
+	json_t *list = json_array();
+	bool good = true;
+
+	for (unsigned partition = 0; good && partition < partitions; partition++)
+		good = scan(redis, partition, filter, &finds, err);
+	sort_and_unite(&finds);
+	*ret_total = finds.count;
+	for (size_t i = 0; good && i < finds.count && i < filter->limit; i++) {
+		struct err why = { 0 };
+		bool found;
+		json_t *view = incident_view(redis, finds.items[i].partition, finds.items[i].id,
+					     false, &found, &why);
+
+		if (view)
+			json_array_append_new(list, view);
+		else if (why.kind == ERR_PERMANENT)
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "id",
+							      finds.items[i].id, "state",
+							      "broken", "title", why.text));
+		else if (why.kind != ERR_NONE)
+			good = err_set(err, why.kind, "%s", why.text);
+	}
+	free(finds.items);
+	if (good)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+/* ---- words ---- */
+
+static const char *step_words(const char *step)
+{
+	static const char *const words[][2] = {
+		{ "inspect", "look for observables" },
+		{ "threat_response.create", "open it in Threat Response" },
+		{ "servicenow.cancel", "cancel a ticket that came out wrong" },
+		{ "servicenow.create", "open a ticket in ServiceNow" },
+		{ "servicenow.link", "write the links into the ticket" },
+		{ "threat_response.link", "write the ticket into Threat Response" },
+		{ "servicenow.note", "write later findings into the ticket" },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strcmp(words[i][0], step) == 0)
+			return words[i][1];
+	}
+	return step;
+}
+
+static const char *status_words(const char *status)
+{
+	static const char *const words[][2] = {
+		{ "new", "not begun" },
+		{ "intent", "under way; a call may have been made" },
+		{ "waiting", "to be tried again" },
+		{ "done", "done" },
+		{ "skipped", "not wanted" },
+		{ "failed", "cannot succeed until someone changes something" },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strcmp(words[i][0], status) == 0)
+			return words[i][1];
+	}
+	return status;
+}
+
+char *incident_step_words(const json_t *step, uint64_t now_ms)
+{
+	const char *name = json_string_value(json_object_get(step, "step"));
+	const char *status = json_string_value(json_object_get(step, "status"));
+	const char *note = json_string_value(json_object_get(step, "note"));
+	json_int_t attempts = json_integer_value(json_object_get(step, "attempts"));
+	uint64_t due_ms = (uint64_t)json_integer_value(json_object_get(step, "due_ms"));
+	struct buf words;
+	char span[32];
+
+	buf_init(&words, WORDS_MAX);
+	buf_addf(&words, "%s: %s", step_words(name ? name : ""),
+		 status_words(status ? status : ""));
+	if (due_ms > now_ms) {
+		table_span(due_ms - now_ms, span);
+		buf_addf(&words, " in %s", span);
+	}
+	if (attempts > 1)
+		buf_addf(&words, ", %lld attempts", (long long)attempts);
+	if (note)
+		buf_addf(&words, ": %.400s", note);
+	return buf_take(&words, NULL);
+}

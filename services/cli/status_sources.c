@@ -1,0 +1,175 @@
+/* Accounts and sources, for tocsin status. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/gate.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "model/customer.h"
+#include "status.h"
+
+enum {
+	LATE_MS = 60 * 1000, /* on top of two intervals */
+	FAILURES = 3,	     /* polls in a row: no longer a hiccup */
+};
+
+static json_t *milliseconds(uint64_t ms)
+{
+	return ms ? json_integer((json_int_t)ms) : json_null();
+}
+
+/* ---- accounts ---- */
+
+json_t *status_account(struct redis *redis, const char *id, struct err *err)
+{
+	struct gate_state state = { 0 };
+
+	if (!gate_read(redis, id, &state, err))
+		return NULL;
+	bool failing = state.breaker_until_ms > 0, throttled = state.paused_until_ms > 0;
+	return json_pack("{s:s,s:s,s:s?,s:o,s:o,s:I,s:I}", "id", id, "state",
+			 state.parked ? "parked"
+			 : failing    ? "failing"
+			 : throttled  ? "throttled"
+				      : "ok",
+			 "reason", state.parked ? state.reason : NULL, "parked_ms",
+			 milliseconds(state.parked_ms), "next_ms",
+			 milliseconds(failing ? state.breaker_until_ms : state.paused_until_ms),
+			 "failures", (json_int_t)state.failures, "in_flight",
+			 (json_int_t)state.in_flight);
+}
+
+json_t *status_accounts(struct redis *redis, const struct directory *directory,
+			struct verdict *verdict, struct err *err)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < directory_account_count(directory); i++) {
+		const struct account *account = directory_account_at(directory, i);
+		json_t *row = status_account(redis, account->id, err);
+
+		if (!row) {
+			json_decref(list);
+			return NULL;
+		}
+		const char *state = json_string_value(json_object_get(row, "state"));
+		const char *reason = json_string_value(json_object_get(row, "reason"));
+		if (strcmp(state, "parked") == 0)
+			verdict_add(verdict, HEALTH_BROKEN, "account %s is parked: %s",
+				    account->id, reason ? reason : "");
+		else if (strcmp(state, "failing") == 0)
+			verdict_add(verdict, HEALTH_BEHIND,
+				    "account %s: its calls fail, it is left alone for a while",
+				    account->id);
+		json_object_set_new(row, "kind", json_string(account_kind_name(account->kind)));
+		json_array_append_new(list, row);
+	}
+	return list;
+}
+
+/* ---- sources ---- */
+
+struct progress {
+	uint64_t last_poll_ms, last_ok_ms, next_due_ms, failures, events;
+	const char *last_error;
+};
+
+static uint64_t number(const struct redis_reply *cursor, const char *name)
+{
+	int64_t value = reply_integer(reply_find(cursor, name));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static const char *judge(const struct customer *customer, const struct customer_source *source,
+			 const struct progress *progress, struct verdict *verdict)
+{
+	uint64_t late_ms = 2 * source->interval_ms + LATE_MS;
+
+	if (customer->mode == CUSTOMER_PAUSED)
+		return "paused";
+	if (progress->failures >= FAILURES) {
+		verdict_add(verdict, HEALTH_BROKEN, "%s %s: %llu polls failed in a row: %s",
+			    customer->id, source->name, (unsigned long long)progress->failures,
+			    progress->last_error);
+		return "broken";
+	}
+	if (!progress->last_ok_ms) {
+		verdict_add(verdict, HEALTH_BEHIND, "%s %s was never polled yet", customer->id,
+			    source->name);
+		return "waiting";
+	}
+	if (progress->last_ok_ms + late_ms < verdict->now_ms) {
+		verdict_add(verdict, HEALTH_BEHIND, "%s %s was last polled %llu s ago",
+			    customer->id, source->name,
+			    (unsigned long long)(verdict->now_ms - progress->last_ok_ms) /
+				1000);
+		return "behind";
+	}
+	return "ok";
+}
+
+static json_t *describe(const struct customer *customer, const struct customer_source *source,
+			const struct progress *progress, struct verdict *verdict)
+{
+	static const char *const modes[] = { [CUSTOMER_SHADOW] = "shadow",
+					     [CUSTOMER_LIVE] = "live",
+					     [CUSTOMER_PAUSED] = "paused" };
+	bool failed = progress->failures > 0 && progress->last_error[0];
+	json_t *lag = progress->last_ok_ms && progress->last_ok_ms < verdict->now_ms
+			  ? json_integer((json_int_t)(verdict->now_ms - progress->last_ok_ms))
+			  : json_null();
+
+	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:s?}", "customer",
+			 customer->id, "source", source->name, "mode", modes[customer->mode],
+			 "state", judge(customer, source, progress, verdict), "last_poll_ms",
+			 milliseconds(progress->last_poll_ms), "last_ok_ms",
+			 milliseconds(progress->last_ok_ms), "lag_ms", lag, "next_ms",
+			 milliseconds(progress->next_due_ms), "failures",
+			 (json_int_t)progress->failures, "events", (json_int_t)progress->events,
+			 "last_error", failed ? progress->last_error : NULL);
+}
+
+static json_t *read_source(struct redis *redis, const struct customer *customer,
+			   const struct customer_source *source, struct verdict *verdict,
+			   struct err *err)
+{
+	struct key key;
+
+	key_format(&key, customer->partition, "cursor:%s:%s", customer->id, source->name);
+	struct redis_reply *cursor = redis_command(redis, err, "HGETALL %s", key.text);
+	if (!cursor)
+		return NULL;
+	const struct progress progress = {
+		.last_poll_ms = number(cursor, "last_poll_ms"),
+		.last_ok_ms = number(cursor, "last_ok_ms"),
+		.next_due_ms = number(cursor, "next_due_ms"),
+		.failures = number(cursor, "failures"),
+		.events = number(cursor, "events_seen"),
+		.last_error = reply_text(reply_find(cursor, "last_error")),
+	};
+	json_t *row = describe(customer, source, &progress, verdict);
+	reply_free(cursor);
+	return row;
+}
+
+json_t *status_sources(struct redis *redis, const struct directory *directory,
+		       struct verdict *verdict, struct err *err)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < directory_count(directory); i++) {
+		const struct customer *customer = directory_at(directory, i);
+
+		for (size_t k = 0; k < customer->source_count; k++) {
+			json_t *row =
+			    read_source(redis, customer, &customer->sources[k], verdict, err);
+			if (!row) {
+				json_decref(list);
+				return NULL;
+			}
+			json_array_append_new(list, row);
+		}
+	}
+	return list;
+}
