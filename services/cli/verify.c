@@ -1,0 +1,288 @@
+/* tocsin customer verify, tocsin account verify: which credentials are asked what, and how
+ * people read the answers. */
+#include "verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli.h"
+#include "model/customer.h"
+#include "model/vault.h"
+#include "run.h"
+#include "store.h"
+#include "vendor/session.h"
+
+static const char *const result_names[] = { [VERIFY_YES] = "yes",
+					    [VERIFY_NO] = "no",
+					    [VERIFY_UNKNOWN] = "unknown",
+					    [VERIFY_NOTE] = "note" };
+
+void verify_add(json_t *checks, enum verify_result result, const char *check, const char *fmt,
+		...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof line, fmt, args);
+	va_end(args);
+	json_t *text = json_string(line);
+	json_array_append_new(checks, json_pack("{s:s,s:s,s:o}", "check", check, "result",
+						result_names[result], "text",
+						text ? text : json_string("(not UTF-8)")));
+}
+
+void verify_add_failure(json_t *checks, const char *check, const struct err *err)
+{
+	bool refused = err->kind == ERR_ACCOUNT || err->kind == ERR_PERMANENT;
+
+	verify_add(checks, refused ? VERIFY_NO : VERIFY_UNKNOWN, check, "%s", err->text);
+}
+
+/* ---- asking ---- */
+
+/* One run: what was asked of an account once is not asked again for the next customer. */
+struct verifier {
+	struct cli *cli;
+	struct vendor *vendor;
+	struct directory *directory;
+	json_t *accounts; /* id -> checks */
+	json_t *logins;	  /* id -> bool */
+};
+
+static struct vendor_session session_of(const struct verifier *verifier,
+					const struct account *account)
+{
+	return (struct vendor_session){ .vendor = verifier->vendor,
+					.account = account,
+					.class = VENDOR_POLLING,
+					.probe = true };
+}
+
+static bool ask(const struct verifier *verifier, const struct account *account,
+		const char *table, json_t *checks)
+{
+	struct vendor_session session = session_of(verifier, account);
+
+	switch (account->kind) {
+	case ACCOUNT_SECURE_ENDPOINT:
+		return verify_secure_endpoint(&session, checks);
+	case ACCOUNT_THREAT_RESPONSE:
+		return verify_threat_response(&session, checks);
+	case ACCOUNT_SERVICENOW:
+		break;
+	}
+	return verify_servicenow(&session, table, checks);
+}
+
+/* Borrowed checks of the account; *ret_in: it can log in. */
+static json_t *ask_account(struct verifier *verifier, const struct account *account,
+			   const char *table, bool *ret_in)
+{
+	json_t *checks = json_object_get(verifier->accounts, account->id);
+
+	if (!checks) {
+		checks = json_array();
+		bool in = ask(verifier, account, table, checks);
+		json_object_set_new(verifier->accounts, account->id, checks);
+		json_object_set_new(verifier->logins, account->id, json_boolean(in));
+	}
+	*ret_in = json_is_true(json_object_get(verifier->logins, account->id));
+	return checks;
+}
+
+static json_t *report_of(const struct account *account, const char *customer, json_t *checks)
+{
+	return json_pack("{s:s?,s:s,s:s,s:s,s:o}", "customer", customer, "account", account->id,
+			 "kind", account_kind_name(account->kind), "url", account->url,
+			 "checks", checks);
+}
+
+static void ask_for_customer(struct verifier *verifier, const struct customer *customer,
+			     const char *account_id, json_t *reports)
+{
+	const struct account *account = directory_account(verifier->directory, account_id);
+	bool in;
+
+	if (!account)
+		return;
+	struct vendor_session session = session_of(verifier, account);
+	json_t *checks =
+	    json_copy(ask_account(verifier, account, customer->servicenow.table, &in));
+	if (in && account->kind == ACCOUNT_SECURE_ENDPOINT)
+		verify_event_types(&session, customer, checks);
+	if (in && account->kind == ACCOUNT_SERVICENOW)
+		verify_ticket_columns(&session, customer, checks);
+	json_array_append_new(reports, report_of(account, customer->id, checks));
+}
+
+static void ask_customer(struct verifier *verifier, const struct customer *customer,
+			 json_t *reports)
+{
+	for (size_t i = 0; i < customer->source_count; i++)
+		ask_for_customer(verifier, customer, customer->sources[i].account, reports);
+	if (customer->threat_response.account)
+		ask_for_customer(verifier, customer, customer->threat_response.account,
+				 reports);
+	if (customer->servicenow.account)
+		ask_for_customer(verifier, customer, customer->servicenow.account, reports);
+}
+
+static bool verifier_init(struct verifier *ret_verifier, struct cli *cli, struct err *err)
+{
+	struct store store;
+	const struct vault *vault = cli_vault(cli, err);
+	struct http *http = vault ? cli_http(cli, err) : NULL;
+
+	*ret_verifier = (struct verifier){ .cli = cli };
+	if (!http || !store_load(&store, cli->settings.config_dir, err))
+		return false;
+	for (size_t i = 0; i < store.count; i++) {
+		if (store.files[i].err.kind != ERR_NONE)
+			cli_warn(cli, "%s", store.files[i].err.text);
+	}
+	const struct vendor_needs needs = {
+		.http = http, .vault = vault, .settings = &cli->vendor, .threads = 1
+	};
+	ret_verifier->directory = store_directory(&store);
+	ret_verifier->vendor = vendor_new(&needs);
+	ret_verifier->accounts = json_object();
+	ret_verifier->logins = json_object();
+	store_done(&store);
+	return true;
+}
+
+static void verifier_done(struct verifier *verifier)
+{
+	vendor_free(verifier->vendor);
+	directory_free(verifier->directory);
+	json_decref(verifier->accounts);
+	json_decref(verifier->logins);
+}
+
+/* ---- telling ---- */
+
+static void render(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	static const struct column columns[] = {
+		{ "CAN", "result", CELL_STATE },
+		{ "WHAT", "check" },
+		{ "DETAIL", "text" },
+		{ 0 },
+	};
+	const json_t *reports = json_object_get(document, "reports"), *report;
+	size_t i;
+
+	if (json_array_size(reports) == 0)
+		buf_adds(out, "Nothing to verify: no credentials.\n");
+	json_array_foreach(reports, i, report)
+	{
+		const char *customer = json_string_value(json_object_get(report, "customer"));
+
+		buf_addf(out, "%s%s%saccount %s at %s\n", i > 0 ? "\n" : "",
+			 customer ? customer : "", customer ? ": " : "",
+			 json_string_value(json_object_get(report, "account")),
+			 json_string_value(json_object_get(report, "url")));
+		table_render(out, screen, columns, json_object_get(report, "checks"));
+	}
+}
+
+static bool has_trouble(const json_t *reports)
+{
+	const json_t *report, *check;
+	size_t i, k;
+
+	json_array_foreach(reports, i, report)
+	{
+		json_array_foreach(json_object_get(report, "checks"), k, check)
+		{
+			const char *result =
+			    json_string_value(json_object_get(check, "result"));
+			if (strcmp(result, "no") == 0 ||
+			    (strcmp(result, "unknown") == 0 && k == 0))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int finish(struct verifier *verifier, json_t *reports)
+{
+	bool trouble = has_trouble(reports);
+	int code =
+	    cli_print(verifier->cli, json_pack("{s:b,s:o}", "ok", !trouble, "reports", reports),
+		      render, trouble ? EXIT_UNHEALTHY : EXIT_OK);
+
+	verifier_done(verifier);
+	return code;
+}
+
+static int missing(struct verifier *verifier, json_t *reports, const char *kind, const char *id)
+{
+	struct cli *cli = verifier->cli;
+
+	json_decref(reports);
+	verifier_done(verifier);
+	return cli_failf(cli, EXIT_NOT_FOUND,
+			 "there is no good file of %s %s: see tocsin %s list", kind, id, kind);
+}
+
+int run_customer_verify(struct cli *cli)
+{
+	struct verifier verifier;
+	struct err err = { 0 };
+	json_t *reports = json_array();
+
+	if (!verifier_init(&verifier, cli, &err)) {
+		json_decref(reports);
+		return cli_fail(cli, EXIT_FAILED, &err);
+	}
+	for (size_t i = 0; i < cli->args.operand_count; i++) {
+		const char *id = cli->args.operands[i];
+		const struct customer *customer = directory_customer(verifier.directory, id);
+
+		if (!customer)
+			return missing(&verifier, reports, "customer", id);
+		ask_customer(&verifier, customer, reports);
+	}
+	for (size_t i = 0; !cli->args.operand_count && i < directory_count(verifier.directory);
+	     i++)
+		ask_customer(&verifier, directory_at(verifier.directory, i), reports);
+	return finish(&verifier, reports);
+}
+
+static void ask_alone(struct verifier *verifier, const struct account *account, json_t *reports)
+{
+	bool in;
+	json_t *checks = ask_account(verifier, account, "incident", &in);
+
+	json_array_append_new(reports, report_of(account, NULL, json_incref(checks)));
+}
+
+int run_account_verify(struct cli *cli)
+{
+	struct verifier verifier;
+	struct err err = { 0 };
+	json_t *reports = json_array();
+
+	if (!verifier_init(&verifier, cli, &err)) {
+		json_decref(reports);
+		return cli_fail(cli, EXIT_FAILED, &err);
+	}
+	for (size_t i = 0; i < cli->args.operand_count; i++) {
+		const char *id = cli->args.operands[i];
+		const struct account *account = directory_account(verifier.directory, id);
+
+		if (!account)
+			return missing(&verifier, reports, "account", id);
+		ask_alone(&verifier, account, reports);
+	}
+	size_t count =
+	    cli->args.operand_count ? 0 : directory_account_count(verifier.directory);
+	for (size_t i = 0; i < count; i++)
+		ask_alone(&verifier, directory_account_at(verifier.directory, i), reports);
+	return finish(&verifier, reports);
+}
