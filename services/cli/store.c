@@ -64,7 +64,7 @@ static bool is_ours(const char *name)
 
 static void add_file(struct store *store, enum store_kind kind, const char *name)
 {
-	char where[PATH_BYTES], path[PATH_BYTES];
+	char where[320], path[PATH_BYTES + sizeof where];
 	struct store_file file = { .kind = kind, .id = xstrndup(name, strlen(name) - 5) };
 
 	snprintf(where, sizeof where, "%s/%s", store_folder(kind), name);
