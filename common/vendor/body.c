@@ -33,7 +33,8 @@ static bool shallow(const char *text, size_t size)
 
 json_t *body_parse(const char *text, size_t size)
 {
-	if (!shallow(text, size))
+	/* A NUL is no JSON; jansson swallows one after a number. */
+	if (memchr(text, '\0', size) || !shallow(text, size))
 		return NULL;
 	return json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
 }
