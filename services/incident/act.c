@@ -276,7 +276,27 @@ static bool customer_ready(struct turn *turn)
 	return false;
 }
 
-static bool take(struct turn *turn, struct outcome *outcome, struct err *err)
+/* Whoever has the incident cannot give it up before having seen what made this wake-up, so a
+ * new one is not needed. One that was with a worker before may be all that is left of a turn
+ * that died: it stays until the hold has run out. */
+static void leave_to_holder(const struct turn *turn, const struct entry *entry,
+			    struct outcome *outcome)
+{
+	if (!entry->woken && entry->deliveries == 1) {
+		outcome->kind = OUTCOME_DONE;
+		return;
+	}
+	outcome->kind = OUTCOME_DEFER;
+	outcome->delay_ms = turn->hold.busy_until_ms > turn->hold.now_ms
+				? turn->hold.busy_until_ms - turn->hold.now_ms
+				: 0;
+	outcome->delay_ms += BUSY_SLACK_MS;
+	outcome->uncounted = true;
+	outcome->reason = "another worker has the incident";
+}
+
+static bool take(struct turn *turn, const struct entry *entry, struct outcome *outcome,
+		 struct err *err)
 {
 	uint64_t ttl = 2 * turn->app->times->call_deadline_ms + HOLD_SLACK_MS;
 
@@ -284,13 +304,7 @@ static bool take(struct turn *turn, struct outcome *outcome, struct err *err)
 			   turn->arena, &turn->hold, err))
 		return false;
 	if (!turn->hold.taken) {
-		outcome->kind = OUTCOME_DEFER;
-		outcome->delay_ms = turn->hold.busy_until_ms > turn->hold.now_ms
-					? turn->hold.busy_until_ms - turn->hold.now_ms
-					: 0;
-		outcome->delay_ms += BUSY_SLACK_MS;
-		outcome->uncounted = true;
-		outcome->reason = "another worker has the incident";
+		leave_to_holder(turn, entry, outcome);
 	} else if (turn->hold.field_count == 0) {
 		outcome->kind = OUTCOME_DONE; /* expired, or a wake-up of nothing */
 	} else if (!incident_decode(&turn->incident, turn->hold.fields, turn->hold.field_count,
@@ -309,7 +323,7 @@ static bool turn_once(struct turn *turn, const struct entry *entry, struct outco
 	struct saga_move move = { .action = SAGA_WAIT };
 	bool released = false;
 
-	if (!take(turn, outcome, err))
+	if (!take(turn, entry, outcome, err))
 		return false;
 	if (outcome->kind != OUTCOME_UNDECIDED)
 		return true;
@@ -374,6 +388,9 @@ void act_handle(struct worker_thread *self, const struct entry *entries,
 			outcomes[i] = (struct outcome){ 0 };
 			outcome_from_error(self, &err, &outcomes[i]);
 			outcomes[i].uncounted = true;
+			/* Not handed back as new: we may still have the incident. */
+			if (outcomes[i].kind == OUTCOME_RELEASE)
+				outcomes[i].kind = OUTCOME_DEFER;
 		}
 		log_context("incident", NULL);
 	}
