@@ -48,23 +48,22 @@ static json_t *view_head(const struct incident *incident, unsigned partition, co
 	    incident_state_name(incident->state), "reason", text(incident->reason), "shadow",
 	    incident->shadow, "severity", finding_severity_name(incident->severity_id), "title",
 	    text(incident->title), "host", text(incident->host), "findings",
-	    (json_int_t)incident->findings, "created_ms", milliseconds(incident->created_ms),
+	    (json_int_t)incident->findings, "opened_ms", milliseconds(incident->created_ms),
 	    "changed_ms", milliseconds(incident->changed_ms), "event_ms",
 	    milliseconds(incident->event_ms), "observed_ms",
 	    milliseconds(incident->observed_ms), "ticket_ms",
 	    milliseconds(incident->ticket_ms));
 
-	json_object_set_new(view, "servicenow",
-			    json_pack("{s:o,s:o,s:o,s:o,s:i,s:i,s:i}", "account",
-				      text(incident->servicenow_account), "number",
-				      text(incident->number), "sys_id", text(incident->sys_id),
-				      "url", text(incident->ticket_url), "impact",
-				      (int)incident->impact, "urgency", (int)incident->urgency,
-				      "notes", (int)incident->notes));
-	json_object_set_new(view, "threat_response",
-			    json_pack("{s:o,s:o}", "account",
-				      text(incident->threat_response_account), "id",
-				      text(incident->ctim_id)));
+	json_object_set_new(view, "number", text(incident->number));
+	json_object_set_new(view, "sys_id", text(incident->sys_id));
+	json_object_set_new(view, "ticket_url", text(incident->ticket_url));
+	json_object_set_new(view, "servicenow_account", text(incident->servicenow_account));
+	json_object_set_new(view, "impact", json_integer(incident->impact));
+	json_object_set_new(view, "urgency", json_integer(incident->urgency));
+	json_object_set_new(view, "notes", json_integer(incident->notes));
+	json_object_set_new(view, "ctim_id", text(incident->ctim_id));
+	json_object_set_new(view, "threat_response_account",
+			    text(incident->threat_response_account));
 	return view;
 }
 

@@ -27,16 +27,16 @@ json_t *status_account(struct redis *redis, const char *id, struct err *err)
 	if (!gate_read(redis, id, &state, err))
 		return NULL;
 	bool failing = state.breaker_until_ms > 0, throttled = state.paused_until_ms > 0;
-	return json_pack("{s:s,s:s,s:s?,s:o,s:o,s:I,s:I}", "id", id, "state",
-			 state.parked ? "parked"
-			 : failing    ? "failing"
-			 : throttled  ? "throttled"
-				      : "ok",
-			 "reason", state.parked ? state.reason : NULL, "parked_ms",
-			 milliseconds(state.parked_ms), "next_ms",
-			 milliseconds(failing ? state.breaker_until_ms : state.paused_until_ms),
-			 "failures", (json_int_t)state.failures, "in_flight",
-			 (json_int_t)state.in_flight);
+	return json_pack(
+	    "{s:s,s:b,s:s,s:s?,s:o,s:o,s:I,s:I}", "id", id, "parked", state.parked, "state",
+	    state.parked ? "parked"
+	    : failing	 ? "failing"
+	    : throttled	 ? "throttled"
+			 : "ok",
+	    "reason", state.parked ? state.reason : NULL, "parked_ms",
+	    milliseconds(state.parked_ms), "next_ms",
+	    milliseconds(failing ? state.breaker_until_ms : state.paused_until_ms), "failures",
+	    (json_int_t)state.failures, "in_flight", (json_int_t)state.in_flight);
 }
 
 json_t *status_accounts(struct redis *redis, const struct directory *directory,

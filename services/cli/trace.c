@@ -168,16 +168,12 @@ static bool tell_dead(struct story *story, const struct quarry *quarry, const ch
 	return good;
 }
 
-static const char *member(const json_t *object, const char *part, const char *name)
-{
-	return json_string_value(json_object_get(json_object_get(object, part), name));
-}
-
 static void tell_ticket(struct story *story, const json_t *incident)
 {
-	const char *number = member(incident, "servicenow", "number");
-	const char *account = member(incident, "servicenow", "account");
-	const char *ctim = member(incident, "threat_response", "id");
+	const char *number = json_string_value(json_object_get(incident, "number"));
+	const char *account =
+	    json_string_value(json_object_get(incident, "servicenow_account"));
+	const char *ctim = json_string_value(json_object_get(incident, "ctim_id"));
 	const json_t *step;
 	size_t i;
 
