@@ -92,7 +92,8 @@ def test_outages_of_hours_leave_nothing_dead(system):
     groups = run(system, names, problems=15)
     wait_until(lambda: system.settled("c-good", [p[0] for p in groups["c-good"]]), 60,
                "the good instance's tickets", every=0.1)
-    parked = {account["id"] for account in system.tocsin("account", "list") if account.get("parked")}
+    accounts = system.tocsin("account", "list")["accounts"]
+    parked = {account["id"] for account in accounts if account.get("parked")}
     assert {"snow-expired", "snow-mandatory"} <= parked, parked
     system.pause(60)
     system.sandbox.heal(down)
