@@ -29,12 +29,13 @@ def test_one_problem_one_ticket_on_both_sides(system):
     system.check_exactly_once(groups)
 
     incident = system.incident_of("acme", groups["acme"][0][0])
-    assert incident["number"].startswith("INC")
-    shown = system.tocsin("incident", "show", incident["number"])
-    assert shown["ctim_id"] == incident["ctim_id"]
-    assert shown["findings"] == 2 or shown["findings_count"] == 2
+    number = incident["servicenow.number"]
+    assert number.startswith("INC")
+    shown = system.tocsin("incident", "show", number)
+    assert shown["threat_response"]["id"] == incident["threat_response.id"]
+    assert shown["findings"] == 2
     traced = system.tocsin("trace", str(groups["acme"][0][1]["id"]))
-    assert incident["number"] in str(traced)
+    assert number in str(traced)
 
 
 def test_later_finding_joins_the_open_ticket(system):
@@ -52,7 +53,7 @@ def test_later_finding_joins_the_open_ticket(system):
     wait_until(system.drained, 30, "the note is written")
     system.check_exactly_once({"acme": [[first, second]]})
     incident = system.incident_of("acme", first)
-    ticket = system.ticket("main", incident["sys_id"])
+    ticket = system.ticket("main", incident["servicenow.sys_id"])
     assert any("Quarantine Failure" in note["value"] for note in ticket["work_notes"]), ticket
 
 
