@@ -164,50 +164,70 @@ static unsigned raise_file_limit(void)
 	return limit.rlim_cur > 16384 ? 16000 : (unsigned)limit.rlim_cur - 64;
 }
 
-static bool write_port(const char *path, uint16_t port)
+static bool write_port(const char *path, uint16_t port, struct err *err)
 {
 	FILE *file = path ? fopen(path, "w") : NULL;
 
 	if (!path)
 		return true;
-	if (!file || fprintf(file, "%u\n", port) < 0 || fclose(file) != 0) {
-		fprintf(stderr, "tocsin-sandbox: cannot write %s\n", path);
-		return false;
-	}
+	if (!file || fprintf(file, "%u\n", port) < 0 || fclose(file) != 0)
+		return err_set(err, ERR_PERMANENT, "--port-file %s: cannot be written", path);
 	return true;
 }
 
-static int serve(struct sandbox *sandbox, const struct options *options)
+static bool serve(struct sandbox *sandbox, const struct options *options,
+		  const sigset_t *signals, struct err *err)
 {
+	int signal = 0;
+
+	if (options->demo && !demo_start(sandbox, err))
+		return false;
+	struct server *server = server_start(sandbox, &options->server, err);
+
+	if (!server)
+		return false;
+	bool ok = write_port(options->port_file, server_port(server), err);
+
+	if (ok) {
+		printf("{\"listening\":\"http://%s:%u\"}\n", options->server.address,
+		       server_port(server));
+		fflush(stdout);
+		sigwait(signals, &signal);
+	}
+	generator_stop(sandbox->generator);
+	timer_stop(sandbox->timer); /* what waits is answered now */
+	server_stop(server);
+	return ok;
+}
+
+static int run(const struct options *options)
+{
+	struct sandbox sandbox = {
+		.registry = registry_new(vendors),
+		.faults = faults_new(),
+		.ledger = ledger_new(options->ledger_entries, options->ledger_body_bytes),
+		.latency_ms = options->latency_ms,
+		.started_ms = clock_wall_ms(),
+	};
 	struct err err = { 0 };
 	sigset_t signals;
-	int signal = 0;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is started */
-	sandbox->timer = timer_new();
-	sandbox->generator = generator_new(sandbox->registry, sandbox->timer);
-	if (options->demo && !demo_start(sandbox, &err)) {
-		fprintf(stderr, "tocsin-sandbox: demo: %s\n", err.text);
-		return 1;
-	}
-	struct server *server = server_start(sandbox, &options->server, &err);
+	sandbox.timer = timer_new();
+	sandbox.generator = generator_new(sandbox.registry, sandbox.timer);
+	bool ok = serve(&sandbox, options, &signals, &err);
 
-	if (!server) {
+	if (!ok)
 		fprintf(stderr, "tocsin-sandbox: %s\n", err.text);
-		return 1;
-	}
-	bool ok = write_port(options->port_file, server_port(server));
-
-	printf("{\"listening\":\"http://%s:%u\"}\n", options->server.address,
-	       server_port(server));
-	fflush(stdout);
-	if (ok)
-		sigwait(&signals, &signal);
-	generator_stop(sandbox->generator);
-	server_stop(server);
+	timer_stop(sandbox.timer);
+	generator_free(sandbox.generator);
+	timer_free(sandbox.timer);
+	ledger_free(sandbox.ledger);
+	faults_free(sandbox.faults);
+	registry_free(sandbox.registry);
 	return ok ? 0 : 1;
 }
 
@@ -224,19 +244,5 @@ int main(int argc, char **argv)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	options.server.connections = raise_file_limit();
-	struct sandbox sandbox = {
-		.registry = registry_new(vendors),
-		.faults = faults_new(),
-		.ledger = ledger_new(options.ledger_entries, options.ledger_body_bytes),
-		.latency_ms = options.latency_ms,
-		.started_ms = clock_wall_ms(),
-	};
-
-	status = serve(&sandbox, &options);
-	generator_free(sandbox.generator);
-	timer_free(sandbox.timer);
-	ledger_free(sandbox.ledger);
-	faults_free(sandbox.faults);
-	registry_free(sandbox.registry);
-	return status;
+	return run(&options);
 }

@@ -238,17 +238,15 @@ static void own_fields(struct buf *out, const struct snow *snow, const struct sn
 
 static void fields(struct buf *out, const struct snow *snow, const struct snow_row *row)
 {
-	static const char *const names[] = { "caller_id",	 "company",
-					     "assignment_group", "assigned_to",
-					     "cmdb_ci",		 "location",
-					     "category",	 "subcategory",
-					     "contact_type",	 "impact",
-					     "urgency",		 "hold_reason",
-					     "opened_at",	 "opened_by",
-					     "resolved_at",	 "resolved_by",
-					     "close_code",	 "close_notes",
-					     "closed_at",	 "parent_incident",
-					     "correlation_id",	 "correlation_display" };
+	static const char *const names[] = {
+		"caller_id",   "company",	  "assignment_group",
+		"assigned_to", "cmdb_ci",	  "location",
+		"category",    "subcategory",	  "contact_type",
+		"impact",      "urgency",	  "hold_reason",
+		"opened_at",   "opened_by",	  "resolved_at",
+		"resolved_by", "close_code",	  "close_notes",
+		"closed_at",   "parent_incident", "correlation_display"
+	};
 
 	buf_adds(out, "<div class=\"card pad\"><dl class=\"form\">");
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -192,12 +192,17 @@ static void related_sightings(struct buf *out, const struct ctia *ctia, const ch
 
 static void times(struct buf *out, const json_t *time)
 {
-	static const char *const names[] = { "opened",	  "discovered", "reported",
-					     "contained", "remediated", "closed",
-					     "rejected" };
+	static const struct {
+		const char *key, *label;
+	} names[] = {
+		{ "opened", "Opened" },		{ "discovered", "Discovered" },
+		{ "reported", "Reported" },	{ "contained", "Contained" },
+		{ "remediated", "Remediated" }, { "closed", "Closed" },
+		{ "rejected", "Rejected" },
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		html_field(out, names[i], text_of(time, names[i]));
+		html_field(out, names[i].label, text_of(time, names[i].key));
 }
 
 static void external_ids(struct buf *out, const json_t *list)

@@ -297,7 +297,6 @@ void server_stop(struct server *server)
 {
 	if (!server)
 		return;
-	timer_stop(server->sandbox->timer);
 	MHD_stop_daemon(server->daemon);
 	free(server);
 }

@@ -18,7 +18,7 @@ struct server_options {
 struct server *server_start(struct sandbox *sandbox, const struct server_options *options,
 			    struct err *err);
 uint16_t server_port(const struct server *server);
-/* Answers what waits at once (the timer must be stopped through this), then closes. */
+/* The timer must have been stopped before, so that no call waits. NULL is fine. */
 void server_stop(struct server *server);
 
 #endif

@@ -9,6 +9,7 @@
 #include "snow_table.h"
 #include "token.h"
 
+struct err;
 struct request;
 struct response;
 
@@ -68,6 +69,8 @@ enum snow_display { SNOW_RAW, SNOW_DISPLAY, SNOW_ALL };
 void snow_schema_apply(struct snow *snow);
 void snow_add_user(struct snow *snow, const char *name, const char *password,
 		   const char *full_name, const char *roles);
+/* Applies settings of the control API; false with err at the first that makes no sense. */
+bool snow_configure(struct snow *snow, const json_t *settings, struct err *err);
 struct snow_user *snow_find_user(const struct snow *snow, const char *name);
 bool snow_has_role(const struct snow_user *user, const char *role);
 

@@ -129,10 +129,13 @@ struct timer *timer_new(void)
 void timer_stop(struct timer *timer)
 {
 	pthread_mutex_lock(&timer->lock);
+	bool stopped = timer->stopping;
+
 	timer->stopping = true;
 	pthread_cond_signal(&timer->wake);
 	pthread_mutex_unlock(&timer->lock);
-	pthread_join(timer->thread, NULL);
+	if (!stopped)
+		pthread_join(timer->thread, NULL);
 }
 
 void timer_free(struct timer *timer)

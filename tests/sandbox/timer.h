@@ -8,7 +8,7 @@
 struct timer;
 
 struct timer *timer_new(void);
-/* Every call still waiting is made at once, then the thread ends. */
+/* Every call still waiting is made at once, then the thread ends. Again: nothing. */
 void timer_stop(struct timer *timer);
 void timer_free(struct timer *timer); /* NULL is fine */
 
