@@ -63,7 +63,7 @@ ifndef V
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX) $B/normalize-one
+all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX) $B/normalize-one $B/vendor-call
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
@@ -126,6 +126,10 @@ $(foreach s,$(SERVICES),$(if $(wildcard tests/unit/test_$(s)_*.c),$(eval $(call 
 $B/tests/tools/%.o: CPPFLAGS += -Iservices
 $B/normalize-one: $B/tests/tools/normalize_one.o $B/tests/libnormalizer.a $(LIBS)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/tests/libnormalizer.a $(ALL_LIBS) $(LDLIBS)
+
+# The vendors' clients as a program, driven by the integration tests.
+$B/vendor-call: $B/tests/tools/vendor_call.o $(LIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ALL_LIBS) $(LDLIBS)
 
 $B/tests/fuzz/%.o: CPPFLAGS += -Iservices
 $B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay.o $(LIBS)
