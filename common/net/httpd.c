@@ -1,6 +1,6 @@
 /*
- * The server over libmicrohttpd: requests, routes, answers. What is stricter than the library:
- * request_fault() here, and the absolute times of httpd_watch.c.
+ * The server over libmicrohttpd: requests, routes, answers. It is stricter than the library in
+ * what it reads (httpd_frame.c) and how long it waits (httpd_watch.c).
  */
 #include "net/httpd.h"
 
@@ -12,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
+#include "net/httpd_frame.h"
 #include "net/httpd_watch.h"
 
 enum {
@@ -58,68 +57,6 @@ struct httpd_exchange {
 		char *name, *value;
 	} headers[ANSWER_HEADERS];
 };
-
-/* ---- what the library takes too lightly ---- */
-
-struct header_count {
-	unsigned hosts, lengths, encodings;
-	bool malformed;
-};
-
-static enum MHD_Result count_header(void *opaque, enum MHD_ValueKind kind, const char *name,
-				    const char *value)
-{
-	struct header_count *count = opaque;
-	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789!#$%&'*+-.^_`|~";
-
-	(void)kind;
-	/* "Content-Length : 5" is one header to some servers and another to others. */
-	if (*name == '\0' || name[strspn(name, token)] != '\0')
-		count->malformed = true;
-	if (strcasecmp(name, "Host") == 0)
-		count->hosts++;
-	if (strcasecmp(name, "Transfer-Encoding") == 0)
-		count->encodings++;
-	if (strcasecmp(name, "Content-Length") == 0) {
-		count->lengths++;
-		if (!value || *value == '\0' || value[strspn(value, "0123456789")] != '\0')
-			count->malformed = true;
-	}
-	return MHD_YES;
-}
-
-static bool reads(const char *method)
-{
-	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
-/* Why this request is refused unread, NULL when it is not. */
-static const char *request_fault(const struct httpd_exchange *exchange, size_t length)
-{
-	struct header_count count = { 0 };
-
-	MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, count_header, &count);
-	if (count.malformed)
-		return "malformed header";
-	if (count.hosts != 1)
-		return "exactly one Host is needed";
-	if (count.encodings > 0)
-		return "Transfer-Encoding is not accepted";
-	if (count.lengths > 1)
-		return "more than one Content-Length";
-	if (length > 0 && reads(exchange->method))
-		return "a body is not accepted here";
-	return NULL;
-}
-
-static size_t body_length(struct MHD_Connection *connection)
-{
-	const char *text =
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
-
-	return text ? strtoull(text, NULL, 10) : 0; /* ULLONG_MAX on overflow: too large */
-}
 
 /* ---- routes ---- */
 
@@ -170,8 +107,8 @@ static void answer_text(struct httpd_exchange *exchange, int status, const char 
 /* The headers are there, the body is not: refuses what can be refused now. */
 static bool refuse(struct httpd_exchange *exchange)
 {
-	size_t length = body_length(exchange->connection);
-	const char *fault = request_fault(exchange, length);
+	size_t length;
+	const char *fault = httpd_frame_fault(exchange->connection, exchange->method, &length);
 
 	exchange->close = true;
 	if (fault) {
