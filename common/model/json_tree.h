@@ -14,8 +14,9 @@ struct arena;
  * jansson takes 25 us to parse one, this about 3; everything else a normalizer does to an event
  * takes 6. Besides, numbers stay as they were written, so that no 64-bit id is rounded or
  * refused. It accepts what jansson accepts and reads it the same, which tests/fuzz compares;
- * the exceptions are the bounds below, numbers too large for jansson, and U+0000, which becomes
- * U+FFFD so that every text is a C string. Of members with one name the last counts.
+ * the exceptions are the bounds below, numbers too large for jansson, a bare NUL, which is
+ * never the end, and U+0000, which becomes U+FFFD so that every text is a C string. Of members
+ * with one name the last counts.
  */
 enum json_kind {
 	JSON_NODE_NULL,

@@ -1,6 +1,8 @@
 #include "model/json_writer.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/json_tree.h"
@@ -121,19 +123,26 @@ static void start_node(struct buf *out, const char *name, const struct json_node
 	buf_add(out, "\":", 2);
 }
 
+/* Whether every reader takes it: what fits neither 64 bits nor a double is an error to some and
+ * another number to others. */
+static bool is_portable(const struct json_node *node)
+{
+	int64_t number;
+
+	if (node->text[strspn(node->text, "-0123456789")] == '\0')
+		return json_tree_int(node, &number);
+	return isfinite(strtod(node->text, NULL)) != 0;
+}
+
 static void write_scalar(struct buf *out, const struct json_node *node)
 {
-	switch (node->kind) {
-	case JSON_NODE_NULL:
+	if (node->kind == JSON_NODE_NULL) {
 		buf_add(out, "null", 4);
-		break;
-	case JSON_NODE_BOOL:
+	} else if (node->kind == JSON_NODE_BOOL) {
 		buf_adds(out, node->truth ? "true" : "false");
-		break;
-	case JSON_NODE_NUMBER:
+	} else if (node->kind == JSON_NODE_NUMBER && is_portable(node)) {
 		buf_add(out, node->text, node->size);
-		break;
-	default:
+	} else {
 		buf_add(out, "\"", 1);
 		buf_add_json(out, node->text, node->size);
 		buf_add(out, "\"", 1);

@@ -30,7 +30,7 @@ void json_put_bool(struct buf *out, const char *name, bool truth);
 /* Valid JSON, as it is. */
 void json_put_raw(struct buf *out, const char *name, const char *json, size_t size);
 
-/* node and all below it. */
+/* node and all below it. A number too large for 64 bits, or for a double, becomes text. */
 void json_tree_write(struct buf *out, const char *name, const struct json_node *node);
 /* The same without what has `used` set, and without objects and arrays that thus become empty;
  * they stay when they were empty before. */

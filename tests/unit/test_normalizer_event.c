@@ -72,7 +72,7 @@ static enum normalize_verdict run(struct fixture *fixture, const char *customer,
 		assert_true(fixture->finding.payload_size <= FINDING_PAYLOAD_MAX);
 		fixture->payload =
 		    json_loadb(fixture->finding.payload, fixture->finding.payload_size,
-			       JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+			       JSON_REJECT_DUPLICATES, NULL);
 		assert_non_null(fixture->payload);
 	}
 	return verdict;
