@@ -236,7 +236,9 @@ static bool connect_failed(struct redis *redis, const char *why, struct err *err
 {
 	const char *where = redis->url.path[0] ? redis->url.path : redis->url.host;
 	err_fill(err, ERR_TRANSIENT, "Redis at %s: %s", where, why);
-	redis->error = redis_error_classify(strncmp(why, "AUTH: ", 6) == 0 ? why + 6 : why);
+	/* greet() puts the command in front of what Redis said. */
+	const char *said = strstr(why, ": ");
+	redis->error = redis_error_classify(said ? said + 2 : why);
 	if (redis->error == REDIS_OTHER)
 		redis->error = REDIS_IO;
 	uint64_t wait = backoff_ms(RECONNECT_BASE_MS, RECONNECT_CAP_MS, redis->failures, 0);

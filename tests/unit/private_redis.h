@@ -1,0 +1,107 @@
+#ifndef PRIVATE_REDIS_H
+#define PRIVATE_REDIS_H
+
+/* A Redis of the test's own, on a socket in a folder that goes with it. */
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus/redis.h"
+
+struct private_redis {
+	char folder[64];
+	char url[96];
+	char socket[80];
+	pid_t pid;
+	struct redis_settings settings;
+};
+
+static inline void nap_ms(unsigned ms)
+{
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L };
+	nanosleep(&time, NULL);
+}
+
+/* Waits for a condition instead of a time. */
+#define WAIT_FOR(condition, seconds)                                                           \
+	do {                                                                                   \
+		unsigned waited_ms = 0;                                                        \
+		while (!(condition)) {                                                         \
+			if (waited_ms > (seconds)*1000u)                                       \
+				fail_msg("waited %u s for %s", (unsigned)(seconds),            \
+					 #condition);                                          \
+			nap_ms(5);                                                             \
+			waited_ms += 5;                                                        \
+		}                                                                              \
+	} while (0)
+
+static inline bool private_redis_answers(const struct private_redis *server)
+{
+	struct err err;
+	struct redis *redis = redis_new(&server->settings, "probe");
+	bool answers = redis_run(redis, &err, "PING");
+	redis_free(redis);
+	return answers;
+}
+
+static inline void private_redis_run(struct private_redis *server)
+{
+	server->pid = fork();
+	assert(server->pid >= 0);
+	if (server->pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
+		       server->socket, "--dir", server->folder, "--save", "", "--appendonly",
+		       "yes", "--appendfsync", "always", (char *)NULL);
+		_exit(127);
+	}
+	for (unsigned i = 0; i < 2000 && !private_redis_answers(server); i++)
+		nap_ms(5);
+	assert(private_redis_answers(server));
+}
+
+static inline void private_redis_kill(struct private_redis *server)
+{
+	kill(server->pid, SIGKILL);
+	waitpid(server->pid, NULL, 0);
+	server->pid = 0;
+}
+
+static inline struct private_redis *private_redis_start(void)
+{
+	struct private_redis *server = calloc(1, sizeof(*server));
+	assert(server);
+	snprintf(server->folder, sizeof(server->folder), "/tmp/tocsin-redis-XXXXXX");
+	assert(mkdtemp(server->folder));
+	snprintf(server->socket, sizeof(server->socket), "%s/s", server->folder);
+	snprintf(server->url, sizeof(server->url), "unix:%s", server->socket);
+	server->settings = (struct redis_settings){ .url = server->url,
+						    .connect_timeout_ms = 2000,
+						    .command_timeout_ms = 2000 };
+	private_redis_run(server);
+	return server;
+}
+
+static inline void private_redis_stop(struct private_redis *server)
+{
+	char command[128];
+	if (server->pid)
+		private_redis_kill(server);
+	snprintf(command, sizeof(command), "rm -rf '%s'", server->folder);
+	if (system(command) != 0)
+		fprintf(stderr, "cannot remove %s\n", server->folder);
+	free(server);
+}
+
+#endif
