@@ -87,10 +87,11 @@ static void append_read(struct worker_thread *self, struct stale *ret_stale)
 			     (unsigned long long)settings->claim_idle_ms, ret_stale->id);
 		return;
 	}
-	atomic_store(&self->reading, redis_client_id(self->redis));
 	redis_append(self->redis, "XREADGROUP GROUP %s %s COUNT %u BLOCK %llu STREAMS %s >",
 		     BUS_GROUP, self->consumer, self->pool->spec.batch,
 		     (unsigned long long)settings->block_ms, self->from.stream.text);
+	/* Known only now: appending may have connected. */
+	atomic_store(&self->reading, redis_client_id(self->redis));
 }
 
 /* Which of the two shapes: XCLAIM gives entries, XREADGROUP streams of entries, or nil. */
