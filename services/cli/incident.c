@@ -74,23 +74,39 @@ int run_incident_list(struct cli *cli)
 
 /* ---- show ---- */
 
-static void render_lines(struct buf *out, const char *title, const json_t *list)
+static void render_timeline(struct buf *out, const json_t *lines)
 {
 	const json_t *line;
 	size_t i;
 
+	buf_adds(out, "\nTimeline\n");
+	json_array_foreach(lines, i, line)
+	{
+		buf_adds(out, "  ");
+		text_clean(out, json_is_string(line) ? json_string_value(line) : "?");
+		buf_adds(out, "\n");
+	}
+}
+
+static bool is_idle(const json_t *step, const char *name)
+{
+	return strcmp(json_string_value(json_object_get(step, "step")), name) == 0 &&
+	       strcmp(json_string_value(json_object_get(step, "status")), "new") == 0;
+}
+
+static void render_findings(struct buf *out, const struct screen *screen, const json_t *list)
+{
+	static const struct column columns[] = {
+		{ "FINDING", "time_ms", CELL_TIME },
+		{ "EVENT", "event_id" },
+		{ "TITLE", "title", .flexible = true },
+		{ 0 },
+	};
+
 	if (json_array_size(list) == 0)
 		return;
-	buf_addf(out, "\n%s\n", title);
-	json_array_foreach(list, i, line)
-	{
-		char *dumped = json_is_string(line) ? NULL : json_dumps(line, JSON_COMPACT);
-
-		buf_adds(out, "  ");
-		text_clean(out, dumped ? dumped : json_string_value(line));
-		buf_adds(out, "\n");
-		free(dumped);
-	}
+	buf_adds(out, "\n");
+	table_render(out, screen, columns, list);
 }
 
 static void render_show(struct buf *out, const struct screen *screen, const json_t *document)
@@ -131,14 +147,17 @@ static void render_show(struct buf *out, const struct screen *screen, const json
 	buf_adds(out, "\nSteps\n");
 	json_array_foreach(steps, i, step)
 	{
+		/* Almost no incident ever needs these. */
+		if (is_idle(step, "servicenow.cancel") || is_idle(step, "servicenow.note"))
+			continue;
 		char *words = incident_step_words(step, screen->now_ms);
 		buf_adds(out, "  ");
 		text_clean(out, words);
 		buf_adds(out, "\n");
 		free(words);
 	}
-	render_lines(out, "Timeline", json_object_get(document, "timeline"));
-	render_lines(out, "Findings", json_object_get(document, "entries"));
+	render_timeline(out, json_object_get(document, "timeline"));
+	render_findings(out, screen, json_object_get(document, "entries"));
 }
 
 static bool is_id(const char *text)

@@ -351,8 +351,10 @@ int run_trace(struct cli *cli)
 		return cli_print(cli, json_pack("{s:o}", "events", events), render, EXIT_OK);
 	json_decref(events);
 	clock_format_span(cli->bus.fate_ttl_ms, kept);
-	return cli_failf(cli, EXIT_NOT_FOUND,
-			 "event %s has no fate: it is older than kept (%s), was never seen, or "
-			 "is of another customer or source",
-			 event_id, kept);
+	return cli_failf(
+	    cli, EXIT_NOT_FOUND,
+	    "event %s has no fate: it is older than kept (%s), was never seen (its "
+	    "type may not be among those asked for), or belongs to another "
+	    "customer or source",
+	    event_id, kept);
 }
