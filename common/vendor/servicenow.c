@@ -46,35 +46,48 @@ static void add_fields(struct servicenow_call *call, const struct servicenow_col
 	buf_done(&fields);
 }
 
-static const char *skip_outer(const char *text)
+static bool is_blank(char c)
 {
-	return text + strspn(text, " \t\r\n");
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static const char *skip_blanks(const char *text)
+{
+	while (is_blank(*text))
+		text++;
+	return text;
 }
 
 /* Instances trim values and write line ends their own way. */
 static bool same_text(const char *ours, const char *theirs)
 {
-	ours = skip_outer(ours);
-	theirs = skip_outer(theirs);
-	for (;;) {
-		ours += strspn(ours, "\r");
-		theirs += strspn(theirs, "\r");
-		if (*ours != *theirs)
+	if (strcmp(ours, theirs) == 0)
+		return true;
+	ours = skip_blanks(ours);
+	theirs = skip_blanks(theirs);
+	while (*ours && *theirs) {
+		if (*ours == '\r')
+			ours++;
+		else if (*theirs == '\r')
+			theirs++;
+		else if (*ours == *theirs)
+			ours++, theirs++;
+		else
 			break;
-		if (!*ours)
-			return true;
-		ours++;
-		theirs++;
 	}
-	return *skip_outer(ours) == '\0' && *skip_outer(theirs) == '\0';
+	return *skip_blanks(ours) == '\0' && *skip_blanks(theirs) == '\0';
 }
 
 static bool compare_column(const struct servicenow_column *column, const json_t *result,
 			   struct arena *arena, struct servicenow_mismatch *ret_mismatch)
 {
 	const json_t *answered = json_object_get(result, column->name);
-	const char *value = servicenow_value_text(answered, arena);
+	const char *plain = json_string_value(answered);
 	enum servicenow_difference difference;
+
+	if (plain && strcmp(column->value, plain) == 0)
+		return true;
+	const char *value = servicenow_value_text(answered, arena);
 
 	if (!answered)
 		difference = SERVICENOW_DROPPED;
