@@ -20,6 +20,15 @@ ACME = "0" * 31 + "1"
 
 
 @pytest.fixture
+def sandbox(tmp_path):
+    """The shared one, whose end is looked at as well: a sanitizer's complaint fails the test."""
+    box = Sandbox(tmp_path)
+    yield box
+    box.stop()
+    assert box.process.returncode == 0, box.log_path.read_text()[-4000:]
+
+
+@pytest.fixture
 def amp(sandbox):
     """A Secure Endpoint customer: get(path), and the control API as amp.box."""
     sandbox.post("accounts", {
