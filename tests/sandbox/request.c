@@ -22,18 +22,24 @@ static int hex_value(char c)
 	return -1;
 }
 
+/* -1 when the two are no hexadecimal digits. */
+static int hex_pair(const char *text)
+{
+	int high = hex_value(text[0]), low = hex_value(text[1]);
+
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 char *request_decode(struct arena *arena, const char *text, size_t size, bool plus)
 {
 	char *out = arena_alloc(arena, size + 1);
 	size_t n = 0;
 
 	for (size_t i = 0; i < size; i++) {
-		int high = i + 2 < size ? hex_value(text[i + 1]) : -1;
-		int low = i + 2 < size ? hex_value(text[i + 2]) : -1;
-		int byte = high << 4 | low;
+		int byte = text[i] == '%' && i + 2 < size ? hex_pair(text + i + 1) : -1;
 
-		if (text[i] == '%' && high >= 0 && low >= 0 && byte != 0) {
-			out[n++] = (char)byte;
+		if (byte > 0) { /* %00 stays as it is: texts end at NUL */
+			out[n++] = (char)(unsigned char)byte;
 			i += 2;
 		} else {
 			out[n++] = plus && text[i] == '+' ? ' ' : text[i];

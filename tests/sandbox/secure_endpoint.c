@@ -28,7 +28,7 @@ static void *amp_open(const struct account *account)
 	state->api_key = xstrdup("");
 	state->groups = json_array();
 	state->rate_limit = 3000;
-	state->rate_window_ms = 3600 * 1000;
+	state->rate_window_ms = UINT64_C(3600000);
 	state->start_ms = state->stop_ms = 2000;
 	return state;
 }

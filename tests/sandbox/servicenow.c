@@ -22,7 +22,7 @@ static void *instance_open(const struct account *account)
 	struct snow *snow = xcalloc(1, sizeof(*snow));
 
 	(void)account;
-	snow->token_ms = 1799 * 1000;
+	snow->token_ms = UINT64_C(1799000);
 	snow->next_number = 10001;
 	snow->emails = json_array();
 	snow->journal_roles = xstrdup("admin,itil");

@@ -39,13 +39,13 @@ static void *organisation_open(const struct account *account)
 	state->client_id = xstrdup(account->key);
 	state->client_password = xstrdup("");
 	state->scopes = xstrdup("casebook enrich:read inspect:read private-intel response");
-	state->token_ms = 600 * 1000;
+	state->token_ms = UINT64_C(600000);
 	state->ctia.search_delay_ms = 1000;
 	state->ctia.owner = state->client_id;
 	state->actions = json_array();
 	state->triggered = json_array();
 	state->rate_limit = 8000;
-	state->rate_window_ms = 3600 * 1000;
+	state->rate_window_ms = UINT64_C(3600000);
 	return state;
 }
 
