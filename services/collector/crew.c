@@ -24,6 +24,9 @@ enum {
 	    1 << 20, /* jansson goes 2,048 levels deep; untouched pages cost nothing */
 	CLAIM_WAIT_MS = 5000,
 	SLOW_MS = 5000, /* a poll that took longer goes to the lane of suspects */
+	/* Page by page, outside of that lane: when many sources begin to hang at once, each
+	 * holds its thread so long and no longer; in its lane it has the whole deadline. */
+	SOUND_DEADLINE_MS = 8000,
 	BEHIND_MS = 1000,
 	REDIS_WAIT_MIN_MS = 1000,
 	REDIS_WAIT_MAX_MS = 5000,
@@ -153,6 +156,9 @@ static void poll_claimed(struct member *member, struct claim *claim)
 		.fate_ttl_ms = set->fate_ttl_ms,
 		.retry_base_ms = set->retry_base_ms,
 		.retry_cap_ms = set->retry_cap_ms,
+		.page_deadline_ms = claim->suspect || set->deadline_ms < SOUND_DEADLINE_MS
+					? 0
+					: SOUND_DEADLINE_MS,
 		.lateness = &claim->task->lateness,
 		.go_on = go_on,
 		.opaque = member,

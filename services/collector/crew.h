@@ -25,7 +25,8 @@ struct crew_settings {
 	unsigned threads;
 	uint64_t fate_ttl_ms;
 	uint64_t retry_base_ms, retry_cap_ms;
-	uint64_t stuck_ms; /* a thread without progress for so long fails liveness */
+	uint64_t deadline_ms; /* of a vendor call */
+	uint64_t stuck_ms;    /* a thread without progress for so long fails liveness */
 };
 
 /* NULL with err when threads cannot be started. */

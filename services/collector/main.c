@@ -38,8 +38,9 @@ struct config {
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS, MALLOC_ARENAS = 2 };
 
 static const struct conf_option options[] = {
-	{ "TOCSIN_COLLECTOR_THREADS", CONF_UINT, FIELD(threads), "16", .min = 1, .max = 256,
-	  .help = "sources polled at once" },
+	{ "TOCSIN_COLLECTOR_THREADS", CONF_UINT, FIELD(threads), "32", .min = 1, .max = 256,
+	  .help = "sources polled at once: polls a second times seconds a vendor takes, and "
+		  "room for those that hang" },
 	{ "TOCSIN_CUSTOMERS", CONF_STRING, FIELD(customers),
 	  .help = "comma-separated ids: poll only these; collectors that are not pinned leave "
 		  "them alone while this one lives" },
@@ -217,6 +218,7 @@ static bool build(struct collector *collector, struct err *err)
 		.fate_ttl_ms = collector->bus.fate_ttl_ms,
 		.retry_base_ms = config->retry_base_ms,
 		.retry_cap_ms = config->retry_cap_ms,
+		.deadline_ms = collector->bus.call_deadline_ms,
 		.stuck_ms = collector->bus.stuck_ms,
 	};
 

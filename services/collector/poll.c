@@ -320,6 +320,8 @@ static bool turn_page(struct run *run)
 	struct events events = { 0 };
 
 	arena_reset(run->page_arena);
+	if (poll->page_deadline_ms)
+		run->session.deadline_ms = clock_mono_ms() + poll->page_deadline_ms;
 	if (!poll->driver->page(&run->task, run->token.size > 0 ? run->token.data : NULL,
 				run->page_arena, &page, &result->err)) {
 		failed(run);

@@ -31,6 +31,7 @@ struct poll {
 	const struct source_driver *driver;
 	uint64_t fate_ttl_ms;
 	uint64_t retry_base_ms, retry_cap_ms; /* of the waits after failures */
+	uint64_t page_deadline_ms;	      /* for one page; 0: the vendor's default */
 	struct lateness *lateness;	      /* of this source, carried from poll to poll */
 	/* Called before each page: progress; false ends the poll. NULL is fine. */
 	bool (*go_on)(void *opaque);

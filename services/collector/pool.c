@@ -268,6 +268,7 @@ bool pool_claim(struct pool *pool, uint64_t wait_ms, struct claim *ret_claim)
 			.interval_ms = task->interval_ms,
 			.phase_ms = task->phase_ms,
 			.due_ms = task->item.due_ms,
+			.suspect = task->suspect,
 			.excused = task->excused,
 		};
 		task->excused = false;

@@ -94,6 +94,7 @@ struct claim {
 	uint64_t interval_ms;
 	uint64_t phase_ms;
 	uint64_t due_ms;
+	bool suspect;
 	bool excused; /* it was held back on purpose: not late */
 };
 
