@@ -37,6 +37,7 @@ static inline int wire_listen(unsigned *ret_port)
 	socklen_t size = sizeof at;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	*ret_port = 0;
 	if (bind(fd, (struct sockaddr *)&at, size) != 0 || listen(fd, 128) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
 		close(fd);
