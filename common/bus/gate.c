@@ -50,7 +50,10 @@ bool gate_enter(struct redis *redis, const char *id, enum gate_class class,
 {
 	struct redis_call call;
 	struct key key;
-	unsigned burst = limits->burst ? limits->burst : limits->calls_per_hour / 60;
+	unsigned burst = limits->burst ? limits->burst : limits->calls_per_hour / 8;
+	/* What came at once and what trickles in after it stay within the hour's limit. */
+	unsigned per_hour = limits->calls_per_hour > burst ? limits->calls_per_hour - burst
+							   : limits->calls_per_hour;
 	memset(ret_pass, 0, sizeof(*ret_pass));
 	snprintf(ret_pass->token, sizeof(ret_pass->token), "%016llx%016llx",
 		 (unsigned long long)backoff_random(0, UINT64_MAX),
@@ -60,7 +63,7 @@ bool gate_enter(struct redis *redis, const char *id, enum gate_class class,
 	redis_call_key(&call, key.text);
 	redis_call_text(&call, ret_pass->token);
 	redis_call_number(&call, (uint64_t) class + 1);
-	redis_call_number(&call, limits->calls_per_hour);
+	redis_call_number(&call, per_hour);
 	redis_call_number(&call, burst ? burst : 1);
 	redis_call_number(&call, limits->in_flight);
 	redis_call_number(&call, or_default(limits->slot_ttl_ms, SLOT_TTL_MS));

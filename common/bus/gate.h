@@ -18,8 +18,8 @@ struct redis;
 enum gate_class { GATE_CONTAINMENT, GATE_OPENING, GATE_POLLING };
 
 struct gate_limits {
-	unsigned calls_per_hour;    /* 0: no budget */
-	unsigned burst;		    /* most calls at once after a pause; 0: a minute's worth */
+	unsigned calls_per_hour; /* 0: no budget */
+	unsigned burst; /* most calls at once after a pause, within the hour's; 0: an eighth */
 	unsigned in_flight;	    /* 0: no limit */
 	uint64_t slot_ttl_ms;	    /* a caller that died gives its slot back after this */
 	unsigned breaker_failures;  /* in a row; 0: 5 */
