@@ -43,6 +43,14 @@ static void add_path(struct buf *path, const struct form *form)
 	buf_adds(path, ".");
 }
 
+static void mask_controls(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 bool form_refuse(const struct form *form, const char *name, struct err *err, const char *fmt,
 		 ...)
 {
@@ -56,6 +64,10 @@ bool form_refuse(const struct form *form, const char *name, struct err *err, con
 	buf_init(&path, PATH_MAX_BYTES);
 	add_path(&path, form);
 	buf_adds(&path, name);
+	/* Names and values are the file's: one line must stay one. */
+	if (path.data)
+		mask_controls(path.data);
+	mask_controls(reason);
 	err_fill(err, ERR_PERMANENT, "%s: %s: %s", form->where, buf_text(&path), reason);
 	buf_done(&path);
 	return false;

@@ -1,34 +1,98 @@
 #include "model/json_writer.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/json_tree.h"
 
-enum { NAME_MAX_BYTES = 64 };
+/* Nearly always true: the buffers here are used again and again. Then what is added needs no
+ * call. room counts the NUL, so this never passes the maximum. */
+static inline bool has_room(const struct buf *out, size_t size)
+{
+	return out->room > out->size && out->room - out->size > size && !out->overflow;
+}
+
+static inline void add(struct buf *out, const char *data, size_t size)
+{
+	if (!has_room(out, size)) {
+		buf_add(out, data, size);
+		return;
+	}
+	memcpy(out->data + out->size, data, size);
+	out->size += size;
+	out->data[out->size] = '\0';
+}
+
+/* Bytes that stand for themselves inside a string. */
+static bool is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+/* The same of eight at once; false may be wrong, true never is. A byte's top bit ends up set
+ * when it is below 0x20, zero after the XOR with what is looked for, or 0x7f and above. */
+static bool are_plain(const char *text)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	uint64_t bytes;
+
+	memcpy(&bytes, text, sizeof bytes);
+	uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
+	uint64_t wrong = (bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes |
+			 (bytes + ones);
+	return (wrong & tops) == 0;
+}
+
+/* The inside of a string: most need no escape at all, buf_add_json() knows the others. */
+static void add_text(struct buf *out, const char *text, size_t size)
+{
+	size_t run = 0;
+
+	while (size - run >= 8 && are_plain(text + run))
+		run += 8;
+	while (run < size && is_plain((unsigned char)text[run]))
+		run++;
+	add(out, text, run);
+	if (run < size)
+		buf_add_json(out, text + run, size - run);
+}
 
 /* The comma, unless this is the first thing in its object, array or text, and the name. No
- * value ends in an opening bracket, so the last byte tells. */
+ * value ends in an opening bracket, so the last byte tells. after: what follows the name, at
+ * most one byte. */
+static void start_with(struct buf *out, const char *name, const char *after)
+{
+	size_t name_size = name ? strlen(name) : 0;
+	char last = out->size > 0 ? out->data[out->size - 1] : '[';
+	bool comma = last != '{' && last != '[';
+
+	if (!has_room(out, name_size + 5)) {
+		buf_adds(out, comma ? "," : "");
+		if (name)
+			buf_addf(out, "\"%s\":", name);
+		buf_adds(out, after);
+		return;
+	}
+	char *at = out->data + out->size;
+	if (comma)
+		*at++ = ',';
+	if (name) {
+		*at++ = '"';
+		memcpy(at, name, name_size);
+		at += name_size;
+		*at++ = '"';
+		*at++ = ':';
+	}
+	if (after[0])
+		*at++ = after[0];
+	*at = '\0';
+	out->size = (size_t)(at - out->data);
+}
+
 static void start(struct buf *out, const char *name)
 {
-	char head[NAME_MAX_BYTES + 4];
-	size_t size = 0;
-	char last = out->size > 0 ? out->data[out->size - 1] : '[';
-
-	if (last != '{' && last != '[')
-		head[size++] = ',';
-	if (name) {
-		size_t name_size = strlen(name);
-		assert(name_size <= NAME_MAX_BYTES);
-		head[size++] = '"';
-		memcpy(head + size, name, name_size);
-		size += name_size;
-		head[size++] = '"';
-		head[size++] = ':';
-	}
-	buf_add(out, head, size);
+	start_with(out, name, "");
 }
 
 void json_rewind(struct buf *out, size_t begun)
@@ -43,14 +107,13 @@ size_t json_begin(struct buf *out, const char *name, char bracket)
 {
 	size_t begun = out->size;
 
-	start(out, name);
-	buf_add(out, &bracket, 1);
+	start_with(out, name, (const char[]){ bracket, '\0' });
 	return begun;
 }
 
 void json_end(struct buf *out, char bracket)
 {
-	buf_add(out, &bracket, 1);
+	add(out, &bracket, 1);
 }
 
 bool json_end_unless_empty(struct buf *out, size_t begun, char bracket)
@@ -69,10 +132,9 @@ void json_put_text(struct buf *out, const char *name, const char *text, size_t s
 {
 	if (size == 0)
 		return;
-	start(out, name);
-	buf_add(out, "\"", 1);
-	buf_add_json(out, text, size);
-	buf_add(out, "\"", 1);
+	start_with(out, name, "\"");
+	add_text(out, text, size);
+	add(out, "\"", 1);
 }
 
 void json_put_string(struct buf *out, const char *name, const char *text)
@@ -107,7 +169,7 @@ void json_put_bool(struct buf *out, const char *name, bool truth)
 void json_put_raw(struct buf *out, const char *name, const char *json, size_t size)
 {
 	start(out, name);
-	buf_add(out, json, size);
+	add(out, json, size);
 }
 
 /* ---- trees ---- */
@@ -118,9 +180,9 @@ static void start_node(struct buf *out, const char *name, const struct json_node
 	start(out, name);
 	if (name || !node->name)
 		return;
-	buf_add(out, "\"", 1);
-	buf_add_json(out, node->name, node->name_size);
-	buf_add(out, "\":", 2);
+	add(out, "\"", 1);
+	add_text(out, node->name, node->name_size);
+	add(out, "\":", 2);
 }
 
 /* Whether every reader takes it: what fits neither 64 bits nor a double is an error to some and
@@ -137,15 +199,15 @@ static bool is_portable(const struct json_node *node)
 static void write_scalar(struct buf *out, const struct json_node *node)
 {
 	if (node->kind == JSON_NODE_NULL) {
-		buf_add(out, "null", 4);
+		add(out, "null", 4);
 	} else if (node->kind == JSON_NODE_BOOL) {
-		buf_adds(out, node->truth ? "true" : "false");
+		add(out, node->truth ? "true" : "false", node->truth ? 4 : 5);
 	} else if (node->kind == JSON_NODE_NUMBER && is_portable(node)) {
-		buf_add(out, node->text, node->size);
+		add(out, node->text, node->size);
 	} else {
-		buf_add(out, "\"", 1);
-		buf_add_json(out, node->text, node->size);
-		buf_add(out, "\"", 1);
+		add(out, "\"", 1);
+		add_text(out, node->text, node->size);
+		add(out, "\"", 1);
 	}
 }
 
@@ -163,7 +225,7 @@ static void write_node(struct buf *out, const char *name, const struct json_node
 		write_scalar(out, node);
 		return;
 	}
-	buf_add(out, is_object ? "{" : "[", 1);
+	add(out, is_object ? "{" : "[", 1);
 	for (const struct json_node *child = node->first; child; child = child->next)
 		write_node(out, NULL, child, only_rest);
 	if (only_rest && node->first)

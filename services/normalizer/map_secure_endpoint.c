@@ -8,7 +8,6 @@
  * ATT&CK ids come as texts or as objects; quarantine events know nothing of the file but its
  * hash; threat hunting incidents may have no id.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "mapper.h"
 #include "record.h"
 #include "secure_endpoint_types.h"
+#include "text.h"
 
 static const struct ocsf_product product = {
 	.vendor_name = "Cisco",
@@ -222,7 +222,7 @@ static void read_words(struct mapping *mapping)
 	const char *what = hunt ? hunt : ioc_name ? ioc_name : detection;
 
 	finding->type = mapping->type_name;
-	finding->title = what ? arena_printf(mapping->arena, "%s: %s", mapping->type_name, what)
+	finding->title = what ? text_join(mapping->arena, mapping->type_name, ": ", what)
 			      : mapping->type_name;
 	finding->message = finding->hostname ? arena_printf(mapping->arena, "%s on %s",
 							    finding->title, finding->hostname)
@@ -402,13 +402,10 @@ static void read_protocol(struct mapping *mapping, struct json_node *nfm)
 
 	if (!protocol)
 		return;
-	char *lower = arena_strdup(mapping->arena, protocol);
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	finding->protocol_name = lower;
-	finding->protocol_num = strcmp(lower, "tcp") == 0   ? 6
-				: strcmp(lower, "udp") == 0 ? 17
-							    : 0;
+	finding->protocol_name = text_lower(mapping->arena, protocol, strlen(protocol));
+	finding->protocol_num = strcmp(finding->protocol_name, "tcp") == 0   ? 6
+				: strcmp(finding->protocol_name, "udp") == 0 ? 17
+									     : 0;
 }
 
 static void read_endpoint(struct json_node *network, const char *ip, const char *port,

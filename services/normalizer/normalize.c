@@ -12,6 +12,7 @@
 #include "model/json_tree.h"
 
 #include "mapper.h"
+#include "text.h"
 
 static const struct {
 	const char *name;
@@ -201,7 +202,7 @@ static void fill_envelope(const struct raw *raw, const struct ocsf_finding *mapp
 		.customer = raw->customer,
 		.source = raw->source,
 		.event_id = raw->event_id,
-		.uid = arena_printf(arena, "%s:%s", raw->source, raw->event_id),
+		.uid = text_join(arena, raw->source, ":", raw->event_id),
 		.group = arena_strdup(arena, group),
 		.severity_id = mapped->severity_id,
 		.time_ms = mapped->time_ms,

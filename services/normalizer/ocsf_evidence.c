@@ -7,6 +7,7 @@
 
 #include "ocsf_url.h"
 #include "ocsf_writer.h"
+#include "text.h"
 
 /* Data of a source that is kept as it came; more would drown the rest. */
 enum { DATA_MAX_BYTES = 128 * 1024 };
@@ -285,8 +286,10 @@ void ocsf_put_malware(const struct ocsf_writer *writer)
 
 	if (!finding->malware_name)
 		return;
+	const char *name = text_lower(writer->arena, finding->malware_name,
+				      strnlen(finding->malware_name, OCSF_ID_MAX_BYTES));
 	for (size_t i = 0; i < sizeof malware_words / sizeof malware_words[0] && id == 0; i++) {
-		if (!strcasestr(finding->malware_name, malware_words[i].word))
+		if (!strstr(name, malware_words[i].word))
 			continue;
 		id = malware_words[i].id;
 		caption = malware_words[i].caption;

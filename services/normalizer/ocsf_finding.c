@@ -14,11 +14,16 @@
 #include "model/json_writer.h"
 
 #include "ocsf_writer.h"
+#include "text.h"
 
 /* OCSF 1.8.0: enums of the class and its profiles. */
 static const struct ocsf_caption activities[] = {
 	{ OCSF_CREATE, "Create" }, { OCSF_UPDATE, "Update" }, { OCSF_CLOSE, "Close" }, { 0 }
 };
+static const struct ocsf_caption type_names[] = { { OCSF_CREATE, "Detection Finding: Create" },
+						  { OCSF_UPDATE, "Detection Finding: Update" },
+						  { OCSF_CLOSE, "Detection Finding: Close" },
+						  { 0 } };
 static const struct ocsf_caption statuses[] = { { OCSF_NEW, "New" },
 						{ OCSF_IN_PROGRESS, "In Progress" },
 						{ OCSF_SUPPRESSED, "Suppressed" },
@@ -112,18 +117,15 @@ static bool has_actor(const struct ocsf_finding *finding)
 static void put_head(const struct ocsf_writer *writer)
 {
 	const struct ocsf_finding *finding = writer->finding;
-	const char *activity = ocsf_caption(activities, finding->activity_id);
 	struct buf *out = writer->out;
 
-	json_put_int(out, "activity_id", finding->activity_id);
-	json_put_string(out, "activity_name", activity);
+	ocsf_put_id(out, "activity_id", "activity_name", activities, finding->activity_id);
 	json_put_int(out, "category_uid", 2);
 	json_put_string(out, "category_name", "Findings");
 	json_put_int(out, "class_uid", FINDING_CLASS_UID);
 	json_put_string(out, "class_name", "Detection Finding");
 	json_put_int(out, "type_uid", FINDING_CLASS_UID * 100 + (int)finding->activity_id);
-	json_put_string(out, "type_name",
-			arena_printf(writer->arena, "Detection Finding: %s", activity));
+	json_put_string(out, "type_name", ocsf_caption(type_names, finding->activity_id));
 	json_put_int(out, "time", (int64_t)finding->time_ms);
 	if (finding->start_ms)
 		json_put_int(out, "start_time", (int64_t)finding->start_ms);
@@ -157,7 +159,7 @@ static void put_metadata(const struct ocsf_writer *writer)
 	json_begin(out, "metadata", '{');
 	json_put_string(out, "version", "1.8.0");
 	json_put_string(out, "uid",
-			arena_printf(writer->arena, "%s:%s", product->uid, finding->event_uid));
+			text_join(writer->arena, product->uid, ":", finding->event_uid));
 	json_begin(out, "product", '{');
 	json_put_string(out, "vendor_name", product->vendor_name);
 	json_put_string(out, "name", product->name);

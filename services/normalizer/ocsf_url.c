@@ -6,14 +6,7 @@
 
 #include "base/arena.h"
 
-static const char *lower(struct arena *arena, const char *text, size_t size)
-{
-	char *copy = arena_strndup(arena, text, size);
-
-	for (char *c = copy; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return copy;
-}
+#include "text.h"
 
 /* "user@host:port", size bytes. */
 static bool split_authority(const char *at, size_t size, struct ocsf_url *parts,
@@ -34,7 +27,7 @@ static bool split_authority(const char *at, size_t size, struct ocsf_url *parts,
 	size_t host_size = host_end ? (size_t)(host_end - host) : room;
 	if (host_size == 0)
 		return false;
-	parts->host = lower(arena, host, host_size);
+	parts->host = text_lower(arena, host, host_size);
 	if (host_end && host_end[bracketed] == ':') {
 		unsigned long port = strtoul(host_end + bracketed + 1, NULL, 10);
 		parts->port = port <= 65535 ? (unsigned)port : 0;
@@ -56,7 +49,7 @@ bool ocsf_url_split(const char *url, struct ocsf_url *ret_parts, struct arena *a
 	size_t size = strcspn(at, "/?#");
 	if (!split_authority(at, size, ret_parts, arena))
 		return false;
-	ret_parts->scheme = lower(arena, url, scheme_size);
+	ret_parts->scheme = text_lower(arena, url, scheme_size);
 	at += size;
 	size = strcspn(at, "?#");
 	if (size > 0)

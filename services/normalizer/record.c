@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "model/json_tree.h"
 
+#include "text.h"
+
 /* 9999-12-31T23:59:59Z, the last second that texts can carry. */
 static const int64_t last_second = 253402300799;
 
@@ -77,10 +79,7 @@ const char *record_hash(struct json_node *object, const char *name, unsigned byt
 	node->used = true;
 	if (strspn(node->text, "0123456789abcdef") == node->size)
 		return node->text;
-	char *lower = arena_strdup(arena, node->text);
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return lower;
+	return text_lower(arena, node->text, node->size);
 }
 
 const char *record_ip(struct json_node *object, const char *name)

@@ -185,6 +185,7 @@ static void names_what_is_wrong(void **state)
 		{ "{\"id\":\"a\",\"nmae\":\"x\"}",
 		  ": nmae: unknown member, did you mean name?" },
 		{ "{\"id\":\"a\",\"zzzzzzz\":1}", ": zzzzzzz: unknown member" },
+		{ "{\"id\":\"a\",\"z\\nz\\u001b[1mzzz\":1}", ": z?z?[1mzzz: unknown member" },
 		{ "{\"id\":\"a\",\"name\":\"a\\nb\"}", ": name: holds a control character" },
 		{ "{\"id\":\"a\",\"mode\":\"on\"}",
 		  ": mode: \"on\" is not one of shadow, live, paused" },
