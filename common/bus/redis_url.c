@@ -82,7 +82,8 @@ bool redis_url_parse(const char *text, struct redis_url *ret_url, struct err *er
 	}
 	if (!valid)
 		return err_set(err, ERR_PERMANENT,
-			       "\"%.80s\" is no address of Redis: redis://host[:port][/db], "
+			       "TOCSIN_REDIS_URL: \"%.80s\" is no address of Redis: "
+			       "redis://host[:port][/db], "
 			       "rediss://host[:port][/db] or unix:/path[?db=n]",
 			       text);
 	return true;
