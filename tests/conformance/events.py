@@ -40,6 +40,8 @@ class EventSamples:
         self.number += 1
         customer = f"s{self.number}"
         client = self.system.customer(customer, **{"minimum_severity": "informational"})
+        self.system.sandbox.post("accounts", {"vendor": "secure_endpoint", "account": client,
+                                              "unfiltered": True})
         self.system.sandbox.post("replay", {"vendor": "secure_endpoint", "account": client,
                                             "payload": {"version": "v1.2.0", "metadata": {
                                                 "links": {}, "results": {"total": len(events)}},

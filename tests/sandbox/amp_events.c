@@ -202,6 +202,8 @@ void amp_serve_events(struct amp_state *state, const struct request *request,
 	}
 	if (!amp_read_page(request, response, &page))
 		return;
+	if (state->unfiltered)
+		filter = (struct event_filter){ .request = request, .start = INT64_MIN };
 	page.total = page.count = 0;
 	buf_init(&rows, RESPONSE_BODY_MAX);
 	for (size_t i = state->events; i-- > 0 && state->event[i]->timestamp >= filter.start;) {

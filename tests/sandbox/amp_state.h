@@ -43,6 +43,7 @@ struct amp_state {
 	struct index by_guid; /* computers */
 	json_t *groups;	      /* list of {guid, name, description, source} */
 	uint64_t rate_limit, rate_window_ms, rate_used, rate_started_ms; /* monotonic */
+	bool unfiltered;	    /* every event, whatever dates and types are asked for */
 	bool docs_headers;	    /* X-Rate-Limit-* instead of x-ratelimit-* */
 	uint64_t start_ms, stop_ms; /* how long isolation takes to start and to stop */
 };

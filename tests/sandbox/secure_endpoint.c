@@ -83,6 +83,7 @@ static bool amp_configure(struct account *account, const json_t *settings, struc
 		  setting_number(settings, "rate_limit", &state->rate_limit, err) &&
 		  setting_number(settings, "rate_window_ms", &state->rate_window_ms, err) &&
 		  setting_bool(settings, "docs_rate_headers", &state->docs_headers, err) &&
+		  setting_bool(settings, "unfiltered", &state->unfiltered, err) &&
 		  setting_number(settings, "isolation_start_ms", &state->start_ms, err) &&
 		  setting_number(settings, "isolation_stop_ms", &state->stop_ms, err) &&
 		  add_groups(state, json_object_get(settings, "groups"), err);
