@@ -162,7 +162,7 @@ bool servicenow_create(struct vendor_session *session, const char *table,
 	return ok;
 }
 
-bool servicenow_patch(struct vendor_session *session, const char *table, const char *sys_id,
+bool servicenow_patch(struct vendor_session *session, const struct servicenow_place *place,
 		      const struct servicenow_column *columns, size_t count,
 		      struct arena *arena, struct servicenow_created *ret_changed,
 		      struct servicenow_answer *ret_answer, struct err *err)
@@ -172,14 +172,14 @@ bool servicenow_patch(struct vendor_session *session, const char *table, const c
 
 	if (!ret_changed)
 		ret_changed = &changed;
-	servicenow_call_init(&call, session, table, sys_id);
+	servicenow_call_init(&call, session, place->table, place->sys_id);
 	call.what = "changing the record";
 	call.method = "PATCH";
 	call.act = SERVICENOW_CHANGE;
 	bool ok =
 	    write_record(&call, session, columns, count, arena, ret_changed, ret_answer, err);
 	servicenow_call_done(&call);
-	if (!ok || strcmp(ret_changed->sys_id, sys_id) == 0)
+	if (!ok || strcmp(ret_changed->sys_id, place->sys_id) == 0)
 		return ok;
 	servicenow_call_refuse(ret_answer, SERVICENOW_UNEXPECTED, ERR_TRANSIENT,
 			       "ServiceNow answered with another record than the one changed",
@@ -191,7 +191,7 @@ bool servicenow_patch(struct vendor_session *session, const char *table, const c
 
 /* ---- reading ---- */
 
-bool servicenow_get(struct vendor_session *session, const char *table, const char *sys_id,
+bool servicenow_get(struct vendor_session *session, const struct servicenow_place *place,
 		    const char *fields, struct arena *arena, bool *ret_found,
 		    struct servicenow_record *ret_record, struct servicenow_answer *ret_answer,
 		    struct err *err)
@@ -201,7 +201,7 @@ bool servicenow_get(struct vendor_session *session, const char *table, const cha
 
 	*ret_found = false;
 	*ret_record = (struct servicenow_record){ NULL, 0 };
-	servicenow_call_init(&call, session, table, sys_id);
+	servicenow_call_init(&call, session, place->table, place->sys_id);
 	call.what = "reading the record";
 	call.act = SERVICENOW_READ;
 	servicenow_call_param(&call, "sysparm_fields",
@@ -223,7 +223,7 @@ bool servicenow_get(struct vendor_session *session, const char *table, const cha
 
 	const char *returned = servicenow_record_value(ret_record, "sys_id");
 
-	if (!returned || strcmp(returned, sys_id) != 0)
+	if (!returned || strcmp(returned, place->sys_id) != 0)
 		return servicenow_call_refuse(
 		    ret_answer, SERVICENOW_UNEXPECTED, ERR_TRANSIENT,
 		    "ServiceNow answered with another record than the one asked for", err);

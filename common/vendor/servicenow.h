@@ -94,8 +94,14 @@ bool servicenow_create(struct vendor_session *session, const char *table,
 		       struct arena *arena, struct servicenow_created *ret_created,
 		       struct servicenow_answer *ret_answer, struct err *err);
 
+/* Where a record is. */
+struct servicenow_place {
+	const char *table;
+	const char *sys_id;
+};
+
 /* PATCH /table/{table}/{sys_id}; the answer is compared in the same way (NULL: not wanted). */
-bool servicenow_patch(struct vendor_session *session, const char *table, const char *sys_id,
+bool servicenow_patch(struct vendor_session *session, const struct servicenow_place *place,
 		      const struct servicenow_column *columns, size_t count,
 		      struct arena *arena, struct servicenow_created *ret_changed,
 		      struct servicenow_answer *ret_answer, struct err *err);
@@ -116,7 +122,7 @@ const char *servicenow_record_value(const struct servicenow_record *record, cons
 
 /* GET /table/{table}/{sys_id}; fields is a comma-separated list. A 404 is true with ret_found
  * false; the record returned is checked to be the one asked for. */
-bool servicenow_get(struct vendor_session *session, const char *table, const char *sys_id,
+bool servicenow_get(struct vendor_session *session, const struct servicenow_place *place,
 		    const char *fields, struct arena *arena, bool *ret_found,
 		    struct servicenow_record *ret_record, struct servicenow_answer *ret_answer,
 		    struct err *err);

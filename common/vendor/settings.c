@@ -6,7 +6,7 @@
 
 #define FIELD(member) .offset = offsetof(struct vendor_settings, member)
 
-enum { SECOND = 1000, HOUR = 3600 * SECOND };
+enum { MINUTE = 60 * 1000, HOUR = 3600 * 1000 };
 
 const struct conf_option vendor_options[] = {
 	{ "TOCSIN_PROXY", CONF_URL, FIELD(proxy),
@@ -17,14 +17,14 @@ const struct conf_option vendor_options[] = {
 	{ "TOCSIN_CA_FILE", CONF_PATH, FIELD(ca_file),
 	  .help = "PEM file of the authorities that vendors' certificates are checked against, "
 		  "instead of the system's" },
-	{ "TOCSIN_CONNECT_TIMEOUT", CONF_MILLIS, FIELD(connect_timeout_ms), "5s", 100,
-	  60 * SECOND, .help = "time to connect to a vendor, TLS included" },
+	{ "TOCSIN_CONNECT_TIMEOUT", CONF_MILLIS, FIELD(connect_timeout_ms), "5s", 100, MINUTE,
+	  .help = "time to connect to a vendor, TLS included" },
 	{ "TOCSIN_CONNECTIONS", CONF_UINT, FIELD(connections), "256", 1, 4096,
 	  .help = "calls on the wire at once, of this process" },
 	{ "TOCSIN_ACCOUNT_SHARE", CONF_UINT, FIELD(share), "8", 0, 1024,
 	  .help = "no account holds more than this fraction (1/n) of a process's threads; 0 "
 		  "lifts it" },
-	{ "TOCSIN_START_BY", CONF_MILLIS, FIELD(start_by_ms), "5s", 10, 60 * SECOND,
+	{ "TOCSIN_START_BY", CONF_MILLIS, FIELD(start_by_ms), "5s", 10, MINUTE,
 	  .help = "a call that is not on the wire by then is put off" },
 	{ "TOCSIN_BREAKER_FAILURES", CONF_UINT, FIELD(breaker_failures), "5", 1, 1000,
 	  .help = "failures in a row after which an account is left alone for a while" },

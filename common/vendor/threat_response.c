@@ -11,7 +11,6 @@
 
 enum {
 	ID_MAX_BYTES = 2048,
-	STATUS_MAX_BYTES = 256,
 	PREFIXES_MAX_BYTES = 256,
 	FOUND_MAX = 100,
 };
@@ -325,56 +324,56 @@ bool threat_response_incident(struct vendor_session *session, const char *id,
 	return true;
 }
 
-static bool write_incident(struct vendor_session *session, const char *id, const char *method,
-			   const char *suffix, const char *json, size_t size,
-			   struct arena *arena, struct threat_response_incident *ret_incident,
-			   struct err *err)
+/* Runs and ends the call. With wait_for in its URL the change shows in searches once the answer
+ * is here. */
+static bool write_incident(struct response_call *call, struct vendor_session *session,
+			   const char *short_id, struct arena *arena,
+			   struct threat_response_incident *ret_incident, struct err *err)
+{
+	call->write = true;
+	bool ok = response_call_run(call, session, err);
+	if (ok && !is_incident(call->root, short_id))
+		ok = response_call_unexpected(err,
+					      "Threat Response answered with another incident");
+	if (ok && ret_incident)
+		read_incident(call->root, arena, ret_incident);
+	response_call_done(call);
+	return ok;
+}
+
+bool threat_response_patch(struct vendor_session *session, const char *id, const char *patch,
+			   size_t size, struct arena *arena,
+			   struct threat_response_incident *ret_incident, struct err *err)
 {
 	const char *short_id = threat_response_short_id(id);
 	struct response_call call;
 
 	if (!incident_call(&call, session, "changing the incident", short_id))
 		return response_call_refuse(session, err, no_id);
-	call.method = method;
-	call.write = true;
-	buf_adds(&call.url, suffix);
-	buf_add(&call.body, json, size);
-	bool ok = response_call_run(&call, session, err);
-	if (ok && !is_incident(call.root, short_id))
-		ok = response_call_unexpected(err,
-					      "Threat Response answered with another incident");
-	if (ok && ret_incident)
-		read_incident(call.root, arena, ret_incident);
-	response_call_done(&call);
-	return ok;
-}
-
-/* wait_for: the change shows in searches once the answer is here. */
-bool threat_response_patch(struct vendor_session *session, const char *id, const char *patch,
-			   size_t size, struct arena *arena,
-			   struct threat_response_incident *ret_incident, struct err *err)
-{
-	return write_incident(session, id, "PATCH", "?wait_for=true", patch, size, arena,
-			      ret_incident, err);
+	call.method = "PATCH";
+	buf_adds(&call.url, "?wait_for=true");
+	buf_add(&call.body, patch, size);
+	return write_incident(&call, session, short_id, arena, ret_incident, err);
 }
 
 bool threat_response_set_status(struct vendor_session *session, const char *id,
 				const char *status, struct arena *arena, struct err *err)
 {
-	struct threat_response_incident incident;
-	struct buf body;
+	const char *short_id = threat_response_short_id(id);
+	struct threat_response_incident incident = { .status = "" };
+	struct response_call call;
 
-	buf_init(&body, STATUS_MAX_BYTES);
-	buf_adds(&body, "{\"status\":\"");
-	buf_add_json(&body, status, strlen(status));
-	buf_adds(&body, "\"}");
-	bool ok = write_incident(session, id, "POST", "/status?wait_for=true", buf_text(&body),
-				 body.size, arena, &incident, err);
-	buf_done(&body);
-	if (ok && strcmp(incident.status, status) != 0)
-		return response_call_unexpected(err,
-						"Threat Response answered with another status");
-	return ok;
+	if (!incident_call(&call, session, "changing the incident", short_id))
+		return response_call_refuse(session, err, no_id);
+	call.method = "POST";
+	buf_adds(&call.url, "/status?wait_for=true");
+	buf_adds(&call.body, "{\"status\":\"");
+	buf_add_json(&call.body, status, strlen(status));
+	buf_adds(&call.body, "\"}");
+	if (!write_incident(&call, session, short_id, arena, &incident, err))
+		return false;
+	return strcmp(incident.status, status) == 0 ||
+	       response_call_unexpected(err, "Threat Response answered with another status");
 }
 
 static bool same_reference(const json_t *row, const struct threat_response_reference *reference)

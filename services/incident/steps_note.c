@@ -91,6 +91,8 @@ static void freeze(struct incident *incident)
 static struct saga_end note_prepare(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
+	const struct servicenow_place place = { turn->customer->servicenow.table,
+						incident->sys_id };
 	struct servicenow_record ticket;
 	struct vendor_session session;
 	struct err err = { 0 };
@@ -98,7 +100,7 @@ static struct saga_end note_prepare(struct turn *turn)
 
 	if (!turn_session(turn, incident->servicenow_account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, incident->servicenow_account, SAGA_PREPARE);
-	if (!servicenow_get(&session, turn->customer->servicenow.table, incident->sys_id,
+	if (!servicenow_get(&session, &place,
 			    "state,company,impact,urgency,resolved_at,closed_at", turn->arena,
 			    &found, &ticket, NULL, &err))
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
@@ -159,6 +161,8 @@ static struct saga_end note_look_up(struct turn *turn)
 static struct saga_end note_call(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
+	const struct servicenow_place place = { turn->customer->servicenow.table,
+						incident->sys_id };
 	unsigned count = incident->writing_count;
 	const struct servicenow_column columns[] = {
 		{ "work_notes", ticket_later_note(incident, turn->arena), SERVICENOW_JOURNAL },
@@ -177,9 +181,8 @@ static struct saga_end note_call(struct turn *turn)
 
 	if (!turn_session(turn, incident->servicenow_account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, incident->servicenow_account, SAGA_CALL);
-	if (!servicenow_patch(&session, turn->customer->servicenow.table, incident->sys_id,
-			      columns, sizeof(columns) / sizeof(columns[0]), turn->arena,
-			      &changed, NULL, &err))
+	if (!servicenow_patch(&session, &place, columns, sizeof(columns) / sizeof(columns[0]),
+			      turn->arena, &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	if (turn->raise_impact)
 		incident->impact = turn->raise_impact;

@@ -207,6 +207,7 @@ const struct step step_servicenow_create = {
 static struct saga_end cancel_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
+	const struct servicenow_place place = { table_of(turn), turn->incident.stray };
 	struct servicenow_column columns[TICKET_COLUMNS];
 	size_t count = ticket_cancel_columns(columns);
 	struct servicenow_created changed;
@@ -216,8 +217,8 @@ static struct saga_end cancel_call(struct turn *turn)
 	if (!turn_session(turn, account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, account, SAGA_CALL);
 	session.probe = true; /* the account is parked because of this ticket */
-	if (!servicenow_patch(&session, table_of(turn), turn->incident.stray, columns, count,
-			      turn->arena, &changed, NULL, &err))
+	if (!servicenow_patch(&session, &place, columns, count, turn->arena, &changed, NULL,
+			      &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	turn->incident.stray = NULL;
 	return end_of(SAGA_CALL, SAGA_OK, "cancelled the ticket that was nobody's");
@@ -252,6 +253,7 @@ static struct saga_end link_look_up(struct turn *turn)
 static struct saga_end link_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
+	const struct servicenow_place place = { table_of(turn), turn->incident.sys_id };
 	const struct servicenow_column column = {
 		"work_notes",
 		ticket_link_note(&turn->incident, turn->customer, turn->arena),
@@ -263,8 +265,7 @@ static struct saga_end link_call(struct turn *turn)
 
 	if (!turn_session(turn, account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, account, SAGA_CALL);
-	if (!servicenow_patch(&session, table_of(turn), turn->incident.sys_id, &column, 1,
-			      turn->arena, &changed, NULL, &err))
+	if (!servicenow_patch(&session, &place, &column, 1, turn->arena, &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	return end_of(SAGA_CALL, SAGA_OK, "wrote the closing URL");
 }

@@ -185,11 +185,13 @@ static bool snow_create(struct call *call, struct err *err)
 
 static bool snow_patch(struct call *call, struct err *err)
 {
+	const struct servicenow_place place = { text(call->args, "table"),
+						text(call->args, "sys_id") };
 	struct servicenow_column columns[COLUMNS_MAX];
 	struct servicenow_created changed = { "", "", NULL, 0 };
-	bool ok = servicenow_patch(
-	    call->session, text(call->args, "table"), text(call->args, "sys_id"), columns,
-	    read_columns(call->args, columns), call->arena, &changed, &call->answer, err);
+	bool ok =
+	    servicenow_patch(call->session, &place, columns, read_columns(call->args, columns),
+			     call->arena, &changed, &call->answer, err);
 
 	put_created(call, &changed);
 	return ok;
@@ -197,11 +199,12 @@ static bool snow_patch(struct call *call, struct err *err)
 
 static bool snow_get(struct call *call, struct err *err)
 {
+	const struct servicenow_place place = { text(call->args, "table"),
+						text(call->args, "sys_id") };
 	struct servicenow_record record;
 	bool found;
-	bool ok = servicenow_get(call->session, text(call->args, "table"),
-				 text(call->args, "sys_id"), text(call->args, "fields"),
-				 call->arena, &found, &record, &call->answer, err);
+	bool ok = servicenow_get(call->session, &place, text(call->args, "fields"), call->arena,
+				 &found, &record, &call->answer, err);
 
 	json_object_set_new(call->out, "found", json_boolean(found));
 	put_records(call, &record, found);

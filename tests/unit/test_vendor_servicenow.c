@@ -6,6 +6,8 @@
 #define COMPANY "0123456789abcdef0123456789abcdef"
 #define OTHER	"ffffffffffffffffffffffffffffffff"
 
+static const struct servicenow_place place = { "incident", SYS_ID };
+
 static int start(void **state)
 {
 	(void)state;
@@ -177,14 +179,14 @@ static void changes_the_record_asked_for(void **state)
 	(void)state;
 	fake_reset();
 	fake_json(200, "{\"result\":{\"sys_id\":\"" SYS_ID "\",\"number\":\"INC1\"}}");
-	assert_true(servicenow_patch(&fake.session, "incident", SYS_ID, &note, 1, fake.arena,
-				     &changed, NULL, &err));
+	assert_true(servicenow_patch(&fake.session, &place, &note, 1, fake.arena, &changed,
+				     NULL, &err));
 	assert_string_equal(fake_asked(0)->method, "PATCH");
 	assert_string_equal(fake_asked(0)->body, "{\"work_notes\":\"n\"}");
 	assert_non_null(strstr(fake_asked(0)->url, "/incident/" SYS_ID "?"));
 	fake_json(200, "{\"result\":{\"sys_id\":\"" OTHER "\"}}");
-	assert_false(servicenow_patch(&fake.session, "incident", SYS_ID, &note, 1, fake.arena,
-				      &changed, NULL, &err));
+	assert_false(servicenow_patch(&fake.session, &place, &note, 1, fake.arena, &changed,
+				      NULL, &err));
 	assert_true(err.ambiguous);
 }
 
@@ -199,8 +201,8 @@ static void reads_one_record(void **state)
 	fake_reset();
 	fake_json(200, "{\"result\":{\"sys_id\":\"" SYS_ID "\",\"state\":\"6\",\"active\":true,"
 		       "\"n\":7,\"company\":null}}");
-	assert_true(servicenow_get(&fake.session, "incident", SYS_ID, "state", fake.arena,
-				   &found, &record, &answer, &err));
+	assert_true(servicenow_get(&fake.session, &place, "state", fake.arena, &found, &record,
+				   &answer, &err));
 	assert_true(found);
 	assert_string_equal(servicenow_record_value(&record, "state"), "6");
 	assert_string_equal(servicenow_record_value(&record, "active"), "true");
@@ -208,13 +210,13 @@ static void reads_one_record(void **state)
 	assert_string_equal(servicenow_record_value(&record, "company"), "");
 	assert_null(servicenow_record_value(&record, "absent"));
 	fake_json(404, "{\"error\":{\"message\":\"No Record found\",\"detail\":null}}");
-	assert_true(servicenow_get(&fake.session, "incident", SYS_ID, "state", fake.arena,
-				   &found, &record, &answer, &err));
+	assert_true(servicenow_get(&fake.session, &place, "state", fake.arena, &found, &record,
+				   &answer, &err));
 	assert_false(found);
 	assert_int_equal(answer.outcome, SERVICENOW_NOT_FOUND);
 	fake_json(200, "{\"result\":{\"sys_id\":\"" OTHER "\",\"state\":\"6\"}}");
-	assert_false(servicenow_get(&fake.session, "incident", SYS_ID, "state", fake.arena,
-				    &found, &record, &answer, &err));
+	assert_false(servicenow_get(&fake.session, &place, "state", fake.arena, &found, &record,
+				    &answer, &err));
 	assert_false(found);
 }
 
