@@ -61,9 +61,6 @@ static void gather_parts(struct service *service, const struct service_part *par
 	struct service_part *at = service->parts;
 
 	*at++ = (struct service_part){ "Process", service_option_table, &service->options };
-	if (service->about->calls_out)
-		*at++ = (struct service_part){ "Vendors", service_http_option_table,
-					       &service->options };
 	while (parts && parts->table && at < service->parts + PARTS_MAX)
 		*at++ = *parts++;
 }
@@ -317,7 +314,6 @@ static void service_free(struct service *service)
 		service->callbacks = next;
 	}
 	conf_clear(service_option_table, &service->options);
-	conf_clear(service_http_option_table, &service->options);
 	pthread_cond_destroy(&service->stop);
 	pthread_mutex_destroy(&service->lock);
 	free(service);
@@ -362,27 +358,15 @@ const struct service_options *service_options(const struct service *service)
 	return &service->options;
 }
 
-struct http *service_http(struct service *service, unsigned stop_grace_ms, struct err *err)
+void service_keep_http(struct service *service, struct http *http, unsigned stop_grace_ms)
 {
-	const struct http_settings settings = {
-		.proxy = service->options.proxy,
-		.proxy_auth = service->options.proxy_auth,
-		.ca_file = service->options.ca_file,
-		.user_agent = "tocsin/" SERVICE_VERSION,
-		.connect_timeout_ms = (unsigned)service->options.connect_timeout_ms,
-		.max_in_flight = service->options.http_in_flight,
-	};
-
 	pthread_mutex_lock(&service->lock);
-	if (!service->http) {
-		service->http_grace_ms = stop_grace_ms;
-		service->http = http_new(&settings, err);
-		if (service->http && service->callbacks_ran)
-			http_stop(service->http, stop_grace_ms);
-	}
-	struct http *http = service->http;
+	service->http = http;
+	service->http_grace_ms = stop_grace_ms;
+	bool late = service->callbacks_ran;
 	pthread_mutex_unlock(&service->lock);
-	return http;
+	if (late)
+		http_stop(http, stop_grace_ms);
 }
 
 /* ---- stop ---- */

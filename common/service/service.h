@@ -28,9 +28,8 @@ struct service_part {
 };
 
 struct service_about {
-	const char *name;    /* "collector": the binary is tocsin-collector */
-	const char *summary; /* one line for --help */
-	bool calls_out;	     /* speaks HTTP to vendors: has proxy and CA options */
+	const char *name;		      /* "collector": the binary is tocsin-collector */
+	const char *summary;		      /* one line for --help */
 	struct metric *const *const *metrics; /* lists of rows, NULL-terminated; or NULL */
 };
 
@@ -40,10 +39,6 @@ struct service_options {
 	unsigned log_level;
 	char *health_address;
 	unsigned health_port; /* 0: no listener */
-	/* calls_out only */
-	char *proxy, *proxy_auth, *ca_file;
-	unsigned http_in_flight;
-	uint64_t connect_timeout_ms;
 };
 
 /*
@@ -63,9 +58,9 @@ int service_finish(struct service *service, bool clean);
 int service_fail(struct service *service, const struct err *err);
 
 const struct service_options *service_options(const struct service *service);
-/* The process's HTTP client, made at the first call, freed by service_finish. A signal stops it
- * with this much grace. NULL with err: the CA file cannot be read. */
-struct http *service_http(struct service *service, unsigned stop_grace_ms, struct err *err);
+/* Hands over the process's HTTP client, one at most: a signal stops it with this much grace,
+ * service_finish() frees it. */
+void service_keep_http(struct service *service, struct http *http, unsigned stop_grace_ms);
 
 /* ---- stop ---- */
 
@@ -103,9 +98,8 @@ void service_beat_end(struct service_beat *beat); /* the loop is over; NULL is f
 
 /* ---- for the client, which is no service ---- */
 
-/* Rows of struct service_options; the second table are those of calls_out. */
+/* Rows of struct service_options. */
 extern const struct conf_option service_option_table[];
-extern const struct conf_option service_http_option_table[];
 /* a-z 0-9 -, as the help says. */
 bool service_options_check(const struct service_options *options, struct err *err);
 /* Every TOCSIN_ name that any process of ours knows: for conf_check_unknown(). */

@@ -19,21 +19,6 @@ const struct conf_option service_option_table[] = {
 	{ 0 },
 };
 
-const struct conf_option service_http_option_table[] = {
-	{ "TOCSIN_PROXY", CONF_URL, FIELD(proxy), NULL,
-	  .help = "HTTP proxy for all calls to vendors" },
-	{ "TOCSIN_PROXY_AUTH", CONF_STRING, FIELD(proxy_auth), NULL, .flags = CONF_SECRET,
-	  .help = "user:password for the proxy" },
-	{ "TOCSIN_CA_FILE", CONF_PATH, FIELD(ca_file), NULL,
-	  .help = "certificates (PEM) that vendors are verified against, instead of the "
-		  "system's" },
-	{ "TOCSIN_CONNECT_TIMEOUT", CONF_MILLIS, FIELD(connect_timeout_ms), "5s", 100, 60000,
-	  .help = "most time for a connection to a vendor, TLS included" },
-	{ "TOCSIN_HTTP_IN_FLIGHT", CONF_UINT, FIELD(http_in_flight), "256", 1, 4096,
-	  .help = "calls to vendors on the wire at once" },
-	{ 0 },
-};
-
 /* Collected from the sources while building: a name is known once some table has it. */
 const char *const service_known_names[] = {
 #include "settings.h"

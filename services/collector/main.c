@@ -181,8 +181,7 @@ static bool build(struct collector *collector, struct err *err)
 {
 	const struct config *config = &collector->config;
 	const struct vendor_needs needs = {
-		.http = service_http(collector->service, (unsigned)collector->bus.stop_grace_ms,
-				     err),
+		.http = vendor_http_new(&collector->vendor_settings, err),
 		.vault = collector->vault,
 		.settings = &collector->vendor_settings,
 		.threads = config->threads,
@@ -193,6 +192,8 @@ static bool build(struct collector *collector, struct err *err)
 
 	if (!needs.http)
 		return false;
+	service_keep_http(collector->service, needs.http,
+			  (unsigned)collector->bus.stop_grace_ms);
 	collector->vendor = vendor_new(&needs);
 	collector->roster = roster_new();
 	collector->redis = redis_new(&collector->redis_settings, "keeper");
@@ -269,7 +270,6 @@ static struct metric *const *const metrics[] = {
 static const struct service_about about = {
 	.name = "collector",
 	.summary = "polls customers' security products and queues what is new",
-	.calls_out = true,
 	.metrics = metrics,
 };
 

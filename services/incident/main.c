@@ -112,10 +112,11 @@ static bool build(struct incidents *incidents, struct err *err)
 	if (!incidents->vault)
 		return false;
 	needs.vault = incidents->vault;
-	needs.http =
-	    service_http(incidents->service, (unsigned)incidents->times.stop_grace_ms, err);
+	needs.http = vendor_http_new(&incidents->vendor_settings, err);
 	if (!needs.http)
 		return false;
+	service_keep_http(incidents->service, needs.http,
+			  (unsigned)incidents->times.stop_grace_ms);
 	incidents->app = (struct app){
 		.times = &incidents->times,
 		.installation = service_options(incidents->service)->installation,
@@ -209,7 +210,6 @@ static const struct service_about about = {
 	.name = "incident",
 	.summary =
 	    "groups findings into incidents and opens them in ServiceNow and Threat Response",
-	.calls_out = true,
 	.metrics = metrics,
 };
 

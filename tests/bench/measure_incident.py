@@ -57,7 +57,7 @@ def cpu_of(pid):
 
 def calls_rate(folder, total):
     """(calls/s of the incident service, of bare libcurl, peak memory in MiB)."""
-    system = installation(folder, 100, TOCSIN_INCIDENT_THREADS="256", TOCSIN_HTTP_IN_FLIGHT="256")
+    system = installation(folder, 100, TOCSIN_INCIDENT_THREADS="256", TOCSIN_CONNECTIONS="256")
     try:
         findings(system, total)
         before = tickets(system)["calls"]
@@ -88,7 +88,7 @@ def vs_bare_curl(folder, runs):
 
 def cpu_each(folder, total):
     """(CPU ms per incident of the service and of Redis, CPU ms per ticket of the script)."""
-    system = installation(folder, 0, TOCSIN_INCIDENT_THREADS="64", TOCSIN_HTTP_IN_FLIGHT="64")
+    system = installation(folder, 0, TOCSIN_INCIDENT_THREADS="64", TOCSIN_CONNECTIONS="64")
     try:
         findings(system, total)
         redis_before = cpu_of(system.redis.pid)
@@ -118,7 +118,7 @@ def cpu_vs_script(folder, runs):
 
 def kill_once(folder, total, at):
     """(lost, duplicate) tickets after kill -9 at `at` of `total`."""
-    system = installation(folder, 100, TOCSIN_INCIDENT_THREADS="256", TOCSIN_HTTP_IN_FLIGHT="256",
+    system = installation(folder, 100, TOCSIN_INCIDENT_THREADS="256", TOCSIN_CONNECTIONS="256",
                           TOCSIN_CALL_DEADLINE="1s", TOCSIN_REMOTE_MAX="1s",
                           TOCSIN_QUARANTINE_MARGIN="500ms", TOCSIN_QUARANTINE="3s",
                           TOCSIN_START_BY="500ms", TOCSIN_HEARTBEAT="200ms", TOCSIN_CLAIM_IDLE="1s",
