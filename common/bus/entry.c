@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "bus/reply.h"
 
-enum { ATTEMPT_MAX = 1000000 };
+enum { ATTEMPT_MAX = 1000000, ID_SIZE_MAX = 48 };
 
 uint64_t entry_id_ms(const char *id)
 {
@@ -23,6 +23,17 @@ const char *entry_text(const struct entry *entry, const char *name)
 	if (!field || strlen(field->value) != field->size)
 		return NULL;
 	return field->value;
+}
+
+/* "<ms>-<sequence>", and nothing after it. */
+static bool id_valid(const struct redis_reply *id)
+{
+	const char *text = reply_text(id);
+	size_t digits = strspn(text, "0123456789");
+	if (digits == 0 || text[digits] != '-')
+		return false;
+	size_t more = strspn(text + digits + 1, "0123456789");
+	return more > 0 && digits + 1 + more == reply_size(id) && reply_size(id) < ID_SIZE_MAX;
 }
 
 /* The bus's own fields; anybody may append to a stream, so they are believed within bounds. */
@@ -48,7 +59,7 @@ static bool decode_one(const struct redis_reply *row, struct arena *arena, struc
 {
 	const struct redis_reply *list = reply_at(row, 1);
 	size_t count = reply_count(list);
-	if (reply_size(reply_at(row, 0)) == 0 || count == 0 || count % 2 != 0)
+	if (!id_valid(reply_at(row, 0)) || count == 0 || count % 2 != 0)
 		return false;
 	struct field *fields = arena_alloc(arena, count / 2 * sizeof(*fields));
 	*entry = (struct entry){ .id = reply_text(reply_at(row, 0)),
