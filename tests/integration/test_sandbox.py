@@ -298,7 +298,7 @@ def test_scopes(tr):
 
 def test_inspect_finds_each_observable_once(tr):
     text = ("hxxp://bad[.]example[.]com/x, 192.0.2.1 (192.0.2.1) 2001:db8::1; sha256=" + "Ab" * 32 +
-            " \"a@b.example.com\" evil.example.org. 02:00:5e:00:00:01 invoice.exe plain words 1.2")
+            " \"a@b.example.com\" evil.example.org. 02:00:5e:00:00:01 invoice.exe plain words 1.2 Doc.Downloader.Sample")
     found = {(o["type"], o["value"]) for o in tr.post("/iroh/iroh-inspect/inspect", {"content": text}).json()}
     assert found == {("url", "http://bad.example.com/x"), ("ip", "192.0.2.1"), ("ipv6", "2001:db8::1"),
                      ("sha256", "ab" * 32), ("email", "a@b.example.com"), ("domain", "evil.example.org"),
@@ -939,14 +939,22 @@ def test_pages_show_tickets_escaped(snow):
 
 
 def test_pages_of_threat_response(tr):
-    tr.post("/ctia/bundle/import", bundle(title="<b>T</b>", description="**bold** `code` <i>",
+    tr.post("/ctia/bundle/import", bundle(title="<b>T</b>", description="# `Head <h>`\n- **bold** `code` <i>\n- [named](https://example.com/n?a=1&b=2) [x](javascript:y)",
             severity="Critical", external_references=[{"source_name": "ServiceNow", "url": "https://example.com/i"}]))
     name = tr.box.get("state/threat_response/org")["incidents"][0]["id"].rsplit("/", 1)[1]
     assert "&lt;b&gt;T" in requests.get(tr.box.url + "/tr/org/", timeout=10).text
     page = requests.get(f"{tr.box.url}/tr/org/incident/{name}", timeout=10).text
-    for text in ("<b>bold</b>", "<code>code</code>", "&lt;i&gt;", "192.0.2.7", "https://example.com/i", "tocsin-i:x:1"):
+    for text in ("<b><code>Head &lt;h&gt;</code></b>", "<b>bold</b>", "<code>code</code>", "&lt;i&gt;",
+                 '<a rel="noreferrer" href="https://example.com/n?a=1&amp;b=2">named</a>', "[x](javascript:y)", "192.0.2.7", "https://example.com/i", "tocsin-i:x:1"):
         assert text in page
     assert "org" in requests.get(tr.box.url + "/", timeout=10).text
+    # What links in tickets point at: the incident's id, and the search for its observables.
+    followed = requests.get(f"{tr.box.url}/tr/ctia/incident/{name}", timeout=10, headers={"Accept": "text/html,*/*"})
+    assert followed.url == f"{tr.box.url}/tr/org/incident/{name}" and "&lt;b&gt;T" in followed.text
+    assert requests.get(f"{tr.box.url}/tr/ctia/incident/{name}", timeout=10).status_code == 401
+    query = urllib.parse.quote("ip=192.0.2.7&domain=<nowhere>.example.com", safe="")
+    search = requests.get(f"{tr.box.url}/tr/investigate?q={query}", timeout=10).text
+    assert f"/tr/org/incident/{name}" in search and "&lt;nowhere&gt;" in search and "Nowhere." in search
 
 
 def test_the_demo(tmp_path):

@@ -102,13 +102,51 @@ void html_linked(struct buf *out, const char *text)
 	}
 }
 
+/* "[text](address)" at text as a link; its size, 0 when there is none. */
+static size_t add_named_link(struct buf *out, const char *text)
+{
+	size_t name = *text == '[' ? strcspn(text + 1, "[]\n") : 0;
+	const char *address = text + 1 + name;
+	size_t size = name && strncmp(address, "](", 2) == 0 ? address_size(address + 2) : 0;
+
+	if (size == 0 || address[2 + size] != ')')
+		return 0;
+	buf_adds(out, "<a rel=\"noreferrer\" href=\"");
+	for (const char *at = address + 2; at < address + 2 + size;)
+		at += add_next(out, at);
+	buf_adds(out, "\">");
+	for (const char *at = text + 1; at < address;)
+		at += add_next(out, at);
+	buf_adds(out, "</a>");
+	return name + size + 4;
+}
+
+/* What a line begins with: "# " a heading, "- " an item. Bytes taken. */
+static size_t begin_line(struct buf *out, const char *text, bool *heading)
+{
+	size_t indent = strspn(text, " ");
+
+	*heading = strncmp(text, "# ", 2) == 0;
+	if (*heading) {
+		buf_adds(out, "<b>");
+		return 2;
+	}
+	if (strncmp(text + indent, "- ", 2) != 0)
+		return 0;
+	buf_add(out, text, indent);
+	buf_adds(out, "\xe2\x80\xa2 ");
+	return indent + 2;
+}
+
 void html_markdown(struct buf *out, const char *text)
 {
-	bool bold = false, code = false;
+	bool bold = false, code = false, heading = false;
 
+	text += begin_line(out, text, &heading);
 	while (*text) {
-		size_t size = add_link(out, text);
+		size_t size = code ? 0 : add_named_link(out, text);
 
+		size = size || code ? size : add_link(out, text);
 		if (size > 0) {
 			text += size;
 		} else if (!code && strncmp(text, "**", 2) == 0) {
@@ -119,12 +157,17 @@ void html_markdown(struct buf *out, const char *text)
 			buf_adds(out, code ? "</code>" : "<code>");
 			code = !code;
 			text++;
+		} else if (*text == '\n') {
+			buf_adds(out, heading ? "</b>\n" : "\n");
+			text++;
+			text += code ? 0 : begin_line(out, text, &heading);
 		} else {
 			text += add_next(out, text);
 		}
 	}
 	buf_adds(out, code ? "</code>" : "");
 	buf_adds(out, bold ? "</b>" : "");
+	buf_adds(out, heading ? "</b>" : "");
 }
 
 void html_begin(struct buf *out, const char *title, const char *trail)

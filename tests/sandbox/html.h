@@ -21,7 +21,7 @@ void html_cell(struct buf *out, const char *class_name, const char *text);
 void html_field(struct buf *out, const char *label, const char *text);
 /* The same over the whole width, in equal widths of letters: for keys. */
 void html_wide_field(struct buf *out, const char *label, const char *text);
-/* Text with **bold**, `code` and addresses. */
+/* Text with headings, items, **bold**, `code` and [named](links). */
 void html_markdown(struct buf *out, const char *text);
 
 #endif

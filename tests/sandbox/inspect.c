@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WORD_MAX = 2048 };
@@ -26,23 +27,36 @@ static void replace(char *text, const char *from, const char *to)
 	}
 }
 
+/* The real one knows every top-level domain; these are enough not to take "Doc.Sample" for one.
+ */
+static bool is_top_level(const char *label)
+{
+	static const char known[] =
+	    " com net org edu gov mil int info biz name pro app dev cloud online site top xyz "
+	    "shop "
+	    "club live tech store space host website link click example at au be br ca cc ch "
+	    "cn co "
+	    "cz de dk es eu fi fr in io it jp kr me nl no pl pw ru se su tv ua uk us ";
+	char wanted[16];
+	size_t size = strlen(label);
+
+	if (size < 2 || size > 10)
+		return false;
+	snprintf(wanted, sizeof(wanted), " %s ", label);
+	return strcasestr(known, wanted) != NULL;
+}
+
 static bool is_domain(const char *text)
 {
 	const char *last = strrchr(text, '.');
-	size_t size = strlen(text);
 
-	if (!last || size > 253 || strlen(last + 1) < 2 || strstr(text, "..") || *text == '.' ||
-	    *text == '-')
+	if (!last || strlen(text) > 253 || strstr(text, "..") || *text == '.' || *text == '-')
 		return false;
-	for (const char *c = last + 1; *c; c++) {
-		if (!isalpha((unsigned char)*c))
-			return false;
-	}
 	for (const char *c = text; *c; c++) {
 		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '.')
 			return false;
 	}
-	return true;
+	return is_top_level(last + 1);
 }
 
 /* Endings of programs and documents, which look like domains and are not. */

@@ -31,6 +31,14 @@ static bool is_incident_page(const char *part)
 	       is(part, "incident_list.do") || is(part, "nav_to.do") || is(part, "now");
 }
 
+/* The id of an entity is also its address: a browser that follows it gets the page. */
+static bool is_person(const struct request *request)
+{
+	return !request->authorization && request->accept &&
+	       strstr(request->accept, "text/html") &&
+	       is(request_segment(request, 2), "incident");
+}
+
 bool page_serves(const struct request *request)
 {
 	const char *mount = request_segment(request, 0), *second = request_segment(request, 1);
@@ -39,8 +47,9 @@ bool page_serves(const struct request *request)
 		return true;
 	if (is(mount, servicenow_vendor.mount))
 		return is_incident_page(request_segment(request, 2));
-	return is(mount, threat_response_vendor.mount) && !is(second, "iroh") &&
-	       !is(second, "ctia");
+	if (!is(mount, threat_response_vendor.mount) || is(second, "iroh"))
+		return false;
+	return !is(second, "ctia") || is_person(request);
 }
 
 /* ---- the overview ------------------------------------------------------------------- */
@@ -174,6 +183,71 @@ static bool serve_account(struct account *account, const struct request *request
 	return found;
 }
 
+struct search {
+	const char *id;	   /* of an incident, or */
+	const char *value; /* of an observable */
+	struct buf *out;
+	struct account *found;
+	size_t rows;
+};
+
+static void search_account(struct account *account, void *opaque)
+{
+	struct search *search = opaque;
+
+	if (account->vendor != &threat_response_vendor || search->found)
+		return;
+	pthread_mutex_lock(&account->lock);
+	if (search->value)
+		search->rows += page_add_seen(account, search->value, search->out);
+	else if (page_has_threat(account, search->id))
+		search->found = account;
+	pthread_mutex_unlock(&account->lock);
+}
+
+/* "type=value&type=value", each looked up in every organisation. */
+static void investigate(struct sandbox *sandbox, const struct request *request, struct buf *out)
+{
+	const char *at = request_param(request, "q");
+
+	html_begin(out, "Investigate", "Threat Response");
+	buf_adds(out,
+		 "<h1>Investigate</h1><p class=\"sub\">Incidents in which each of these was "
+		 "seen</p>");
+	for (unsigned i = 0; at && *at && i < 50; i++) {
+		size_t size = strcspn(at, "&\n");
+		const char *pair = request_decode(request->arena, at, size, false);
+		const char *equals = strpbrk(pair, "=:");
+		struct search search = { .value = equals ? equals + 1 : pair, .out = out };
+
+		buf_adds(out, "<h2>");
+		html_text(out, pair);
+		buf_adds(out, "</h2><div class=\"card\"><table class=\"list\"><tbody>");
+		registry_each(sandbox->registry, search_account, &search);
+		buf_adds(out, "</tbody></table>");
+		buf_adds(out,
+			 search.rows ? "</div>" : "<div class=\"pad\">Nowhere.</div></div>");
+		at += size;
+		at += *at != '\0';
+	}
+	html_end(out);
+}
+
+/* From the address that is an entity's id to its page. */
+static bool redirect_id(struct sandbox *sandbox, const struct request *request,
+			struct response *response)
+{
+	struct search search = { .id = request_segment(request, 3) };
+
+	registry_each(sandbox->registry, search_account, &search);
+	if (!search.found)
+		return false;
+	response->status = 302;
+	response_add_header(response, "Location", "/tr/%s/incident/%s", search.found->name,
+			    strrchr(search.id, '/') ? strrchr(search.id, '/') + 1 : search.id);
+	return true;
+}
+
 static void not_found(struct buf *out)
 {
 	html_begin(out, "Not found", "");
@@ -182,8 +256,8 @@ static void not_found(struct buf *out)
 	html_end(out);
 }
 
-void page_serve(struct sandbox *sandbox, const struct request *request,
-		struct response *response)
+static void serve_record(struct sandbox *sandbox, const struct request *request,
+			 struct response *response)
 {
 	const struct vendor *vendor =
 	    registry_mounted(sandbox->registry, request_segment(request, 0));
@@ -191,22 +265,32 @@ void page_serve(struct sandbox *sandbox, const struct request *request,
 	    vendor && vendor != &secure_endpoint_vendor
 		? registry_find(sandbox->registry, vendor, request_segment(request, 1))
 		: NULL;
-	struct buf *out = &response->body;
-
-	out->max = PAGE_MAX_BYTES;
 	const char *id = account ? record_id(account, request) : "";
 
-	if (request->segments == 0) {
-		overview(sandbox, out);
-	} else if (account && misplaced(request, id)) {
+	if (account && misplaced(request, id)) {
 		response->status = 302;
 		response_add_header(response, "Location", "/%s/%s/", vendor->mount,
 				    account->name);
-	} else if (!account || !serve_account(account, request, id, out)) {
-		buf_reset(out);
-		not_found(out);
+	} else if (!account || !serve_account(account, request, id, &response->body)) {
+		buf_reset(&response->body);
+		not_found(&response->body);
 		response->status = 404;
 	}
+}
+
+void page_serve(struct sandbox *sandbox, const struct request *request,
+		struct response *response)
+{
+	const char *second = request_segment(request, 1);
+	bool threat = is(request_segment(request, 0), threat_response_vendor.mount);
+
+	response->body.max = PAGE_MAX_BYTES;
+	if (request->segments == 0)
+		overview(sandbox, &response->body);
+	else if (threat && is(second, "investigate"))
+		investigate(sandbox, request, &response->body);
+	else if (!threat || !is(second, "ctia") || !redirect_id(sandbox, request, response))
+		serve_record(sandbox, request, response);
 	response->content_type = "text/html;charset=utf-8";
 	response_set_header(response, "Cache-Control", "no-store");
 	response_set_header(response, "Content-Security-Policy",

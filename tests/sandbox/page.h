@@ -2,6 +2,7 @@
 #define SANDBOX_PAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct account;
 struct buf;
@@ -20,5 +21,9 @@ bool page_incidents(struct account *account, const struct request *request, stru
 bool page_incident(struct account *account, const char *id, struct buf *out);
 bool page_threats(struct account *account, struct buf *out);
 bool page_threat(struct account *account, const char *id, struct buf *out);
+/* Appends a table row for each incident of which some sighting saw the value; how many. */
+size_t page_add_seen(struct account *account, const char *value, struct buf *out);
+/* Whether the organisation has that incident, by short or long id. */
+bool page_has_threat(struct account *account, const char *id);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "account.h"
 #include "base/buf.h"
@@ -250,4 +251,58 @@ bool page_threat(struct account *account, const char *id, struct buf *out)
 	related_sightings(out, ctia, text_of(incident, "id"));
 	html_end(out);
 	return true;
+}
+
+bool page_has_threat(struct account *account, const char *id)
+{
+	const struct ctia_entity *entity = ctia_find(threat_response_ctia(account), id);
+
+	return entity && entity->type == CTIM_INCIDENT;
+}
+
+/* ---- looking for observables ---------------------------------------------------------- */
+
+static bool saw(const json_t *seen, const char *value)
+{
+	size_t i;
+	json_t *observable;
+
+	json_array_foreach(json_object_get(seen, "observables"), i, observable)
+	{
+		if (strcasecmp(text_of(observable, "value"), value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void seen_row(struct buf *out, const struct account *account,
+		     const struct ctia_entity *incident)
+{
+	buf_adds(out, "<tr><td class=\"title\"><a href=\"/tr/");
+	buf_add_url(out, account->name);
+	buf_addf(out, "/incident/%s\">", incident->name);
+	html_text(out, *text_of(incident->now, "title") ? text_of(incident->now, "title")
+							: incident->name);
+	buf_adds(out, "</a></td>");
+	marks(out, incident->now, "<td class=\"tight\">", "</td>");
+	buf_adds(out, "</tr>");
+}
+
+size_t page_add_seen(struct account *account, const char *value, struct buf *out)
+{
+	struct ctia *ctia = threat_response_ctia(account);
+	size_t found = 0;
+
+	for (size_t i = ctia->count[CTIM_RELATIONSHIP]; i-- > 0 && found < ROWS_MAX;) {
+		const json_t *link = ctia->entity[CTIM_RELATIONSHIP][i]->now;
+		const struct ctia_entity *source = ctia_find(ctia, text_of(link, "source_ref"));
+		const struct ctia_entity *target = ctia_find(ctia, text_of(link, "target_ref"));
+
+		if (!source || !target || source->type != CTIM_SIGHTING ||
+		    target->type != CTIM_INCIDENT || !saw(source->now, value))
+			continue;
+		seen_row(out, account, target);
+		found++;
+	}
+	return found;
 }

@@ -222,7 +222,7 @@ static json_t *computer_json(const struct setting *setting)
 {
 	static const char *const copied[] = { "hostname", "external_ip", "user",
 					      "network_addresses" };
-	const char *base = "https://api.amp.cisco.com/v1";
+	const char *base = "https://api.amp.example.com/v1";
 	json_t *computer =
 	    json_pack("{s:s, s:b}", "connector_guid", setting->guid, "active", 1);
 
