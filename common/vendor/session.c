@@ -206,9 +206,9 @@ static bool enter(struct vendor_session *session, struct passage *ret_passage, s
 	struct err failure = { 0 };
 
 	*ret_passage = (struct passage){ .pass.answer = GATE_ENTERED };
-	if (session->probe || (!session->trying && pass_cache_valid(vendor->passes, id)))
+	if (session->probe || pass_cache_valid(vendor->passes, id))
 		return true;
-	if (session->trying) { /* went in as the one that may try, and has proved nothing yet */
+	if (pass_cache_trying(vendor->passes, id, session->redis)) {
 		pass->answer = GATE_PROBE;
 		ret_passage->asked = true;
 		return enter_parked(session, ret_passage, &limits, err);
@@ -301,7 +301,7 @@ static void leave(struct vendor_session *session, const struct passage *passage,
 	if (session->probe ||
 	    (!passage->asked && !wait_ms && (outcome == GATE_OK || outcome == GATE_NEUTRAL)))
 		return;
-	if (outcome != GATE_OK || wait_ms)
+	if (outcome != GATE_OK || wait_ms || passage->parked)
 		pass_cache_forget(vendor->passes, session->account->id);
 	/* When Redis does not answer, the slot ends by itself and the next failure is as good a
 	 * witness as this one. */
@@ -498,10 +498,15 @@ static bool call_through_gate(struct vendor_session *session,
 	if (!ok && session->refusal == VENDOR_ATTEMPTED && err->retry_after_ms > wait_ms)
 		wait_ms = err->retry_after_ms;
 	enum gate_outcome outcome = gate_outcome(session, request, ok, err);
-	/* The next call of this session may be the one that proves it. */
-	session->trying = outcome == GATE_OK && !proves(&passage, session, request);
-	leave(session, &passage, session->trying ? GATE_NEUTRAL : outcome, wait_ms,
+	bool unproved = outcome == GATE_OK && !proves(&passage, session, request);
+
+	leave(session, &passage, unproved ? GATE_NEUTRAL : outcome, wait_ms,
 	      ok ? "" : err->text);
+	/* The next call of this thread may be the one that proves it. A connection to Redis is
+	 * one thread's. */
+	if (unproved)
+		pass_cache_try(session->vendor->passes, session->account->id, session->redis,
+			       clock_mono_ms() + session->vendor->deadline_ms);
 	return ok;
 }
 

@@ -25,9 +25,8 @@ struct vendor_settings;
  * err.ambiguous says whether a write may have happened although it failed.
  *
  * An account error (401, 403, ...) parks the account before the call returns, unless the
- * session is a probe. From time to time one session may try a parked account: it is resumed by
- * a success of the kind of call that parked it (any, after a 401), so use one session for a
- * search and the create that follows it.
+ * session is a probe. From time to time one thread may try a parked account: it is resumed by a
+ * success of the kind of call that parked it (any, after a 401).
  */
 struct vendor; /* one per process: thread-safe */
 
@@ -78,7 +77,6 @@ struct vendor_session {
 	enum vendor_refusal refusal;
 	uint64_t wait_ms; /* when refused: come back after this long */
 	int status;	  /* HTTP status of the last answer, 0 when there was none */
-	bool trying;	  /* private: goes on trying a parked account */
 };
 
 /* "parked", "breaker", ...: for logs and metrics; "attempted" for 0. */

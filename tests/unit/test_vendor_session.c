@@ -260,6 +260,7 @@ static void a_probing_session_asks_no_gate(void **state)
 
 static void only_its_own_kind_ends_a_parking(void **state)
 {
+	static char other_thread;
 	struct err err;
 
 	(void)state;
@@ -270,7 +271,8 @@ static void only_its_own_kind_ends_a_parking(void **state)
 	assert_int_equal(fake.change, GATE_NEWLY_PARKED);
 	assert_string_equal(fake.reason, "acme.vendor: writing: vendor answered 403");
 
-	/* A read that works proves nothing about writing, but the session may go on. */
+	/* A read that works proves nothing about writing, but the thread may go on, in another
+	 * session of it too; no other thread may. */
 	fake.leave_count = fake.entered = 0;
 	fake.pass.answer = GATE_PROBE;
 	fake_json(200, "{}");
@@ -278,14 +280,19 @@ static void only_its_own_kind_ends_a_parking(void **state)
 	assert_true(fake.parked);
 	assert_int_equal(fake.leaves[0].outcome, GATE_NEUTRAL);
 	fake.pass = (struct gate_pass){ .answer = GATE_PARKED, .wait_ms = 5 };
+	fake.session.redis = (struct redis *)&other_thread;
+	assert_false(call(VENDOR_AUTH_BASIC, true, &err));
+	assert_int_equal(fake.session.refusal, VENDOR_PARKED);
+	fake.session =
+	    (struct vendor_session){ .vendor = fake.vendor, .account = &fake.account };
 	fake_json(200, "{}");
 	assert_true(call(VENDOR_AUTH_BASIC, true, &err));
-	assert_int_equal(fake.entered, 1);
+	assert_int_equal(fake.entered, 2);
 	assert_int_equal(fake.leaves[1].outcome, GATE_OK);
 	assert_true(fake.leaves[1].probe);
 	assert_false(fake.parked);
 	assert_int_equal(fake.change, GATE_RESUMED);
-	/* And is a session like any other again. */
+	/* And is a thread like any other again. */
 	assert_false(call(VENDOR_AUTH_BASIC, true, &err));
 	assert_int_equal(fake.session.refusal, VENDOR_PARKED);
 }
