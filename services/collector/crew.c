@@ -70,7 +70,7 @@ static void count(const struct claim *claim, const struct poll_result *result,
 		return;
 	metric_observe(&metric_poll_delay, (double)delay / 1000, source);
 	if (delay > (tenth > 1000 ? tenth : 1000))
-		metric_add(&metric_polls_late, 1, source);
+		metric_add(&metric_polls_late, 1, source, claim->suspect ? "suspect" : "sound");
 }
 
 /* One line when a source starts or stops failing, not one per poll. */

@@ -38,7 +38,7 @@ struct config {
 enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS, MALLOC_ARENAS = 2 };
 
 static const struct conf_option options[] = {
-	{ "TOCSIN_COLLECTOR_THREADS", CONF_UINT, FIELD(threads), "32", .min = 1, .max = 256,
+	{ "TOCSIN_COLLECTOR_THREADS", CONF_UINT, FIELD(threads), "64", .min = 1, .max = 256,
 	  .help = "sources polled at once: polls a second times seconds a vendor takes, and "
 		  "room for those that hang" },
 	{ "TOCSIN_CUSTOMERS", CONF_STRING, FIELD(customers),

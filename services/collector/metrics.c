@@ -34,8 +34,10 @@ struct metric metric_poll_delay = {
 struct metric metric_polls_late = {
 	.name = "tocsin_collector_polls_late_total",
 	.kind = METRIC_COUNTER,
-	.help = "Polls that began later than a tenth of their interval (at least 1 s)",
-	.labels = "source",
+	.help =
+	    "Polls that began later than a tenth of their interval (at least 1 s); suspects "
+	    "failed or were slow last time and share a quarter of the threads",
+	.labels = "source,lane",
 };
 
 struct metric metric_events = {
