@@ -116,10 +116,10 @@ void worker_add(struct bus *bus, const struct worker_spec *spec)
 	if (pool->spec.batch == 0)
 		pool->spec.batch = 1;
 	pthread_mutex_init(&pool->lock, NULL);
-	bus->pools = xrealloc(bus->pools, (bus->pool_count + 1) * sizeof(*bus->pools));
+	bus->pools = xrealloc(bus->pools, (bus->pool_count + 1) * sizeof(struct pool *));
 	bus->pools[bus->pool_count++] = pool;
 	bus->threads = xrealloc(bus->threads, (bus->thread_count + spec->threads + 1) *
-						  sizeof(*bus->threads));
+						  sizeof(struct worker_thread *));
 	for (unsigned i = 0; i < spec->threads; i++) {
 		bus->threads[bus->thread_count] = thread_new(pool, (unsigned)bus->thread_count);
 		bus->thread_count++;

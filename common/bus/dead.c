@@ -136,7 +136,6 @@ bool dead_replay(struct redis *redis, unsigned partition, const char *id, uint64
 	bool done = dead_show(redis, partition, id, arena, &dead, ret_found, err);
 	if (!done || !*ret_found)
 		goto out;
-	done = false;
 	key_format(&key, partition, STREAM_DEAD);
 	key_format(&stream, partition, "%.32s", dead.stream);
 	redis_call_init(&call, "dead_replay");

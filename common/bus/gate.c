@@ -114,19 +114,19 @@ static enum gate_change parse_change(const char *text)
 }
 
 bool gate_leave(struct redis *redis, const char *id, const struct gate_limits *limits,
-		const struct gate_pass *pass, enum gate_outcome outcome,
-		uint64_t retry_after_ms, const char *reason, enum gate_change *ret_change,
-		struct err *err)
+		const struct gate_pass *pass, const struct gate_result *result,
+		enum gate_change *ret_change, struct err *err)
 {
+	const char *reason = result->reason ? result->reason : "";
 	struct redis_call call;
 	struct key key;
 	key_account(&key, id);
 	redis_call_init(&call, "account_leave");
 	redis_call_key(&call, key.text);
 	redis_call_text(&call, pass->token);
-	redis_call_text(&call, outcome_word(outcome));
-	redis_call_number(&call, retry_after_ms);
-	redis_call_arg(&call, reason ? reason : "", strnlen(reason ? reason : "", REASON_MAX));
+	redis_call_text(&call, outcome_word(result->outcome));
+	redis_call_number(&call, result->retry_after_ms);
+	redis_call_arg(&call, reason, strnlen(reason, REASON_MAX));
 	redis_call_text(&call, pass->answer == GATE_PROBE ? "1" : "0");
 	redis_call_number(&call, or_default(limits->breaker_failures, BREAKER_FAILURES));
 	redis_call_number(&call, or_default(limits->breaker_min_ms, BREAKER_MIN_MS));

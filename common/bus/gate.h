@@ -68,12 +68,16 @@ enum gate_change {
 	GATE_BREAKER_CLOSED,
 };
 
-/* retry_after_ms: the vendor's, 0 for none. reason: for people, when it parks; never a secret.
- */
+/* What came of a call. */
+struct gate_result {
+	enum gate_outcome outcome;
+	uint64_t retry_after_ms; /* the vendor's, 0 for none */
+	const char *reason;	 /* for people, when it parks; never a secret; NULL is fine */
+};
+
 bool gate_leave(struct redis *redis, const char *id, const struct gate_limits *limits,
-		const struct gate_pass *pass, enum gate_outcome outcome,
-		uint64_t retry_after_ms, const char *reason, enum gate_change *ret_change,
-		struct err *err);
+		const struct gate_pass *pass, const struct gate_result *result,
+		enum gate_change *ret_change, struct err *err);
 
 /* By operators, and when an answer parks an account outside a call. Answers whether that
  * changed anything. */

@@ -186,8 +186,9 @@ static bool enter_parked(struct vendor_session *session, struct passage *passage
 	memcpy(passage->reason, state.reason, sizeof passage->reason);
 	if (strncmp(state.reason, until_resumed, sizeof until_resumed - 1) != 0)
 		return true;
-	gate_leave(session->redis, session->account->id, limits, &passage->pass, GATE_NEUTRAL,
-		   0, "", &(enum gate_change){ GATE_SAME }, NULL);
+	gate_leave(session->redis, session->account->id, limits, &passage->pass,
+		   &(struct gate_result){ .outcome = GATE_NEUTRAL },
+		   &(enum gate_change){ GATE_SAME }, NULL);
 	return refuse(session, VENDOR_PARKED,
 		      limits->probe_interval_ms ? limits->probe_interval_ms
 						: DEFAULT_PROBE_INTERVAL_MS,
@@ -305,8 +306,11 @@ static void leave(struct vendor_session *session, const struct passage *passage,
 		pass_cache_forget(vendor->passes, session->account->id);
 	/* When Redis does not answer, the slot ends by itself and the next failure is as good a
 	 * witness as this one. */
-	if (!gate_leave(session->redis, session->account->id, &limits, &passage->pass, outcome,
-			wait_ms, reason, &change, NULL))
+	const struct gate_result result = { .outcome = outcome,
+					    .retry_after_ms = wait_ms,
+					    .reason = reason };
+	if (!gate_leave(session->redis, session->account->id, &limits, &passage->pass, &result,
+			&change, NULL))
 		return;
 	if (change != GATE_SAME && vendor->on_change)
 		vendor->on_change(session, change, reason, vendor->opaque);

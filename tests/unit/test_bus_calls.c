@@ -33,7 +33,7 @@ static void want(bool good, const char *what)
 		fail_msg("%s: %s", what, err.text);
 }
 
-#define WANT(call) want((call), #call)
+#define WANT(...) want((__VA_ARGS__), #__VA_ARGS__)
 
 static int start(void **state)
 {
@@ -600,8 +600,9 @@ static void the_gate_of_an_account(void **state)
 	assert_int_equal(second.answer, GATE_BUSY);
 	WANT(gate_read(redis, "a", &seen, &err));
 	assert_int_equal(seen.in_flight, 1);
-	WANT(gate_leave(redis, "a", &limits, &pass, GATE_FAULT, 0, "401: wrong password",
-			&change, &err));
+	WANT(gate_leave(redis, "a", &limits, &pass,
+			&(struct gate_result){ GATE_FAULT, 0, "401: wrong password" }, &change,
+			&err));
 	assert_int_equal(change, GATE_NEWLY_PARKED);
 	WANT(gate_read(redis, "a", &seen, &err));
 	assert_true(seen.parked);
@@ -610,18 +611,20 @@ static void the_gate_of_an_account(void **state)
 	nap_ms(5);
 	WANT(gate_enter(redis, "a", GATE_POLLING, &limits, &pass, &err));
 	assert_int_equal(pass.answer, GATE_PROBE);
-	WANT(gate_leave(redis, "a", &limits, &pass, GATE_OK, 0, NULL, &change, &err));
+	WANT(gate_leave(redis, "a", &limits, &pass, &(struct gate_result){ GATE_OK, 0, NULL },
+			&change, &err));
 	assert_int_equal(change, GATE_RESUMED);
 
 	const struct gate_limits free = { .calls_per_hour = 0 };
 	WANT(gate_enter(redis, "b", GATE_OPENING, &free, &pass, &err));
 	assert_int_equal(pass.valid_ms, 1000);
-	WANT(gate_leave(redis, "b", &free, &pass, GATE_TRANSIENT, 30000, NULL, &change, &err));
+	WANT(gate_leave(redis, "b", &free, &pass,
+			&(struct gate_result){ GATE_TRANSIENT, 30000, NULL }, &change, &err));
 	WANT(gate_enter(redis, "b", GATE_CONTAINMENT, &free, &pass, &err));
 	assert_int_equal(pass.answer, GATE_PAUSED);
 	assert_in_range(pass.wait_ms, 29000, 30000);
 
-	const struct gate_limits budget = { .calls_per_hour = 60 }; /* burst of one a minute */
+	const struct gate_limits budget = { .calls_per_hour = 60, .burst = 1 };
 	WANT(gate_enter(redis, "c", GATE_POLLING, &budget, &pass, &err));
 	assert_int_equal(pass.answer, GATE_ENTERED);
 	WANT(gate_enter(redis, "c", GATE_CONTAINMENT, &budget, &pass, &err));
@@ -629,7 +632,8 @@ static void the_gate_of_an_account(void **state)
 	assert_in_range(pass.wait_ms, 1, 60000);
 
 	for (unsigned i = 0; i < 5; i++)
-		WANT(gate_leave(redis, "d", &free, &pass, GATE_TRANSIENT, 0, NULL, &change,
+		WANT(gate_leave(redis, "d", &free, &pass,
+				&(struct gate_result){ GATE_TRANSIENT, 0, NULL }, &change,
 				&err));
 	assert_int_equal(change, GATE_BREAKER_OPENED);
 	WANT(gate_enter(redis, "d", GATE_OPENING, &free, &pass, &err));

@@ -159,24 +159,24 @@ bool gate_enter(struct redis *redis, const char *id, enum gate_class class,
 }
 
 bool gate_leave(struct redis *redis, const char *id, const struct gate_limits *limits,
-		const struct gate_pass *pass, enum gate_outcome outcome,
-		uint64_t retry_after_ms, const char *reason, enum gate_change *ret_change,
-		struct err *err)
+		const struct gate_pass *pass, const struct gate_result *result,
+		enum gate_change *ret_change, struct err *err)
 {
 	bool probe = pass->answer == GATE_PROBE;
 
 	(void)redis, (void)id, (void)limits, (void)err;
 	*ret_change = GATE_SAME;
 	assert_true(fake.leave_count < FAKE_MAX);
-	fake.leaves[fake.leave_count] = (struct fake_leave){ .outcome = outcome,
-							     .probe = probe,
-							     .retry_after_ms = retry_after_ms };
-	fake_copy(fake.leaves[fake.leave_count++].reason, 256, reason);
-	if (outcome == GATE_FAULT) {
+	fake.leaves[fake.leave_count] =
+	    (struct fake_leave){ .outcome = result->outcome,
+				 .probe = probe,
+				 .retry_after_ms = result->retry_after_ms };
+	fake_copy(fake.leaves[fake.leave_count++].reason, 256, result->reason);
+	if (result->outcome == GATE_FAULT) {
 		*ret_change = fake.parked ? GATE_SAME : GATE_NEWLY_PARKED;
 		fake.parked = true;
-		fake_copy(fake.reason, sizeof fake.reason, reason);
-	} else if (outcome == GATE_OK && probe && fake.parked) {
+		fake_copy(fake.reason, sizeof fake.reason, result->reason);
+	} else if (result->outcome == GATE_OK && probe && fake.parked) {
 		*ret_change = GATE_RESUMED;
 		fake.parked = false;
 	}
