@@ -76,22 +76,13 @@ static const char *instance_recognise(const struct request *request)
 static void instance_refuse(enum refusal refusal, const struct request *request,
 			    struct response *response)
 {
-	(void)request;
 	switch (refusal) {
 	case REFUSAL_CREDENTIALS:
-		if (strcmp(request_segment(request, 2), "oauth_token.do") == 0) {
-			response_clear(response);
-			response_json(response, 401,
-				      json_pack("{s:s, s:s}", "error_description",
-						"access_denied", "error", "server_error"));
-			break;
-		}
-		/* fall through */
 	case REFUSAL_TOKEN:
-		snow_refuse(response, 401, "User is not authenticated",
-			    "Required to provide Auth information");
-		response_add_header(response, "WWW-Authenticate",
-				    "BASIC realm=\"Service-now\"");
+		if (strcmp(request_segment(request, 2), "oauth_token.do") == 0)
+			snow_deny(response);
+		else
+			snow_unauthorized(NULL, response);
 		break;
 	case REFUSAL_THROTTLED:
 		snow_refuse(response, 429, "Rate limit exceeded",

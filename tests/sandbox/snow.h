@@ -105,6 +105,8 @@ void snow_serve_token(struct snow *snow, const char *instance, const struct requ
 /* Who a call is from; NULL with the 401 in response. */
 const struct snow_user *snow_authenticate(struct snow *snow, const struct request *request,
 					  struct response *response);
+/* The 401 of the API, in the instance's wording (NULL: today's), and of the token endpoint. */
 void snow_unauthorized(const struct snow *snow, struct response *response);
+void snow_deny(struct response *response);
 
 #endif

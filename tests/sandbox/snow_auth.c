@@ -15,8 +15,9 @@ enum { REFRESH_TOKEN_MS = 86400 * 1000 };
 
 void snow_unauthorized(const struct snow *snow, struct response *response)
 {
-	snow_refuse(response, 401,
-		    snow->old_wording ? "User Not Authenticated" : "User is not authenticated",
+	bool old = snow && snow->old_wording;
+
+	snow_refuse(response, 401, old ? "User Not Authenticated" : "User is not authenticated",
 		    "Required to provide Auth information");
 	response_add_header(response, "WWW-Authenticate", "BASIC realm=\"Service-now\"");
 }
@@ -72,7 +73,7 @@ const struct snow_user *snow_authenticate(struct snow *snow, const struct reques
 	return user;
 }
 
-static void denied(struct response *response)
+void snow_deny(struct response *response)
 {
 	response_json(response, 401,
 		      json_pack("{s:s, s:s}", "error_description", "access_denied", "error",
@@ -134,7 +135,7 @@ static void grant_password(struct snow *snow, const char *instance,
 	if (user && password && strcmp(user->password, password) == 0)
 		grant(snow, instance, user->name, "useraccount", true, request, response);
 	else
-		denied(response);
+		snow_deny(response);
 }
 
 static void grant_refresh(struct snow *snow, const char *instance,
@@ -144,7 +145,7 @@ static void grant_refresh(struct snow *snow, const char *instance,
 	const struct token *token;
 
 	if (!text || tokens_check(&snow->refresh_tokens, text, &token) != TOKEN_GOOD) {
-		denied(response);
+		snow_deny(response);
 		return;
 	}
 	size_t size = strcspn(token->subject, " ");
@@ -162,7 +163,7 @@ void snow_serve_token(struct snow *snow, const char *instance, const struct requ
 	const char *grant_type = form ? request_form_field(request, "grant_type") : NULL;
 
 	if (!client || !grant_type || !request_is(request, "POST"))
-		denied(response);
+		snow_deny(response);
 	else if (strcmp(grant_type, "password") == 0)
 		grant_password(snow, instance, request, response);
 	else if (strcmp(grant_type, "refresh_token") == 0)
@@ -171,5 +172,5 @@ void snow_serve_token(struct snow *snow, const char *instance, const struct requ
 		 snow_find_user(snow, client->user))
 		grant(snow, instance, client->user, client->scope, false, request, response);
 	else
-		denied(response);
+		snow_deny(response);
 }
