@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -10,10 +11,12 @@
 struct share_row {
 	char *account; /* owned; NULL: free */
 	unsigned held;
+	unsigned waiting;
 };
 
 struct share {
 	pthread_mutex_t lock;
+	pthread_cond_t given;
 	unsigned limit;
 	struct share_row *rows;
 	size_t count;
@@ -22,7 +25,12 @@ struct share {
 struct share *share_new(unsigned limit)
 {
 	struct share *share = xcalloc(1, sizeof(*share));
+	pthread_condattr_t clock;
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_mutex_init(&share->lock, NULL);
+	pthread_cond_init(&share->given, &clock);
+	pthread_condattr_destroy(&clock);
 	share->limit = limit;
 	return share;
 }
@@ -34,6 +42,7 @@ void share_free(struct share *share)
 	for (size_t i = 0; i < share->count; i++)
 		free(share->rows[i].account);
 	free(share->rows);
+	pthread_cond_destroy(&share->given);
 	pthread_mutex_destroy(&share->lock);
 	free(share);
 }
@@ -62,16 +71,56 @@ static struct share_row *new_row(struct share *share, const char *account)
 	return row;
 }
 
+static struct share_row *row_of(struct share *share, const char *account)
+{
+	struct share_row *row = find_row(share, account);
+	return row ? row : new_row(share, account);
+}
+
+static void drop_unused(struct share_row *row)
+{
+	if (row->held > 0 || row->waiting > 0)
+		return;
+	free(row->account);
+	row->account = NULL;
+}
+
 bool share_take(struct share *share, const char *account)
+{
+	return share_take_within(share, account, 0);
+}
+
+/* The row of an account stays while somebody waits for it, but may move. */
+static void wait_for_room(struct share *share, const char *account, uint64_t wait_ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(wait_ms / 1000);
+	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	find_row(share, account)->waiting++;
+	int woken = 0;
+	while (woken == 0 && find_row(share, account)->held >= share->limit)
+		woken = pthread_cond_timedwait(&share->given, &share->lock, &until);
+	find_row(share, account)->waiting--;
+}
+
+bool share_take_within(struct share *share, const char *account, uint64_t wait_ms)
 {
 	if (share->limit == 0)
 		return true;
 	pthread_mutex_lock(&share->lock);
-	struct share_row *row = find_row(share, account);
-	if (!row)
-		row = new_row(share, account);
+	struct share_row *row = row_of(share, account);
+	if (wait_ms > 0 && row->held >= share->limit && row->waiting < share->limit) {
+		wait_for_room(share, account, wait_ms);
+		row = row_of(share, account);
+	}
 	bool taken = row->held < share->limit;
 	row->held += taken;
+	drop_unused(row);
 	pthread_mutex_unlock(&share->lock);
 	return taken;
 }
@@ -82,9 +131,11 @@ void share_give(struct share *share, const char *account)
 		return;
 	pthread_mutex_lock(&share->lock);
 	struct share_row *row = find_row(share, account);
-	if (row && --row->held == 0) {
-		free(row->account);
-		row->account = NULL;
+	if (row) {
+		row->held--;
+		if (row->waiting > 0)
+			pthread_cond_broadcast(&share->given);
+		drop_unused(row);
 	}
 	pthread_mutex_unlock(&share->lock);
 }

@@ -43,6 +43,40 @@ static void no_limit_is_no_limit(void **state)
 	share_free(share);
 }
 
+struct waiter {
+	struct share *share;
+	_Atomic int taken;
+};
+
+static void *wait_in_line(void *opaque)
+{
+	struct waiter *waiter = opaque;
+	atomic_store(&waiter->taken, share_take_within(waiter->share, "a", 60000) ? 1 : 2);
+	return NULL;
+}
+
+/* A burst waits for room, but not more threads than may work. */
+static void few_wait_for_room(void **state)
+{
+	struct waiter waiter = { .share = share_new(1) };
+	pthread_t thread;
+	(void)state;
+	assert_true(share_take_within(waiter.share, "a", 60000));
+	assert_int_equal(pthread_create(&thread, NULL, wait_in_line, &waiter), 0);
+	/* Refused at once as soon as the other one waits; until then it waits in its place. */
+	while (share_take_within(waiter.share, "a", 1))
+		share_give(waiter.share, "a");
+	assert_int_equal(atomic_load(&waiter.taken), 0);
+	share_give(waiter.share, "a");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(atomic_load(&waiter.taken), 1);
+	assert_false(share_take_within(waiter.share, "a", 20));
+	share_give(waiter.share, "a");
+	assert_true(share_take(waiter.share, "a"));
+	share_give(waiter.share, "a");
+	share_free(waiter.share);
+}
+
 struct crowd {
 	struct share *share;
 	_Atomic int inside, most;
@@ -83,6 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_account_has_its_own_share),
 		cmocka_unit_test(no_limit_is_no_limit),
+		cmocka_unit_test(few_wait_for_room),
 		cmocka_unit_test(threads_do_not_get_past_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
