@@ -514,11 +514,22 @@ static bool call_through_gate(struct vendor_session *session,
 	return ok;
 }
 
+bool vendor_seat_take(struct vendor *vendor, const char *account, uint64_t wait_ms)
+{
+	return share_take_within(vendor->share, account, wait_ms);
+}
+
+void vendor_seat_give(struct vendor *vendor, const char *account)
+{
+	share_give(vendor->share, account);
+}
+
 bool vendor_call(struct vendor_session *session, const struct vendor_request *request,
 		 struct http_response *ret_response, struct err *err)
 {
 	struct share *share = session->vendor->share;
 	const char *id = session->account->id;
+	bool seated = session->probe || session->seated;
 	struct err failure = { 0 };
 	bool ok = false;
 
@@ -526,9 +537,9 @@ bool vendor_call(struct vendor_session *session, const struct vendor_request *re
 	session->refusal = VENDOR_ATTEMPTED;
 	session->wait_ms = 0;
 	session->status = 0;
-	if (session->probe || share_take(share, id)) {
+	if (seated || share_take(share, id)) {
 		ok = call_through_gate(session, request, ret_response, &failure);
-		if (!session->probe)
+		if (!seated)
 			share_give(share, id);
 	} else {
 		refuse(session, VENDOR_SHARE,

@@ -69,7 +69,8 @@ struct vendor_session {
 	struct redis *redis;	       /* of the calling thread */
 	const struct account *account; /* of the kind that the client speaks to */
 	enum vendor_class class;
-	bool probe; /* verify and the like: asks no gate, parks nothing */
+	bool probe;  /* verify and the like: asks no gate, parks nothing */
+	bool seated; /* the caller holds a seat, vendor_seat_take() */
 	uint64_t
 	    deadline_ms; /* clock_mono_ms() by which the call ends; 0: the needs' from now */
 	uint64_t start_by_ms; /* likewise, nothing is sent later */
@@ -78,6 +79,14 @@ struct vendor_session {
 	uint64_t wait_ms; /* when refused: come back after this long */
 	int status;	  /* HTTP status of the last answer, 0 when there was none */
 };
+
+/*
+ * A seat in the account's share of this process, for who makes several calls in a row or writes
+ * an intent before one: calls of a session that is seated take none of their own. Waits for one
+ * at most wait_ms, and only while few others do; false: come back in 1 to 5 s.
+ */
+bool vendor_seat_take(struct vendor *vendor, const char *account, uint64_t wait_ms);
+void vendor_seat_give(struct vendor *vendor, const char *account);
 
 /* "parked", "breaker", ...: for logs and metrics; "attempted" for 0. */
 const char *vendor_refusal_name(enum vendor_refusal refusal);
