@@ -16,6 +16,7 @@
 
 #include "app.h"
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -31,6 +32,9 @@ enum {
 	WAKE_SLACK_MS = 1000, /* wake-ups so close to each other are one */
 	HOLD_SLACK_MS = 5000,
 	HANDED_ON_MAX = 64,
+	SEAT_WAIT_MS = 300, /* in the thread, for a burst to pass */
+	SEAT_MIN_MS = 1000, /* off the thread */
+	SEAT_MAX_MS = 5000,
 	ALL_ITEMS = 1000000000, /* the inbox may stay as it is */
 };
 
@@ -103,8 +107,9 @@ static bool step_begin(struct turn *turn, enum incident_step_id id, struct err *
 	return turn_journal(turn, err);
 }
 
-/* Runs one step as far as it goes now. False with err: Redis, or the incident is another's. */
-static bool step_run(struct turn *turn, const struct saga_move *move, struct err *err)
+/* Runs one step as far as it goes now, with a seat at its account. False with err: Redis, or
+ * the incident is another's. */
+static bool step_go(struct turn *turn, const struct saga_move *move, struct err *err)
 {
 	const struct step *step = steps[move->step];
 	struct saga_end end = { .phase = SAGA_LOOK_UP, .result = SAGA_ABSENT };
@@ -130,6 +135,31 @@ static bool step_run(struct turn *turn, const struct saga_move *move, struct err
 	end = step->call(turn);
 	step_ended(turn, move->step, &end);
 	return true;
+}
+
+/* Without a seat nothing is begun: a vendor that hangs has its share of threads and no more. */
+static bool step_run(struct turn *turn, const struct saga_move *move, struct err *err)
+{
+	const char *account = steps[move->step]->side == SIDE_SERVICENOW
+				  ? turn->incident.servicenow_account
+				  : turn->incident.threat_response_account;
+
+	if (!vendor_seat_take(turn->app->vendor, account, SEAT_WAIT_MS)) {
+		const struct saga_end end = {
+			.phase = move->look_up ? SAGA_LOOK_UP : SAGA_PREPARE,
+			.result = SAGA_REFUSED,
+			.retry_after_ms = backoff_random(SEAT_MIN_MS, SEAT_MAX_MS),
+			.note = "the account has its share of this process",
+			.routine = true,
+		};
+
+		step_ended(turn, move->step, &end);
+		return true;
+	}
+	bool ok = step_go(turn, move, err);
+
+	vendor_seat_give(turn->app->vendor, account);
+	return ok;
 }
 
 /* Everything that can be done now. */

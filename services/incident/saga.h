@@ -58,6 +58,7 @@ struct saga_end {
 	enum saga_result result;
 	uint64_t retry_after_ms; /* RETRY: the peer's hint; REFUSED: when to ask again */
 	const char *note;	 /* one line for the journal; lives as long as the incident */
+	bool routine;		 /* of no interest to people: a budget, a slot, a breaker */
 };
 
 /* Writes the intent into the step. */

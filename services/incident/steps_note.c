@@ -195,6 +195,7 @@ static struct saga_end note_call(struct turn *turn)
 }
 
 const struct step step_servicenow_note = {
+	.side = SIDE_SERVICENOW,
 	.effect = true,
 	.prepare = note_prepare,
 	.look_up = note_look_up,

@@ -196,6 +196,7 @@ static struct saga_end create_call(struct turn *turn)
 }
 
 const struct step step_servicenow_create = {
+	.side = SIDE_SERVICENOW,
 	.effect = true,
 	.prepare = create_prepare,
 	.look_up = create_look_up,
@@ -225,7 +226,11 @@ static struct saga_end cancel_call(struct turn *turn)
 }
 
 /* Sets the same values each time: made again, it changes nothing. */
-const struct step step_servicenow_cancel = { .effect = true, .call = cancel_call };
+const struct step step_servicenow_cancel = {
+	.side = SIDE_SERVICENOW,
+	.effect = true,
+	.call = cancel_call,
+};
 
 /* ---- link ---- */
 
@@ -271,6 +276,7 @@ static struct saga_end link_call(struct turn *turn)
 }
 
 const struct step step_servicenow_link = {
+	.side = SIDE_SERVICENOW,
 	.effect = true,
 	.look_up = link_look_up,
 	.call = link_call,

@@ -82,7 +82,7 @@ static struct saga_end inspect_call(struct turn *turn)
 	    arena_printf(turn->arena, "found %zu observable%s", count, count == 1 ? "" : "s"));
 }
 
-const struct step step_inspect = { .call = inspect_call };
+const struct step step_inspect = { .side = SIDE_THREAT_RESPONSE, .call = inspect_call };
 
 /* ---- create ---- */
 
@@ -144,6 +144,7 @@ static struct saga_end create_call(struct turn *turn)
 }
 
 const struct step step_threat_response_create = {
+	.side = SIDE_THREAT_RESPONSE,
 	.effect = true,
 	.look_up = create_look_up,
 	.call = create_call,
@@ -174,4 +175,8 @@ static struct saga_end link_call(struct turn *turn)
 }
 
 /* It reads before it writes: made again, it finds its own reference. */
-const struct step step_threat_response_link = { .effect = true, .call = link_call };
+const struct step step_threat_response_link = {
+	.side = SIDE_THREAT_RESPONSE,
+	.effect = true,
+	.call = link_call,
+};

@@ -43,6 +43,7 @@ bool turn_journal(struct turn *turn, struct err *err)
 			   turn->incident.customer, turn->incident.group);
 		write.group = JOURNAL_GROUP_DROP;
 		write.group_key = group.text;
+		write.previous_ttl_ms = turn->app->times->fate_ttl_ms;
 	}
 	if (!incident_journal(turn->redis, &turn->keys, &turn->hold, &write, NULL, err))
 		return false;
@@ -78,6 +79,7 @@ bool turn_session(const struct turn *turn, const char *account, enum saga_phase 
 		.redis = turn->redis,
 		.account = directory_account(turn->directory, account),
 		.class = VENDOR_OPENING,
+		.seated = true, /* act.c */
 	};
 	if (phase == SAGA_CALL)
 		ret_session->deadline_ms =
@@ -97,6 +99,7 @@ struct saga_end turn_failed(struct turn *turn, const struct vendor_session *sess
 		.result = saga_result_of(err, refused, effect),
 		.retry_after_ms = refused ? session->wait_ms : err->retry_after_ms,
 		.note = arena_strdup(turn->arena, err->text),
+		.routine = refused && session->refusal != VENDOR_PARKED,
 	};
 
 	if (err->kind == ERR_ACCOUNT && !refused)

@@ -68,7 +68,10 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account,
  * on. */
 typedef struct saga_end step_phase(struct turn *turn);
 
+enum step_side { SIDE_THREAT_RESPONSE, SIDE_SERVICENOW };
+
 struct step {
+	enum step_side side;
 	bool effect;	     /* the call changes something outside: intent first */
 	step_phase *prepare; /* reads before the intent; NULL: nothing to read */
 	step_phase *look_up; /* NULL: making the call again is harmless */

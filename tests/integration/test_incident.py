@@ -166,3 +166,328 @@ def test_opens_on_both_sides_and_links(acme):
     for step in ("inspect", "threat_response.create", "servicenow.create", "servicenow.link",
                  "threat_response.link"):
         assert f" {step}: " in lines, lines
+
+
+def test_detection_and_failed_quarantine_are_one_ticket(acme):
+    acme.start("incident")
+    add(acme, finding(1, group="detection-1"),
+        finding(2, group="detection-1", event_type="Quarantine Failure"))
+    wait_until(lambda: tickets(acme) and len(notes(tickets(acme)[0])) == 3 and acme.drained(), 30,
+               "three notes")
+    (ticket,) = tickets(acme)
+    assert notes(ticket)[1].startswith("respond/trigger/")
+    assert "1 more event" in notes(ticket)[2] and "Quarantine Failure" in notes(ticket)[2]
+    assert incident(acme)["findings"] == "2"
+    assert acme.fate("acme", 1) == acme.fate("acme", 2) == f"incident:{incident(acme)['id']}"
+    assert len(ctim(acme)["incidents"]) == 1
+
+
+def test_servicenow_only(system):
+    system.servicenow()
+    system.customer("acme", xdr=None)
+    system.apply()
+    system.start("incident")
+    add(system, *(finding(i) for i in range(20)))
+    wait_until(lambda: len(tickets(system)) == 20 and system.drained(), 30, "20 tickets")
+    for ticket in tickets(system):
+        assert len(notes(ticket)) == 2
+        assert "securex-incident-id" not in notes(ticket)[1]
+
+
+def test_threat_response_only(system):
+    system.threat_response()
+    system.customer("acme", instance=None)
+    system.apply()
+    system.start("incident")
+    add(system, finding(1), finding(2, group=1))
+    wait_until(lambda: len(ctim(system)["incidents"]) == 1, 30, "one incident")
+    settled(system)
+    wait_until(lambda: incident(system)["findings"] == "2", 10, "both findings")
+    assert incident(system)["state"] == "open"
+
+
+def test_below_the_minimum(acme):
+    acme.start("incident")
+    add(acme, finding(1, severity_id=2), finding(2, severity_id=99), finding(3, severity_id=3))
+    expect_one_each(acme, 2)
+    assert acme.fate("acme", 1) == "recorded"
+    assert {t["impact"] + t["urgency"] for t in tickets(acme)} == {"33", "32"}
+
+
+def test_malformed_finding_is_dead(acme):
+    acme.start("incident")
+    bad = finding(1)
+    bad["payload"] = bad["payload"][:-1]
+    add(acme, bad, {**finding(2), "group": "x"}, finding(3))
+    wait_until(lambda: acme.length("dead") == 2, 20, "two dead")
+    wait_until(lambda: len(tickets(acme)) == 1 and acme.drained(), 20, "the good one's ticket")
+    assert acme.fate("acme", 1).startswith("dead:")
+
+
+def test_shadow_mode_then_live(system):
+    """Nothing outside; what would have been done is told; live, the next finding opens it."""
+    system.servicenow()
+    system.threat_response()
+    system.customer("acme", mode="shadow")
+    system.apply()
+    system.start("incident")
+    add(system, finding(1, group="g"), finding(2, group="g"))
+    wait_until(lambda: incident(system)["findings"] == "2" and system.drained(), 20, "two findings")
+    state = incident(system)
+    assert state["shadow"] == "1"
+    assert "would have created the ticket [Acme] - New" in timeline(system, state["id"])
+    assert not calls(system, vendor="servicenow") and not calls(system, vendor="threat_response")
+    system.stop()
+    system.customer("acme", mode="live")
+    system.apply()
+    system.start("incident")
+    add(system, finding(3, group="g"))
+    expect_one_each(system, 1)
+    assert incident(system)["shadow"] == ""
+    assert "Event id: 3" in notes(tickets(system)[0])[0]
+
+
+def test_paused_and_unknown_customers_wait(acme):
+    acme.customer("later")
+    acme.customer("acme", mode="paused")
+    acme.apply()
+    service = acme.start("incident")
+    add(acme, finding(1), finding(2, customer="stranger"), finding(3, customer="later"))
+    wait_until(lambda: len(tickets(acme)) == 1, 20, "the ticket of the live one")
+    wait_until(lambda: acme.redis.client.zcard(acme.key_name("deferred")) == 2, 20, "two wait")
+    assert acme.length("dead") == 0
+    complaints = [line["msg"] for line in service.log_lines() if line["level"] == "error"]
+    assert len(complaints) == 2, complaints
+    assert any("acme is paused" in c for c in complaints)
+    assert any("stranger is unknown" in c for c in complaints)
+
+
+# ---- later findings
+
+
+def test_notes_wait_and_a_rise_does_not(acme):
+    """One note at once, then several findings in one; a rise in severity at once, with priority."""
+    acme.customer("acme", notes={"intervals": ["0s", "2s", "2s", "2s"]})
+    acme.apply()
+    acme.start("incident")
+    add(acme, finding(1, group="g", severity_id=3))
+    wait_until(lambda: tickets(acme) and len(notes(tickets(acme)[0])) == 2, 20, "the ticket")
+    add(acme, finding(2, group="g", severity_id=3))
+    wait_until(lambda: len(notes(tickets(acme)[0])) == 3, 10, "the first note at once")
+    add(acme, *(finding(i, group="g", severity_id=3) for i in range(3, 8)))
+    wait_until(lambda: len(notes(tickets(acme)[0])) == 4, 10, "one note for five")
+    assert notes(tickets(acme)[0])[3].startswith("5 more events")
+    (ticket,) = tickets(acme)
+    assert (ticket["impact"], ticket["urgency"]) == ("3", "2")
+    start = time.monotonic()
+    add(acme, finding(9, group="g", severity_id=5))
+    wait_until(lambda: len(notes(tickets(acme)[0])) == 5, 10, "the rise")
+    assert time.monotonic() - start < 1.5
+    (ticket,) = tickets(acme)
+    assert (ticket["impact"], ticket["urgency"]) == ("2", "1")
+    settled(acme)
+
+
+def change_ticket(system, ticket, **columns):
+    """As a person does in ServiceNow."""
+    import requests
+    answer = requests.patch(
+        f"{system.sandbox.url}/snow/main/api/now/v2/table/incident/{ticket['sys_id']}",
+        json=columns, auth=("tocsin", "snow-secret"), timeout=10)
+    assert answer.status_code == 200, answer.text
+
+
+def test_priority_that_a_person_changed_is_theirs(acme):
+    acme.start("incident")
+    add(acme, finding(1, group="g", severity_id=3))
+    expect_one_each(acme, 1)
+    change_ticket(acme, tickets(acme)[0], impact="3", urgency="3")
+    add(acme, finding(2, group="g", severity_id=5))
+    wait_until(lambda: len(notes(tickets(acme)[0])) == 3, 20, "the note")
+    (ticket,) = tickets(acme)
+    assert (ticket["impact"], ticket["urgency"]) == ("3", "3")
+
+
+def test_finding_after_the_closing_opens_a_new_one(acme):
+    """The closed ticket is not written; an older event is only recorded on it."""
+    acme.start("incident")
+    add(acme, finding(1, group="g"))
+    expect_one_each(acme, 1)
+    old = incident(acme)["id"]
+    (ticket,) = tickets(acme)
+    change_ticket(acme, ticket, state="6", close_code="Solution provided", close_notes="done")
+    add(acme, finding(2, group="g", when_ms=int(time.time() * 1000) - 3600_000))
+    wait_until(lambda: incident(acme)["state"] == "closed", 20, "closed here too")
+    settled(acme)
+    assert len(tickets(acme)) == 1 and len(notes(tickets(acme)[0])) == 2
+    assert "1 later events recorded, 0 of them" in timeline(acme, old)
+    add(acme, finding(3, group="g", when_ms=int(time.time() * 1000) + 5000))
+    expect_one_each(acme, 2)
+    (new,) = incident_ids(acme) - {old}
+    assert incident(acme, new)["previous"] == old
+    newer = next(t for t in tickets(acme) if t["sys_id"] != ticket["sys_id"])
+    assert f"Follows Tocsin incident {old}" in notes(newer)[0]
+
+
+def test_finding_that_meets_a_closed_ticket_is_handed_on(acme):
+    """We learn of the closing only when we come to write a note: that finding opens a new one."""
+    acme.start("incident")
+    add(acme, finding(1, group="g"))
+    expect_one_each(acme, 1)
+    change_ticket(acme, tickets(acme)[0], state="8")
+    add(acme, finding(2, group="g", when_ms=int(time.time() * 1000) + 5000),
+        finding(3, group="g", when_ms=int(time.time() * 1000) + 6000))
+    wait_until(lambda: len(tickets(acme)) == 2 and acme.drained(), 30, "a new ticket")
+    assert len({t["correlation_id"] for t in tickets(acme)}) == 2
+    cancelled = next(t for t in tickets(acme) if t["state"] == "8")
+    assert len(notes(cancelled)) == 2
+
+
+# ---- crashes and bad answers
+
+# Each call of an opening that changes something, and inspect: method and path.
+CALLS = [("POST", "iroh-inspect/inspect"), ("POST", "bundle/import"), ("POST", "table/incident"),
+         ("PATCH", "table/incident/"), ("PATCH", "ctia/incident/")]
+
+
+def strike(system, kind, calls_struck=None, **parameters):
+    """The first call of each sort meets this fault."""
+    for method, path in calls_struck or CALLS:
+        system.sandbox.fault(kind=kind, method=method, path=path, count=1, **parameters)
+
+
+@pytest.mark.parametrize("commit", ["early", "late"])
+def test_kill_at_every_call(acme, commit):
+    """kill -9 while one incident each is in one of the calls: committed or about to be."""
+    service = acme.start("incident")
+    strike(acme, "latency", ms=1500, commit=commit)
+    add(acme, *(finding(i) for i in range(8)))
+    wait_until(lambda: acme.sandbox.hits() == len(CALLS), 20, "all calls struck")
+    service.kill()
+    acme.services.remove(service)
+    acme.start("incident")
+    expect_one_each(acme, 8)
+
+
+def test_kill_again_and_again(acme):
+    """Wherever it strikes."""
+    acme.sandbox.fault(kind="latency", ms=30, jitter_ms=60)
+    total = 60
+    add(acme, *(finding(i) for i in range(total)))
+    for round_ in range(4):
+        service = acme.start("incident")
+        done = len(calls(acme))
+        wait_until(lambda: len(calls(acme)) > done + 25, 20, "some calls")
+        service.kill()
+        acme.services.remove(service)
+    acme.start("incident")
+    expect_one_each(acme, total, deadline=60)
+
+
+@pytest.mark.parametrize("kind, parameters", [
+    ("cut_before", {}), ("cut_after", {}), ("5xx_before", {"status": 503}),
+    ("5xx_after", {"status": 500}), ("truncated_json", {}), ("202", {}), ("cut_body", {}),
+    ("wrong_content_type", {}), ("429", {"retry_after": 1})])
+def test_bad_answer_at_every_call(acme, kind, parameters):
+    acme.start("incident")
+    strike(acme, kind, **parameters)
+    add(acme, *(finding(i) for i in range(6)))
+    expect_one_each(acme, 6)
+
+
+def test_stop_in_mid_call(acme):
+    service = acme.start("incident")
+    strike(acme, "latency", ms=1000, commit="early")
+    add(acme, *(finding(i) for i in range(8)))
+    wait_until(lambda: acme.sandbox.hits() >= 3, 20, "calls under way")
+    start = time.monotonic()
+    service.stop()
+    assert time.monotonic() - start < 10
+    acme.services.remove(service)
+    acme.start("incident")
+    expect_one_each(acme, 8)
+
+
+def test_redis_restarts(acme):
+    acme.start("incident")
+    acme.sandbox.fault(kind="latency", ms=50)
+    add(acme, *(finding(i) for i in range(20)))
+    wait_until(lambda: len(tickets(acme)) >= 3, 20, "some tickets")
+    acme.redis.restart()
+    expect_one_each(acme, 20, deadline=60)
+
+
+def test_two_workers_share_the_work(acme):
+    acme.start("incident")
+    acme.start("incident")
+    acme.sandbox.fault(kind="latency", ms=20, jitter_ms=20)
+    add(acme, *(finding(i, group=f"g{i % 10}") for i in range(30)))
+    wait_until(lambda: len(tickets(acme)) == 10 and acme.length("actions") == 0, 30, "ten tickets")
+    assert sum(int(incident(acme, i)["findings"]) for i in incident_ids(acme)) == 30
+    assert len({t["correlation_id"] for t in tickets(acme)}) == 10
+    assert len(ctim(acme)["incidents"]) == 10
+
+
+# ---- accounts
+
+
+def test_one_instance_hangs_the_other_does_not(acme):
+    acme.servicenow("other")
+    acme.customer("calm", instance="other")
+    acme.apply()
+    acme.start("incident")
+    hanging = acme.sandbox.fault(kind="latency", vendor="servicenow", account="main", ms=30_000,
+                                 commit="late")
+    add(acme, *(finding(i) for i in range(40)))
+    wait_until(lambda: len(calls(acme, vendor="servicenow", account="main")) or acme.sandbox.hits(),
+               20, "the first call hangs")
+    start = time.monotonic()
+    add(acme, *(finding(100 + i, customer="calm") for i in range(10)))
+    wait_until(lambda: len(tickets(acme, "other")) == 10, 20, "the other's tickets")
+    assert time.monotonic() - start < 5
+    acme.sandbox.heal(hanging)
+    wait_until(lambda: len(tickets(acme)) >= 40 and acme.drained(), 90, "all of them")
+    assert acme.length("dead") == 0
+    # The sandbox may commit what hung after REMOTE_MAX; ours are one each nevertheless.
+    assert len({t["correlation_id"] for t in tickets(acme)}) == 40
+
+
+@pytest.mark.parametrize("kind, parameters", [
+    ("expired_password", {}), ("mandatory_column", {"column": "u_site"}), ("hibernation", {}),
+    ("5xx_before", {"status": 503})])
+def test_account_out_of_order(acme, kind, parameters):
+    """Its work waits, the other vendor's goes on, nothing is dead; then it drains."""
+    acme.start("incident")
+    fault = acme.sandbox.fault(kind=kind, vendor="servicenow", account="main", **parameters)
+    add(acme, *(finding(i) for i in range(10)))
+    wait_until(lambda: len(ctim(acme)["incidents"]) == 10, 20, "Threat Response goes on")
+    wait_until(lambda: acme.length("actions") == 0, 20, "all wait")
+    assert acme.length("dead") == 0 and not tickets(acme)
+    acme.sandbox.heal(fault)
+    expect_one_each(acme, 10, deadline=60)
+
+
+def test_company_that_the_instance_does_not_know(acme):
+    """The ticket is taken back, the account stops until someone resumes it."""
+    settings = {"account": "snow-main", "caller_id": "c" * 32, "company": "9" * 32,
+                "assignment_group": "e" * 32}
+    acme.customer("acme", servicenow=settings)
+    acme.apply()
+    service = acme.start("incident")
+    add(acme, finding(1))
+    wait_until(lambda: tickets(acme) and tickets(acme)[0]["state"] == "8", 20, "cancelled")
+    (ticket,) = tickets(acme)
+    assert ticket["short_description"].startswith("Cancelled") and not ticket.get("correlation_id")
+    account = acme.redis.client.hgetall("tocsin:account:snow-main")
+    assert account["parked"] != "0" and "company" in json.dumps(account)
+    assert len([line for line in service.log_lines()
+                if line["level"] == "error" and "parked" in line["msg"]]) == 1
+    acme.stop()
+    acme.customer("acme")
+    acme.apply()
+    acme.start("incident")
+    acme.tocsin("account", "resume", "snow-main", text=True)
+    wait_until(lambda: len(tickets(acme)) == 2 and acme.drained(), 30, "the right one")
+    assert acme.length("dead") == 0
+    right = next(t for t in tickets(acme) if t["sys_id"] != ticket["sys_id"])
+    assert right["company"] == COMPANY
