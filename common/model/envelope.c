@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/arena.h"
 #include "model/customer.h"
 
 enum { SOURCE_MAX = 32, TRACE_SIZE = 55 };
@@ -101,6 +102,18 @@ bool envelope_number(const struct envelope *envelope, const char *name, uint64_t
 			       envelope->what, name);
 	*ret_number = number;
 	return true;
+}
+
+const char *envelope_decimal(struct arena *arena, uint64_t number)
+{
+	enum { ROOM = 21 };
+	char *at = (char *)arena_alloc(arena, ROOM) + ROOM - 1;
+
+	do {
+		*--at = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return at;
 }
 
 bool envelope_trace(const struct envelope *envelope, const char **ret_trace, struct err *err)

@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "base/field.h"
 
+struct arena;
+
 /*
  * Checks of the fields that the streams `raw` and `findings` share. Each returns false with a
  * permanent error that names the envelope and the field; results borrow from the fields.
@@ -28,6 +30,8 @@ bool envelope_source(const struct envelope *envelope, const char **ret_source, s
 /* Decimal digits only. */
 bool envelope_number(const struct envelope *envelope, const char *name, uint64_t *ret_number,
 		     struct err *err);
+/* The other way round; the text lives in the arena. */
+const char *envelope_decimal(struct arena *arena, uint64_t number);
 /* A W3C traceparent, or "" when it is empty or missing. */
 bool envelope_trace(const struct envelope *envelope, const char **ret_trace, struct err *err);
 /* 1 to max bytes of anything. */

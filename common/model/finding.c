@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/arena.h"
 #include "model/envelope.h"
 #include "model/raw.h"
 
@@ -26,11 +25,10 @@ size_t finding_encode(const struct finding *finding, struct arena *arena,
 	ret_fields[count++] = field_text("uid", finding->uid);
 	ret_fields[count++] = field_text("group", finding->group);
 	ret_fields[count++] =
-	    field_text("severity_id", arena_printf(arena, "%d", finding->severity_id));
+	    field_text("severity_id", envelope_decimal(arena, (uint64_t)finding->severity_id));
+	ret_fields[count++] = field_text("time_ms", envelope_decimal(arena, finding->time_ms));
 	ret_fields[count++] =
-	    field_text("time_ms", arena_printf(arena, "%" PRIu64, finding->time_ms));
-	ret_fields[count++] =
-	    field_text("observed_ms", arena_printf(arena, "%" PRIu64, finding->observed_ms));
+	    field_text("observed_ms", envelope_decimal(arena, finding->observed_ms));
 	ret_fields[count++] = field_text("trace", finding->trace ? finding->trace : "");
 	ret_fields[count++] =
 	    (struct field){ "payload", finding->payload, finding->payload_size };

@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/json_bytes.h"
 
-enum { NODES_AT_ONCE = 64 };
+/* BEHIND: NULs after the text, since strings are looked at eight bytes at once. */
+enum { NODES_AT_ONCE = 64, BEHIND = 8 };
 
 struct parser {
-	unsigned char *start, *at, *end; /* *end is a NUL of ours */
+	unsigned char *start, *at, *end; /* *end is a NUL of ours, as is what follows */
 	struct arena *arena;
 	struct json_node *spare; /* allocated, not used yet */
 	size_t spare_count, node_count;
@@ -53,15 +55,6 @@ static void skip_space(struct parser *parser)
 }
 
 /* ---- strings ---- */
-
-/* What a byte means inside a string: 0 plain, 1 end, escape or forbidden, 2 UTF-8. */
-static const unsigned char byte_class[256] = {
-	[0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,	[4] = 1,   [5] = 1,    [6] = 1,
-	[7] = 1,  [8] = 1,  [9] = 1,  [10] = 1, [11] = 1,  [12] = 1,   [13] = 1,
-	[14] = 1, [15] = 1, [16] = 1, [17] = 1, [18] = 1,  [19] = 1,   [20] = 1,
-	[21] = 1, [22] = 1, [23] = 1, [24] = 1, [25] = 1,  [26] = 1,   [27] = 1,
-	[28] = 1, [29] = 1, [30] = 1, [31] = 1, ['"'] = 1, ['\\'] = 1,
-};
 
 /* Length of the well-formed sequence at s (RFC 3629), 0 when it is not one. The text ends in a
  * NUL, which is no continuation, so reading on is safe as long as each byte is checked first.
@@ -210,7 +203,9 @@ static bool parse_string(struct parser *parser, const char **ret_text, size_t *r
 {
 	unsigned char *start = ++parser->at, *at = start, *out;
 
-	while (byte_class[*at] == 0 && *at < 0x80)
+	while (json_eight_plain(at)) /* never past the end: what is behind it is not plain */
+		at += 8;
+	while (*at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
 		at++;
 	out = at;
 	at = decode_rest(parser, at, &out);
@@ -394,14 +389,13 @@ static bool parse_value(struct parser *parser, struct json_node *node)
 struct json_node *json_tree_parse(const char *text, size_t size, struct arena *arena,
 				  struct err *err)
 {
-	unsigned char *copy = arena_alloc(arena, size + 1);
+	unsigned char *copy = arena_alloc(arena, size + BEHIND); /* zeroed */
 	struct parser parser = {
 		.start = copy, .at = copy, .end = copy + size, .arena = arena
 	};
 
 	if (size > 0)
 		memcpy(copy, text, size);
-	copy[size] = '\0';
 	struct json_node *root = new_node(&parser);
 	skip_space(&parser);
 	bool parsed = parse_value(&parser, root);

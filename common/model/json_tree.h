@@ -10,10 +10,10 @@
 struct arena;
 
 /*
- * Reading a vendor's JSON in the one place where its cost counts. Measured on events of 1.4 KB:
- * jansson takes 25 us to parse one, this about 3; everything else a normalizer does to an event
- * takes 6. Besides, numbers stay as they were written, so that no 64-bit id is rounded or
- * refused. It accepts what jansson accepts and reads it the same, which tests/fuzz compares;
+ * Reading a vendor's JSON in the one place where its cost counts. Measured on events of 2.3 KB:
+ * jansson takes 45 us to parse one and this 3, where all else that a normalizer does to an
+ * event takes 13. Besides, numbers stay as they were written, so that no 64-bit id is rounded
+ * or refused. It accepts what jansson accepts and reads it the same, which tests/fuzz compares;
  * the exceptions are the bounds below, numbers too large for jansson, a bare NUL, which is
  * never the end, and U+0000, which becomes U+FFFD so that every text is a C string. Of members
  * with one name the last counts.

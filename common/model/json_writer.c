@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/json_bytes.h"
 #include "model/json_tree.h"
 
 /* Nearly always true: the buffers here are used again and again. Then what is added needs no
@@ -30,26 +31,12 @@ static bool is_plain(unsigned char byte)
 	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
-/* The same of eight at once; false may be wrong, true never is. A byte's top bit ends up set
- * when it is below 0x20, zero after the XOR with what is looked for, or 0x7f and above. */
-static bool are_plain(const char *text)
-{
-	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-	uint64_t bytes;
-
-	memcpy(&bytes, text, sizeof bytes);
-	uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
-	uint64_t wrong = (bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes |
-			 (bytes + ones);
-	return (wrong & tops) == 0;
-}
-
 /* The inside of a string: most need no escape at all, buf_add_json() knows the others. */
 static void add_text(struct buf *out, const char *text, size_t size)
 {
 	size_t run = 0;
 
-	while (size - run >= 8 && are_plain(text + run))
+	while (size - run >= 8 && json_eight_plain(text + run))
 		run += 8;
 	while (run < size && is_plain((unsigned char)text[run]))
 		run++;

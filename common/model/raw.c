@@ -1,13 +1,11 @@
 /* The stream `raw`: its fields, checked on the way in because any program may append to it. */
 #include "model/raw.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "model/envelope.h"
 
 static const char format_version[] = "1";
@@ -21,7 +19,7 @@ size_t raw_encode(const struct raw *raw, struct arena *arena, struct field *ret_
 	ret_fields[count++] = field_text("source", raw->source);
 	ret_fields[count++] = field_text("event_id", raw->event_id);
 	ret_fields[count++] =
-	    field_text("observed_ms", arena_printf(arena, "%" PRIu64, raw->observed_ms));
+	    field_text("observed_ms", envelope_decimal(arena, raw->observed_ms));
 	ret_fields[count++] = field_text("trace", raw->trace ? raw->trace : "");
 	ret_fields[count++] = field_text("asked", raw->asked ? raw->asked : "");
 	ret_fields[count++] = (struct field){ "payload", raw->payload, raw->payload_size };

@@ -15,6 +15,7 @@
  *
  * How entries are read, settled and taken over is in common/bus/worker.h.
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -122,6 +123,17 @@ static void take_down(struct process *process)
 	conf_clear(bus_options, &process->bus_settings);
 }
 
+/* A batch's replies and commands are a few hundred kilobytes each, batch after batch: without
+ * this they are pages given back to the kernel and asked for again every time. */
+static void keep_memory(void)
+{
+	enum { MEBIBYTE = 1024 * 1024 };
+
+	(void)mallopt(M_MMAP_THRESHOLD, 4 * MEBIBYTE);
+	(void)mallopt(M_TRIM_THRESHOLD, 16 * MEBIBYTE);
+	(void)mallopt(M_TOP_PAD, MEBIBYTE);
+}
+
 int main(int argc, char **argv)
 {
 	struct process process = { 0 };
@@ -132,6 +144,7 @@ int main(int argc, char **argv)
 	};
 	struct err err = { 0 };
 
+	keep_memory();
 	process.service = service_start(argc, argv, &about, parts);
 	if (!process.service)
 		return EXIT_FAILURE;
