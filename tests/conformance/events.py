@@ -17,6 +17,7 @@ class EventSamples:
     """One installation; each file is a customer of its own, so that nothing carries over."""
 
     def __init__(self, folder, schemas):
+        folder.mkdir()
         self.schemas = schemas
         self.system = System(folder)
         self.system.servicenow()
@@ -47,9 +48,10 @@ class EventSamples:
                                                 "links": {}, "results": {"total": len(events)}},
                                                 "data": events}})
         self.system.apply()
-        return self.follow(customer, len(events))
+        ids = {event["id"] for event in events if event.get("id")}
+        return self.follow(customer, len(events), len(ids) + sum(1 for e in events if not e.get("id")))
 
-    def follow(self, customer, count):
+    def follow(self, customer, count, distinct):
         client, system = self.system.redis.client, self.system
         cursor = system.key_name(f"cursor:{customer}:secure_endpoint")
         wait_until(lambda: int(client.hget(cursor, "last_ok_ms") or 0) > 0, 30, f"{customer} is polled")
@@ -65,11 +67,11 @@ class EventSamples:
             system.services.remove(incident)
         fates = self.fates(customer)
         problems += self.wrong_fates(fates) + self.wrong_bundles()
-        if not fates:
-            problems.append("no event has a fate")
+        if len(fates) != distinct:
+            problems.append(f"{distinct} events have {len(fates)} fates")
         tickets = len({fate for fate in fates.values() if fate.startswith("incident:")})
         skipped = sorted({fate.split(":", 1)[1] for fate in fates.values() if fate.startswith("skipped:")})
-        return problems, (f"{count} events, {len(found)} findings, {tickets} tickets"
+        return problems, (f"{count} events, {distinct} ids, {len(found)} findings, {tickets} tickets"
                           + (f", skipped: {', '.join(skipped)}" if skipped else ""))
 
     def fates(self, customer):

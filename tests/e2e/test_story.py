@@ -31,8 +31,8 @@ def test_one_problem_one_ticket_on_both_sides(system):
     incident = system.incident_of("acme", groups["acme"][0][0])
     number = incident["servicenow.number"]
     assert number.startswith("INC")
-    shown = system.tocsin("incident", "show", number)
-    assert shown["threat_response"]["id"] == incident["threat_response.id"]
+    shown = system.tocsin("incident", "show", incident["id"])
+    assert shown["ctim_id"] == incident["threat_response.id"]
     assert shown["findings"] == 2
     traced = system.tocsin("trace", str(groups["acme"][0][1]["id"]))
     assert number in str(traced)
