@@ -80,88 +80,87 @@ static int end(void **state)
 }
 
 /* What comes of an answer: for the caller, and for everyone through the gate. */
+static const struct {
+	struct fake_answer answer;
+	bool write;
+	enum err_kind kind;
+	bool ambiguous;
+	enum gate_outcome outcome;
+	uint64_t wait_ms;
+} classes[] = {
+	{ { .status = 200 }, true, ERR_NONE, false, GATE_OK, 0 },
+	{ { .status = 400 }, true, ERR_PERMANENT, false, GATE_OK, 0 },
+	{ { .status = 401 }, true, ERR_ACCOUNT, false, GATE_FAULT, 0 },
+	{ { .status = 403 }, true, ERR_ACCOUNT, false, GATE_FAULT, 0 },
+	{ { .status = 429, .headers = "Retry-After: 9" },
+	  true,
+	  ERR_TRANSIENT,
+	  false,
+	  GATE_TRANSIENT,
+	  9000 },
+	{ { .status = 503 }, true, ERR_TRANSIENT, true, GATE_TRANSIENT, 0 },
+	{ { .status = 503 }, false, ERR_TRANSIENT, false, GATE_TRANSIENT, 0 },
+	{ { .kind = ERR_TRANSIENT, .ambiguous = true },
+	  true,
+	  ERR_TRANSIENT,
+	  true,
+	  GATE_TRANSIENT,
+	  0 },
+	{ { .kind = ERR_TRANSIENT, .ambiguous = true },
+	  false,
+	  ERR_TRANSIENT,
+	  false,
+	  GATE_TRANSIENT,
+	  0 },
+	{ { .kind = ERR_STOPPING, .ambiguous = true },
+	  true,
+	  ERR_STOPPING,
+	  true,
+	  GATE_NEUTRAL,
+	  0 },
+	/* The budget that the vendor counts is used up: everyone waits, we succeeded.
+	 */
+	{ { .status = 200, .headers = "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 120" },
+	  false,
+	  ERR_NONE,
+	  false,
+	  GATE_OK,
+	  120000 },
+	{ { .status = 200,
+	    .headers = "x-rate-limit-remaining: 0\nx-rate-limit-reset: 99999999" },
+	  false,
+	  ERR_NONE,
+	  false,
+	  GATE_OK,
+	  3600000 },
+	{ { .status = 200, .headers = "x-ratelimit-remaining: 1\nx-ratelimit-reset: 120" },
+	  false,
+	  ERR_NONE,
+	  false,
+	  GATE_OK,
+	  0 },
+};
+
 static void classifies_for_caller_and_gate(void **state)
 {
-	static const struct {
-		struct fake_answer answer;
-		bool write;
-		enum err_kind kind;
-		bool ambiguous;
-		enum gate_outcome outcome;
-		uint64_t wait_ms;
-	} rows[] = {
-		{ { .status = 200 }, true, ERR_NONE, false, GATE_OK, 0 },
-		{ { .status = 400 }, true, ERR_PERMANENT, false, GATE_OK, 0 },
-		{ { .status = 401 }, true, ERR_ACCOUNT, false, GATE_FAULT, 0 },
-		{ { .status = 403 }, true, ERR_ACCOUNT, false, GATE_FAULT, 0 },
-		{ { .status = 429, .headers = "Retry-After: 9" },
-		  true,
-		  ERR_TRANSIENT,
-		  false,
-		  GATE_TRANSIENT,
-		  9000 },
-		{ { .status = 503 }, true, ERR_TRANSIENT, true, GATE_TRANSIENT, 0 },
-		{ { .status = 503 }, false, ERR_TRANSIENT, false, GATE_TRANSIENT, 0 },
-		{ { .kind = ERR_TRANSIENT, .ambiguous = true },
-		  true,
-		  ERR_TRANSIENT,
-		  true,
-		  GATE_TRANSIENT,
-		  0 },
-		{ { .kind = ERR_TRANSIENT, .ambiguous = true },
-		  false,
-		  ERR_TRANSIENT,
-		  false,
-		  GATE_TRANSIENT,
-		  0 },
-		{ { .kind = ERR_STOPPING, .ambiguous = true },
-		  true,
-		  ERR_STOPPING,
-		  true,
-		  GATE_NEUTRAL,
-		  0 },
-		/* The budget that the vendor counts is used up: everyone waits, we succeeded.
-		 */
-		{ { .status = 200,
-		    .headers = "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 120" },
-		  false,
-		  ERR_NONE,
-		  false,
-		  GATE_OK,
-		  120000 },
-		{ { .status = 200,
-		    .headers = "x-rate-limit-remaining: 0\nx-rate-limit-reset: 99999999" },
-		  false,
-		  ERR_NONE,
-		  false,
-		  GATE_OK,
-		  3600000 },
-		{ { .status = 200,
-		    .headers = "x-ratelimit-remaining: 1\nx-ratelimit-reset: 120" },
-		  false,
-		  ERR_NONE,
-		  false,
-		  GATE_OK,
-		  0 },
-	};
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
 		fake_reset();
-		fake_answer(rows[i].answer);
-		bool ok = call(VENDOR_AUTH_BASIC, rows[i].write, &err);
+		fake_answer(classes[i].answer);
+		bool ok = call(VENDOR_AUTH_BASIC, classes[i].write, &err);
 
-		assert_int_equal(ok, rows[i].kind == ERR_NONE);
-		assert_int_equal(err.kind, rows[i].kind);
-		assert_int_equal(err.ambiguous, rows[i].ambiguous);
-		assert_int_equal(fake.session.status, rows[i].answer.status);
+		assert_int_equal(ok, classes[i].kind == ERR_NONE);
+		assert_int_equal(err.kind, classes[i].kind);
+		assert_int_equal(err.ambiguous, classes[i].ambiguous);
+		assert_int_equal(fake.session.status, classes[i].answer.status);
 		assert_int_equal(fake.session.refusal, VENDOR_ATTEMPTED);
 		assert_int_equal(fake.entered, 1);
 		assert_int_equal(fake.leave_count, 1);
-		assert_int_equal(fake.leaves[0].outcome, rows[i].outcome);
-		assert_int_equal(fake.leaves[0].retry_after_ms, rows[i].wait_ms);
-		assert_int_equal(fake.changes, rows[i].outcome == GATE_FAULT);
+		assert_int_equal(fake.leaves[0].outcome, classes[i].outcome);
+		assert_int_equal(fake.leaves[0].retry_after_ms, classes[i].wait_ms);
+		assert_int_equal(fake.changes, classes[i].outcome == GATE_FAULT);
 		assert_string_equal(fake_asked(0)->basic_user, "robot");
 		assert_string_equal(fake_asked(0)->basic_password, "s3cret&=");
 	}
