@@ -100,7 +100,7 @@ static bool step_begin(struct turn *turn, enum incident_step_id id, struct err *
 	uint64_t now = clock_wall_ms();
 
 	turn->intent_mono_ms = clock_mono_ms();
-	saga_begin(&turn->incident, id, turn->hold.fence, now);
+	saga_begin(&turn->incident, &turn->policy, id, turn->hold.fence, now);
 	if (!steps[id]->effect)
 		return true;
 	worker_intent(turn->worker, now);
@@ -127,7 +127,7 @@ static bool step_go(struct turn *turn, const struct saga_move *move, struct err 
 			return true;
 		}
 	}
-	if (!step_begin(turn, move->step, err))
+	if (!move->begun && !step_begin(turn, move->step, err))
 		return false;
 	/* Writing the intent may have taken long enough for another to take over. */
 	if (worker_lost(turn->worker))
@@ -269,6 +269,7 @@ static bool finish(struct turn *turn, const struct entry *entry, const struct sa
 	uint64_t delay_ms = 0;
 	bool again = comes_again(turn, entry, move, &delay_ms);
 
+	saga_withdraw(&turn->incident, &turn->policy);
 	if (move->action == SAGA_DONE && (entry->woken || entry->deliveries > 1))
 		turn->incident.wake_ms = 0;
 	if (!turn->reason && move->action == SAGA_WAIT)
@@ -285,6 +286,7 @@ static void policy_init(struct turn *turn)
 	const struct bus_settings *times = turn->app->times;
 
 	turn->policy = (struct saga_policy){
+		.start_by_ms = turn->app->start_by_ms,
 		.quarantine_ms = times->quarantine_ms,
 		.backoff_base_ms = times->backoff_base_ms,
 		.backoff_cap_ms = times->backoff_cap_ms,

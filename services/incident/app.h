@@ -13,6 +13,7 @@ struct vendor;
 /* What all threads of the process share. Borrowed from main(). */
 struct app {
 	const struct bus_settings *times;
+	uint64_t start_by_ms; /* from an intent until its call may last begin */
 	const char *installation;
 	struct roster *roster;
 	struct vendor *vendor;

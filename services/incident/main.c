@@ -119,6 +119,7 @@ static bool build(struct incidents *incidents, struct err *err)
 			  (unsigned)incidents->times.stop_grace_ms);
 	incidents->app = (struct app){
 		.times = &incidents->times,
+		.start_by_ms = incidents->vendor_settings.start_by_ms,
 		.installation = service_options(incidents->service)->installation,
 		.roster = roster_new(),
 		.vendor = vendor_new(&needs),

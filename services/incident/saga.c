@@ -109,11 +109,26 @@ static uint64_t due_ms(const struct incident *incident, const struct saga_policy
 	const struct incident_step *step = &incident->steps[id];
 	uint64_t due = later(policy->not_before_ms[id], step->due_ms);
 
-	if (step->status == STEP_INTENT)
+	if (step->status == STEP_INTENT && !policy->ahead[id])
 		return later(due, step->intent_ms + policy->quarantine_ms);
 	if (id == STEP_SERVICENOW_NOTE)
 		return later(due, note_due_ms(incident, policy, now_ms));
 	return due;
+}
+
+static struct saga_move run_move(const struct incident *incident,
+				 const struct saga_policy *policy, enum incident_step_id id,
+				 uint64_t now_ms)
+{
+	const struct incident_step *step = &incident->steps[id];
+	bool intended = step->status == STEP_INTENT, ahead = policy->ahead[id];
+
+	return (struct saga_move){
+		.action = SAGA_RUN,
+		.step = id,
+		.look_up = intended && !ahead,
+		.begun = ahead && now_ms < step->intent_ms + policy->start_by_ms,
+	};
 }
 
 struct saga_move saga_next(const struct incident *incident, const struct saga_policy *policy,
@@ -132,30 +147,50 @@ struct saga_move saga_next(const struct incident *incident, const struct saga_po
 			continue;
 		due = due_ms(incident, policy, id, now_ms);
 		if (due <= now_ms)
-			return (struct saga_move){
-				.action = SAGA_RUN,
-				.step = id,
-				.look_up = incident->steps[id].status == STEP_INTENT,
-			};
+			return run_move(incident, policy, id, now_ms);
 		if (move.action == SAGA_DONE || due < move.due_ms)
-			move = (struct saga_move){ SAGA_WAIT, id, false, due };
+			move = (struct saga_move){
+				.action = SAGA_WAIT,
+				.step = id,
+				.due_ms = due,
+			};
 	}
 	return move;
 }
 
 /* ---- before and after a call ---- */
 
-void saga_begin(struct incident *incident, enum incident_step_id id, uint64_t fence,
-		uint64_t now_ms)
+static void intend(struct incident_step *step, uint64_t fence, uint64_t now_ms)
 {
-	struct incident_step *step = &incident->steps[id];
-
 	step->status = STEP_INTENT;
 	step->fence = fence;
 	step->attempt++;
 	step->intent_ms = now_ms;
 	step->due_ms = 0;
 	step->note = NULL;
+}
+
+void saga_begin(struct incident *incident, struct saga_policy *policy, enum incident_step_id id,
+		uint64_t fence, uint64_t now_ms)
+{
+	struct incident_step *link = &incident->steps[STEP_SERVICENOW_LINK];
+
+	intend(&incident->steps[id], fence, now_ms);
+	policy->ahead[id] = false;
+	if (id == STEP_SERVICENOW_CREATE && link->status == STEP_NEW &&
+	    settled(incident, STEP_THREAT_RESPONSE_CREATE)) {
+		intend(link, fence, now_ms);
+		policy->ahead[STEP_SERVICENOW_LINK] = true;
+	}
+}
+
+void saga_withdraw(struct incident *incident, struct saga_policy *policy)
+{
+	for (int i = 0; i < INCIDENT_STEPS; i++) {
+		if (policy->ahead[i])
+			incident->steps[i] = (struct incident_step){ 0 };
+		policy->ahead[i] = false;
+	}
 }
 
 static void put_off(struct incident *incident, struct saga_policy *policy,
@@ -190,6 +225,9 @@ void saga_end(struct incident *incident, struct saga_policy *policy, enum incide
 
 	step->note = end->note;
 	step->due_ms = 0;
+	policy->ahead[id] = false;
+	if (end->result != SAGA_OK)
+		saga_withdraw(incident, policy);
 	switch (end->result) {
 	case SAGA_OK:
 		step->status = STEP_DONE;

@@ -17,6 +17,7 @@
  */
 
 struct saga_policy {
+	uint64_t start_by_ms; /* from an intent until its call may last begin */
 	uint64_t
 	    quarantine_ms; /* from an intent without result until we may look and try again */
 	uint64_t backoff_base_ms, backoff_cap_ms;
@@ -25,6 +26,9 @@ struct saga_policy {
 	/* Steps that something refused during this turn are not asked for again before then;
 	 * not written to the journal, so that a resumed account is tried at once. */
 	uint64_t not_before_ms[INCIDENT_STEPS];
+	/* Intents that this turn wrote ahead, together with the one before: their calls have
+	 * not been made. In the journal they look like any other. */
+	bool ahead[INCIDENT_STEPS];
 };
 
 enum saga_action { SAGA_RUN, SAGA_WAIT, SAGA_DONE };
@@ -33,6 +37,7 @@ struct saga_move {
 	enum saga_action action;
 	enum incident_step_id step; /* RUN; WAIT: the one that is due first */
 	bool look_up;		    /* RUN: an earlier attempt may have had its effect */
+	bool begun;		    /* RUN: its intent is written already */
 	uint64_t due_ms;	    /* WAIT */
 };
 
@@ -61,9 +66,12 @@ struct saga_end {
 	bool routine;		 /* of no interest to people: a budget, a slot, a breaker */
 };
 
-/* Writes the intent into the step. */
-void saga_begin(struct incident *incident, enum incident_step_id step, uint64_t fence,
-		uint64_t now_ms);
+/* Writes the intent into the step, and ahead into the one that follows a ticket at once: one
+ * write for both. */
+void saga_begin(struct incident *incident, struct saga_policy *policy,
+		enum incident_step_id step, uint64_t fence, uint64_t now_ms);
+/* The turn ends: intents written ahead whose calls were not made are none. */
+void saga_withdraw(struct incident *incident, struct saga_policy *policy);
 /* Writes what came of it, and for a refusal policy->not_before_ms. */
 void saga_end(struct incident *incident, struct saga_policy *policy, enum incident_step_id step,
 	      const struct saga_end *end, uint64_t now_ms);

@@ -72,6 +72,33 @@ static struct saga_end stray(struct turn *turn, struct vendor_session *session,
 				   name, column));
 }
 
+/* Whether this instance keeps configuration items that we may read at all: one that does not
+ * need not be asked for each device. */
+static bool cmdb_used(struct turn *turn, struct vendor_session *session)
+{
+	const struct servicenow_query query = {
+		.table = "cmdb_ci",
+		.query = "nameISNOTEMPTY",
+		.fields = "sys_id",
+		.limit = 20, /* the instance counts rows before it hides those we may not see */
+		.optional = true,
+	};
+	const char *name = session->account->id;
+	const char *known = memo_get(turn->app->hosts, name, turn->arena);
+	struct servicenow_answer answer;
+	struct servicenow_record *rows;
+	struct err ignored;
+	size_t count = 0;
+
+	if (known)
+		return strcmp(known, "used") == 0;
+	if (!servicenow_query(session, &query, turn->arena, &rows, &count, &answer, &ignored) &&
+	    answer.outcome != SERVICENOW_FORBIDDEN && answer.outcome != SERVICENOW_NO_TABLE)
+		return true;
+	memo_set(turn->app->hosts, name, count > 0 ? "used" : "empty");
+	return count > 0;
+}
+
 /* The device's configuration item, remembered for a while; a ticket does without. */
 static const char *cmdb_ci(struct turn *turn, struct vendor_session *session, const char *host)
 {
@@ -79,7 +106,8 @@ static const char *cmdb_ci(struct turn *turn, struct vendor_session *session, co
 	const char *sys_id = memo_get(turn->app->hosts, name, turn->arena);
 	struct err ignored;
 
-	if (!sys_id && servicenow_cmdb_ci(session, host, turn->arena, &sys_id, &ignored))
+	if (!sys_id && cmdb_used(turn, session) &&
+	    servicenow_cmdb_ci(session, host, turn->arena, &sys_id, &ignored))
 		memo_set(turn->app->hosts, name, sys_id ? sys_id : "");
 	return sys_id && *sys_id ? sys_id : NULL;
 }

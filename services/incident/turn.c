@@ -81,9 +81,11 @@ bool turn_session(const struct turn *turn, const char *account, enum saga_phase 
 		.class = VENDOR_OPENING,
 		.seated = true, /* act.c */
 	};
-	if (phase == SAGA_CALL)
+	if (phase == SAGA_CALL) {
 		ret_session->deadline_ms =
 		    turn->intent_mono_ms + turn->app->times->call_deadline_ms;
+		ret_session->start_by_ms = turn->intent_mono_ms + turn->app->start_by_ms;
+	}
 	/* A ticket needs the customer's caller, company and group, which may have been removed.
 	 */
 	return ret_session->account && (ret_session->account->kind != ACCOUNT_SERVICENOW ||

@@ -20,6 +20,7 @@ static const uint64_t minute_ms = 60 * 1000, day_ms = 24 * 3600 * 1000;
 static struct saga_policy policy(void)
 {
 	return (struct saga_policy){
+		.start_by_ms = 5000,
 		.quarantine_ms = quarantine_ms,
 		.backoff_base_ms = 1000,
 		.backoff_cap_ms = 60000,
@@ -80,7 +81,7 @@ static size_t run_all(struct incident *incident, struct saga_policy *with, uint6
 			return count;
 		assert_true(count < 20);
 		ret_order[count++] = move.step;
-		saga_begin(incident, move.step, 1, at_ms);
+		saga_begin(incident, with, move.step, 1, at_ms);
 		end_step(incident, with, move.step, SAGA_CALL, SAGA_OK, 0);
 		if (move.step == STEP_SERVICENOW_NOTE)
 			incident->waiting_count = 0;
@@ -164,7 +165,7 @@ static void test_crash_after_each_write(void **state)
 		bool intended = crash % 2 == 0; /* the last write was an intent */
 
 		for (size_t i = 0; i <= crash / 2; i++) {
-			saga_begin(&incident, order[i], 1, now_ms);
+			saga_begin(&incident, &with, order[i], 1, now_ms);
 			if (i < crash / 2 || !intended)
 				end_step(&incident, &with, order[i], SAGA_CALL, SAGA_OK, 0);
 		}
@@ -206,7 +207,7 @@ static void test_absent_is_done_again(void **state)
 	(void)state;
 	incident.threat_response_account = NULL;
 	saga_plan(&incident);
-	saga_begin(&incident, STEP_SERVICENOW_CREATE, 1, now_ms);
+	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_AMBIGUOUS, 0);
 	move = saga_next(&incident, &with, now_ms + 5000);
 	assert_int_equal(move.action, SAGA_WAIT);
@@ -231,7 +232,7 @@ static void test_failed_look_up_stays_open(void **state)
 
 		incident.threat_response_account = NULL;
 		saga_plan(&incident);
-		saga_begin(&incident, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
+		saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
 		end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_LOOK_UP, results[i],
 			 500);
 		assert_int_equal(incident.steps[STEP_SERVICENOW_CREATE].status, STEP_INTENT);
@@ -242,6 +243,42 @@ static void test_failed_look_up_stays_open(void **state)
 		move = saga_next(&incident, &with, now_ms + 60000);
 		assert_true(move.action == SAGA_RUN && move.look_up);
 	}
+}
+
+/* The ticket and its second note have one write of intents: used at once it is enough, later
+ * it is not, without its ticket it is withdrawn, and a crash leaves both to be looked up. */
+static void test_intent_written_ahead(void **state)
+{
+	struct incident incident = planned(), crashed;
+	struct saga_policy with = policy(), next = policy();
+	struct arena *arena = arena_new();
+	struct saga_move move;
+
+	(void)state;
+	incident.threat_response_account = NULL;
+	saga_plan(&incident);
+	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
+	crashed = reread(&incident, arena);
+	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_OK, 0);
+	move = saga_next(&incident, &with, now_ms + 4999);
+	assert_true(move.step == STEP_SERVICENOW_LINK && move.begun && !move.look_up);
+	move = saga_next(&incident, &with, now_ms + 5000);
+	assert_true(move.step == STEP_SERVICENOW_LINK && !move.begun && !move.look_up);
+	saga_withdraw(&incident, &with);
+	assert_int_equal(incident.steps[STEP_SERVICENOW_LINK].status, STEP_NEW);
+
+	end_step(&crashed, &next, STEP_SERVICENOW_CREATE, SAGA_LOOK_UP, SAGA_OK, 0);
+	assert_int_equal(saga_next(&crashed, &next, now_ms + 1000).action, SAGA_WAIT);
+	move = saga_next(&crashed, &next, now_ms + quarantine_ms);
+	assert_true(move.step == STEP_SERVICENOW_LINK && move.look_up && !move.begun);
+
+	incident = planned();
+	incident.threat_response_account = NULL;
+	saga_plan(&incident);
+	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
+	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_AMBIGUOUS, 0);
+	assert_int_equal(incident.steps[STEP_SERVICENOW_LINK].status, STEP_NEW);
+	arena_free(arena);
 }
 
 /* ---- ends ---- */
@@ -284,7 +321,7 @@ static void test_refusals_do_not_count(void **state)
 	incident.threat_response_account = NULL;
 	saga_plan(&incident);
 	for (int i = 0; i < 50; i++) {
-		saga_begin(&incident, STEP_SERVICENOW_CREATE, 1, now_ms);
+		saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 		end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_REFUSED,
 			 60000);
 	}
@@ -304,7 +341,7 @@ static void test_backoff_honours_the_peer(void **state)
 	struct saga_policy with = policy();
 
 	(void)state;
-	saga_begin(&incident, STEP_SERVICENOW_CREATE, 1, now_ms);
+	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_RETRY, 3172000);
 	assert_true(incident.steps[STEP_SERVICENOW_CREATE].due_ms >= now_ms + 3172000);
 	assert_int_equal(incident.steps[STEP_SERVICENOW_CREATE].status, STEP_WAITING);
@@ -319,11 +356,11 @@ static void test_one_side_down_does_not_hold_the_other(void **state)
 	struct saga_move move;
 
 	(void)state;
-	saga_begin(&incident, STEP_INSPECT, 1, now_ms);
+	saga_begin(&incident, &with, STEP_INSPECT, 1, now_ms);
 	end_step(&incident, &with, STEP_INSPECT, SAGA_CALL, SAGA_REFUSED, 60000);
 	move = saga_next(&incident, &with, now_ms);
 	assert_true(move.action == SAGA_RUN && move.step == STEP_SERVICENOW_CREATE);
-	saga_begin(&incident, move.step, 1, now_ms);
+	saga_begin(&incident, &with, move.step, 1, now_ms);
 	end_step(&incident, &with, move.step, SAGA_CALL, SAGA_OK, 0);
 	assert_int_equal(incident.state, INCIDENT_OPEN);
 
@@ -348,7 +385,7 @@ static void test_link_goes_before_notes(void **state)
 	incident.steps[STEP_SERVICENOW_LINK] = (struct incident_step){ 0 };
 	move = saga_next(&incident, &with, now_ms);
 	assert_int_equal(move.step, STEP_SERVICENOW_LINK);
-	saga_begin(&incident, STEP_SERVICENOW_LINK, 1, now_ms);
+	saga_begin(&incident, &with, STEP_SERVICENOW_LINK, 1, now_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_LINK, SAGA_CALL, SAGA_AMBIGUOUS, 0);
 	assert_int_equal(saga_next(&incident, &with, now_ms).action, SAGA_WAIT);
 }
@@ -360,7 +397,7 @@ static void test_inspect_is_given_up(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		saga_begin(&incident, STEP_INSPECT, 1, now_ms);
+		saga_begin(&incident, &with, STEP_INSPECT, 1, now_ms);
 		end_step(&incident, &with, STEP_INSPECT, SAGA_CALL, SAGA_RETRY, 0);
 	}
 	assert_int_equal(incident.steps[STEP_INSPECT].status, STEP_SKIPPED);
@@ -395,7 +432,7 @@ static void test_failed_and_retried(void **state)
 	incident.threat_response_account = NULL;
 	saga_plan(&incident);
 	assert_false(saga_retry(&incident));
-	saga_begin(&incident, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
+	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_FAILED, 0);
 	assert_int_equal(incident.state, INCIDENT_FAILED);
 	assert_string_equal(incident.reason, "words");
@@ -508,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_crash_after_each_write),
 		cmocka_unit_test(test_absent_is_done_again),
 		cmocka_unit_test(test_failed_look_up_stays_open),
+		cmocka_unit_test(test_intent_written_ahead),
 		cmocka_unit_test(test_results_of_errors),
 		cmocka_unit_test(test_refusals_do_not_count),
 		cmocka_unit_test(test_backoff_honours_the_peer),
