@@ -43,25 +43,24 @@ static bool gather(struct cli *cli, struct secrets *secrets, struct err *err)
 }
 
 /* Asks for what is still missing. */
-static bool ask(struct secrets *secrets, const json_t *draft, enum store_kind kind,
-		const char *id, struct err *err)
+static bool ask(json_t *draft, enum store_kind kind, const char *id, struct err *err)
 {
 	const char *vendors[SECRETS_MAX];
+	struct secrets typed = { 0 };
+	bool good = true;
 	size_t count = draft_missing(draft, kind, vendors);
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; good && i < count; i++) {
 		struct buf question;
 
-		if (secrets_find(secrets, vendors[i]))
-			continue;
 		buf_init(&question, 256);
 		buf_addf(&question, "Secret of %s for %s", vendors[i], id);
-		bool given = secrets_prompt(secrets, vendors[i], buf_text(&question), err);
+		good = secrets_prompt(&typed, vendors[i], buf_text(&question), err);
 		buf_done(&question);
-		if (!given)
-			return false;
 	}
-	return true;
+	good = good && draft_add_secrets(draft, kind, &typed, err);
+	secrets_done(&typed);
+	return good;
 }
 
 /* ---- add ---- */
@@ -123,8 +122,7 @@ static bool add(struct cli *cli, struct change *change, enum store_kind kind, st
 	if (good && kind == STORE_CUSTOMER)
 		draft_complete(draft);
 	good = good && try_out(draft, kind, where, err) && gather(cli, &secrets, err) &&
-	       ask(&secrets, draft, kind, id, err) &&
-	       draft_add_secrets(draft, kind, &secrets, err);
+	       draft_add_secrets(draft, kind, &secrets, err) && ask(draft, kind, id, err);
 	secrets_done(&secrets);
 	if (good)
 		return change_add(change, kind, draft, where, err) &&

@@ -137,14 +137,35 @@ bool secrets_add_stdin(struct secrets *secrets, struct err *err)
 
 /* ---- the keyboard ---- */
 
-/* One line without echo; signals that would leave the terminal mute wait until it is restored.
- */
+enum { CTRL_C = 3, CTRL_D = 4, BACKSPACE = 8, CTRL_U = 21, DELETE = 127 };
+
+/* The keys that a line of typing needs; false when the person gave up. */
+static bool read_keys(int terminal, char *line, size_t room)
+{
+	size_t size = 0;
+	char c;
+
+	while (read(terminal, &c, 1) == 1 && c != CTRL_C && c != CTRL_D) {
+		if (c == '\n' || c == '\r') {
+			line[size] = '\0';
+			return true;
+		}
+		if (c == BACKSPACE || c == DELETE)
+			size -= size > 0;
+		else if (c == CTRL_U)
+			size = 0;
+		else if (size + 1 < room)
+			line[size++] = c;
+	}
+	return false;
+}
+
+/* One line without echo. Key by key, so that Ctrl-C comes as one, and no signal can end us
+ * while the terminal is mute. */
 static bool read_blind(int terminal, const char *question, char *line, size_t room)
 {
 	struct termios before, mute;
 	sigset_t stop, old;
-	size_t size = 0;
-	char c;
 
 	if (tcgetattr(terminal, &before) < 0)
 		return false;
@@ -153,17 +174,12 @@ static bool read_blind(int terminal, const char *question, char *line, size_t ro
 	sigaddset(&stop, SIGTERM);
 	sigprocmask(SIG_BLOCK, &stop, &old);
 	mute = before;
-	/* Without ISIG Ctrl-C comes as a byte, and is the answer "no" below. */
-	mute.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL | ISIG);
+	mute.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL | ISIG | ICANON);
+	mute.c_cc[VMIN] = 1;
+	mute.c_cc[VTIME] = 0;
 	tcsetattr(terminal, TCSAFLUSH, &mute);
 	dprintf(terminal, "%s: ", question);
-	bool complete = false;
-	while (!complete && read(terminal, &c, 1) == 1 && c != 3) {
-		complete = c == '\n' || c == '\r';
-		if (!complete && size + 1 < room)
-			line[size++] = c;
-	}
-	line[size] = '\0';
+	bool complete = read_keys(terminal, line, room);
 	tcsetattr(terminal, TCSAFLUSH, &before);
 	dprintf(terminal, "\n");
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -173,7 +189,7 @@ static bool read_blind(int terminal, const char *question, char *line, size_t ro
 bool secrets_prompt(struct secrets *secrets, const char *name, const char *question,
 		    struct err *err)
 {
-	char line[SECRET_MAX + 2];
+	char line[SECRET_MAX + 2] = "";
 	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
 
 	if (terminal < 0)
