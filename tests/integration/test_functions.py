@@ -49,6 +49,15 @@ def test_settle_answers_per_entry_and_repeats_harmlessly(library):
     assert library.publish(ids[1], consumer="c2") == [1]
 
 
+def test_settle_buries_only_its_own(library):
+    entry = library.add("raw")
+    library.read("raw", consumer="c2")
+    before = snapshot(library.redis)
+    assert library.settle((entry, "b", "seen:1", "", "bad", {}), (entry, "d", "seen:1", "x", "", {})) \
+        == [0, 0]
+    assert snapshot(library.redis) == before
+
+
 def test_settle_same_entry_twice_in_one_call(library):
     entry = library.add("raw")
     library.read("raw")
@@ -254,12 +263,13 @@ def test_others_due_work_does_not_hide_ours(library):
 
 
 def test_wake_survives_a_foreign_member(library):
-    library.redis.zadd(key("deferred"), {"junk": 1, key("raw") + "\nnot packed": 2})
+    library.redis.zadd(key("deferred"), {"junk": 1, key("raw") + "\nnot packed": 2,
+                                           key("raw").encode() + b"\n\xdc\x00\x10": 3})
     mine = library.add("raw")
     library.read("raw")
     library.defer(mine)
     assert library.wake("raw")[0] == 1
-    assert library.redis.zcard(key("deferred")) == 2
+    assert library.redis.zcard(key("deferred")) == 3
 
 
 def test_wake_into_a_missing_stream_moves_nothing(library):
@@ -344,7 +354,9 @@ def test_commit_page_wrong_type_and_missing_stream_write_nothing(library):
     library.redis.hset(key("cursor:acme:se"), "events", "many")
     before = snapshot(library.redis)
     refused(library.commit, "w1:1", ["a"], counter="events", match="REFUSED")
-    library.redis.delete(key("raw"))
+    library.redis.set(key("cursor:acme:se"), "x")
+    refused(library.commit, "w1:1", ["a"], cursor={"m": "1"}, match="WRONGTYPE")
+    library.redis.delete(key("raw"), key("cursor:acme:se"))
     refused(library.commit, "w1:1", ["a"], match="NOSTREAM")
     assert not library.redis.exists(key("seen:acme:se:a"))
 

@@ -1,0 +1,139 @@
+"""The least that each kind of process needs in Redis: with these rights its functions work, and what
+belongs to another kind stays out of its reach. What an ACL file grants is measured against this."""
+import pytest
+
+from functions import GROUP, Library, counted, key, redis, snapshot
+
+PART = "tocsin:{p*}:"
+CONNECT = ["+client|setname", "+client|id", "+client|unblock", "+fcall", "+time", "+type",
+           "%R~" + PART + "meta", "+hget"]
+WORK = ["+xreadgroup", "+xclaim", "+xpending", "+xack", "+xdel", "+xadd", "+xrange", "+set", "+zadd",
+        "+zrem", "+zrange", "~" + PART + "deferred", "~" + PART + "dead", "~" + PART + "seen:*"]
+ACCOUNTS = ["~tocsin:account:*", "%R~tocsin:customers", "+hgetall", "+hset", "+hdel", "+hincrby",
+            "+hexists"]
+
+
+
+def ends(keys, *commands):
+    """A selector: what ends a key may be used on these only, never on a stream."""
+    return f"(~{PART}{keys} {' '.join(commands)})"
+
+
+ROLES = {
+    "collector": [*CONNECT, *ACCOUNTS, "~" + PART + "lease:*", "~" + PART + "fence:*",
+                  "~" + PART + "cursor:*", "~" + PART + "raw", "~" + PART + "seen:*", "+get", "+set",
+                  "+incr", "+info", "+xadd", ends("lease:*", "+del", "+pexpire")],
+    "normalizer": [*CONNECT, *WORK, "~" + PART + "raw", "~" + PART + "findings"],
+    "incident": [*CONNECT, *WORK, *ACCOUNTS, "~" + PART + "findings", "~" + PART + "closures",
+                 "~" + PART + "actions", "~" + PART + "group:*", "~" + PART + "incident:*",
+                 "~" + PART + "activity", "+get", "+hmget", "+rpush", "+lrange", "+ltrim",
+                 "+llen", ends("group:*", "+del")],
+    "callback": [*CONNECT, "~" + PART + "raw", "~" + PART + "closures", "~" + PART + "nonce:*",
+                 "~" + PART + "seen:*", "+xadd", "+set", "+info"],
+}
+
+
+@pytest.fixture
+def role(as_user):
+    return lambda name: as_user(*ROLES[name])
+
+
+def denied(call, *args, **kwargs):
+    with pytest.raises((redis.exceptions.NoPermissionError, redis.exceptions.ResponseError),
+                       match="may not run|can't run|permission|can't access"):
+        call(*args, **kwargs)
+
+
+def work(user, library, stream, out):
+    """Everything a worker thread and its keeper do with a stream."""
+    ids = [library.add(stream, n=str(n)) for n in range(6)]
+    assert len(user.read(stream)) == 6
+    assert user.settle((ids[0], "p", "seen:1", "queued", "", {"a": "b"}),
+                       (ids[1], "b", "seen:2", "", "bad", {}), stream=stream, out=out) == [1, 1]
+    assert user.defer(ids[2], stream=stream) == 1
+    assert user.wake(stream) == [1, 0]
+    assert user.call("heartbeat", [key(stream)], GROUP, 1, "c1", 1, ids[3]) == [1]
+    assert user.call("release", [key(stream)], GROUP, "c1", ids[3]) == 1
+    assert user.redis.xpending_range(key(stream), GROUP, "-", "+", 10, idle=1000)
+    assert user.redis.xclaim(key(stream), GROUP, "c2", 1000, [ids[3]])
+    assert user.call("bury", [key(stream), key("dead"), key("seen:5")], GROUP, ids[5], 1, 0, 1000) \
+        == 1
+    assert user.call("version", []) >= 1
+    assert user.redis.hget(key("meta"), "generation") is None
+
+
+def test_normalizer(role, library):
+    user = role("normalizer")
+    work(user, library, "raw", "findings")
+    for stream in ("closures", "actions"):
+        denied(user.add, stream)
+    entry = library.add("raw")
+    user.read("raw")
+    before = snapshot(library.redis)
+    denied(user.settle, (entry, "p", None, "", "", {"a": "b"}), out="closures")
+    denied(user.redis.hgetall, "tocsin:customers")
+    denied(user.redis.hget, "tocsin:account:acme", "parked")
+    denied(user.redis.hset, key("meta"), "generation", "x")
+    denied(user.redis.get, key("incident:i1"))
+    assert snapshot(library.redis) == before
+
+
+def test_collector(role, library):
+    user = role("collector")
+    assert user.lease("w1") == [1, "w1:1"]
+    assert user.commit("w1:1", ["a", "b"], cursor={"mark": "1"}, counter="events") == [1, 1]
+    assert user.call("lease_renew", [key("lease:acme:se")], "w1:1", 0) == 1
+    assert user.enter(in_flight=2, per_hour=10, burst=5)[0] == "entered"
+    assert user.leave("fault", reason="401") == "parked"
+    assert user.redis.hgetall("tocsin:customers") == {}
+    denied(user.redis.hset, "tocsin:customers", "acme", "{}")
+    for stream in ("findings", "closures", "actions"):
+        denied(user.add, stream)
+    denied(user.read, "raw")
+    denied(user.redis.delete, key("raw"))
+    denied(user.redis.pexpire, key("raw"), 1)
+
+
+def test_incident(role, library):
+    user = role("incident")
+    work(user, library, "findings", "actions")
+    entry = library.add("findings")
+    assert entry in user.read("findings")
+    assert user.claim((entry, "g1", "i1")) == [["opened", "i1"]]
+    wake_up = user.read("actions")[-1]
+    fence = user.take("i1")[1]
+    assert user.journal("i1", fence, "1:a", done=1, timeline="x", fields={"a": "b"},
+                        remove=("uid",), group="drop", group_key="group:acme:g1") == 1
+    assert user.release("i1", fence, wake_up, delay=10) == 1
+    assert user.call("account_park", ["tocsin:account:acme"], "x", 1000) == 1
+    assert user.call("account_resume", ["tocsin:account:acme"]) == 1
+    denied(user.add, "raw")
+    denied(user.redis.delete, key("findings"))
+    denied(user.redis.hset, "tocsin:customers", "acme", "{}")
+
+
+def test_callback_may_only_append(role, library):
+    user = role("callback")
+    assert user.call("append", [key("closures"), key("nonce:1")], 1000, 2, 1000, 0,
+                     *counted({"incident": "i1"})) == [0]
+    assert user.call("append", [key("raw"), key("seen:1")], 1000, 0, 0, 2,
+                     *counted({"payload": "{}"})) == [0]
+    for stream in ("findings", "actions", "dead"):
+        denied(user.add, stream)
+    denied(user.read, "raw")
+    denied(user.redis.xdel, key("raw"), "1-1")
+    denied(user.redis.hgetall, "tocsin:customers")
+    denied(user.redis.get, key("seen:1"))
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_nobody_may_change_the_machinery(role, name):
+    user = role(name)
+    for command in (["FUNCTION", "LOAD", "REPLACE", "#!lua name=x"], ["EVAL", "return 1", "0"],
+                    ["XGROUP", "DESTROY", key("raw"), GROUP], ["FLUSHALL"],
+                    ["CONFIG", "SET", "maxmemory", "1"], ["ACL", "LIST"], ["KEYS", "*"],
+                    ["XTRIM", key("raw"), "MAXLEN", "0"]):
+        denied(user.redis.execute_command, *command)
+
+
+__all__ = ["Library"]
