@@ -87,6 +87,8 @@ static bool read_region(struct account *account, const struct form *form, struct
 		return false;
 	if (form_has(form, "url"))
 		return form_refuse(form, "region", err, "give either region or url");
+	if (form_has(form, "intel_url"))
+		return form_refuse(form, "intel_url", err, "belongs to url, not region");
 	account->region = xstrdup(regions[region == 1 ? 0 : region]);
 	account->url = join(kinds[account->kind].url_start, region_parts[region],
 			    kinds[account->kind].url_end);
@@ -94,6 +96,17 @@ static bool read_region(struct account *account, const struct form *form, struct
 		account->intel_url = join(kinds[account->kind].intel_start,
 					  region_parts[region], kinds[account->kind].intel_end);
 	return true;
+}
+
+static bool read_hosts(struct account *account, const struct form *form, struct err *err)
+{
+	if (!form_has(form, "url"))
+		return form_refuse(form, "region", err, "is missing (nam, eu or apjc)");
+	if (!form_url(form, "url", &account->url, err))
+		return false;
+	return account->kind != ACCOUNT_THREAT_RESPONSE ||
+	       (form_need(form, "intel_url", err) &&
+		form_url(form, "intel_url", &account->intel_url, err));
 }
 
 static bool read_cisco(struct account *account, const struct form *form, struct err *err)
@@ -108,23 +121,10 @@ static bool read_cisco(struct account *account, const struct form *form, struct 
 							NULL };
 	bool is_response = account->kind == ACCOUNT_THREAT_RESPONSE;
 
-	if (!form_known(form, is_response ? response_members : endpoint_members, err))
-		return false;
-	if (form_has(form, "region")) {
-		if (!read_region(account, form, err))
-			return false;
-		if (form_has(form, "intel_url"))
-			return form_refuse(form, "intel_url", err,
-					   "belongs to url, not region");
-	} else if (!form_has(form, "url")) {
-		return form_refuse(form, "region", err, "is missing (nam, eu or apjc)");
-	} else if (!form_url(form, "url", &account->url, err)) {
-		return false;
-	} else if (is_response && (!form_need(form, "intel_url", err) ||
-				   !form_url(form, "intel_url", &account->intel_url, err))) {
-		return false;
-	}
-	return form_need(form, "client_id", err) &&
+	return form_known(form, is_response ? response_members : endpoint_members, err) &&
+	       (form_has(form, "region") ? read_region(account, form, err)
+					 : read_hosts(account, form, err)) &&
+	       form_need(form, "client_id", err) &&
 	       form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err);
 }
 

@@ -45,14 +45,20 @@ static void add_text(struct buf *out, const char *text, size_t size)
 		buf_add_json(out, text + run, size - run);
 }
 
-/* The comma, unless this is the first thing in its object, array or text, and the name. No
- * value ends in an opening bracket, so the last byte tells. after: what follows the name, at
- * most one byte. */
+/* Nothing was added since the text, object or array was begun: no value ends in an opening
+ * bracket, so the last byte tells. */
+static bool at_opening(const struct buf *out, size_t begun)
+{
+	return out->size <= begun || out->data[out->size - 1] == '{' ||
+	       out->data[out->size - 1] == '[';
+}
+
+/* The comma, unless this is the first in its place, and the name. after: what follows the name,
+ * at most one byte. */
 static void start_with(struct buf *out, const char *name, const char *after)
 {
 	size_t name_size = name ? strlen(name) : 0;
-	char last = out->size > 0 ? out->data[out->size - 1] : '[';
-	bool comma = last != '{' && last != '[';
+	bool comma = !at_opening(out, 0);
 
 	if (!has_room(out, name_size + 5)) {
 		buf_adds(out, comma ? "," : "");
@@ -105,9 +111,7 @@ void json_end(struct buf *out, char bracket)
 
 bool json_end_unless_empty(struct buf *out, size_t begun, char bracket)
 {
-	char last = out->size > begun ? out->data[out->size - 1] : '{';
-
-	if (last == '{' || last == '[') {
+	if (at_opening(out, begun)) {
 		json_rewind(out, begun);
 		return false;
 	}

@@ -3,10 +3,13 @@
 
 #include <jansson.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/envelope.h"
+
+enum { TRACE_ROOM = 56 };
 
 static const char format_version[] = "1";
 
@@ -101,9 +104,5 @@ void raw_new_trace(char *ret_trace)
 		randombytes_buf(id, sizeof id);
 	while (sodium_is_zero(id, 16) || sodium_is_zero(id + 16, 8)); /* forbidden by W3C */
 	sodium_bin2hex(hex, sizeof hex, id, sizeof id);
-	memcpy(ret_trace, "00-", 3);
-	memcpy(ret_trace + 3, hex, 32);
-	ret_trace[35] = '-';
-	memcpy(ret_trace + 36, hex + 32, 16);
-	memcpy(ret_trace + 52, "-01", 4);
+	snprintf(ret_trace, TRACE_ROOM, "00-%.32s-%s-01", hex, hex + 32);
 }

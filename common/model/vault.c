@@ -296,7 +296,7 @@ bool vault_keygen(const char *path, char *ret_id, struct err *err)
 	new_key_line(ret_id, line, sizeof line);
 	size_t line_size = strlen(line);
 	char *text = xmalloc(line_size + old_size + 1);
-	memcpy(text, line, line_size);
+	memcpy(text, line, line_size + 1);
 	if (old)
 		memcpy(text + line_size, old, old_size);
 	bool written = replace_file(path, text, line_size + old_size, err);

@@ -7,12 +7,9 @@
 const char *text_join(struct arena *arena, const char *start, const char *middle,
 		      const char *end)
 {
-	size_t start_size = strlen(start), middle_size = strlen(middle), end_size = strlen(end);
-	char *text = arena_alloc(arena, start_size + middle_size + end_size + 1);
+	char *text = arena_alloc(arena, strlen(start) + strlen(middle) + strlen(end) + 1);
 
-	memcpy(text, start, start_size);
-	memcpy(text + start_size, middle, middle_size);
-	memcpy(text + start_size + middle_size, end, end_size);
+	stpcpy(stpcpy(stpcpy(text, start), middle), end);
 	return text;
 }
 

@@ -168,105 +168,102 @@ static void knows_the_hosts_of_regions(void **state)
 }
 
 /* Each with the whole of what a person sees after "customers/acme.json". */
+static const struct {
+	const char *text, *says;
+} refusals[] = {
+	{ "", ":1:0: broken JSON: '[' or '{' expected" },
+	{ "{\n\"id\" \"acme\"}", ":2:11: broken JSON: ':' expected" },
+	{ "{\"id\":\"a\",\"id\":\"b\"}", ":1:14: broken JSON: duplicate object key" },
+	{ "[]", ": must hold one JSON object" },
+	{ "{}", ": id: is missing" },
+	{ "{\"id\":\"Acme\"}", ": id: \"Acme\" may only hold a" },
+	{ "{\"id\":\"-a\"}", ": id: must start with a letter or digit" },
+	{ "{\"id\":\"abcdefghijklmnopqrstuvwxy\"}", ": id: has 25 bytes, allowed are 1 to 24" },
+	{ "{\"id\":\"a\",\"nmae\":\"x\"}", ": nmae: unknown member, did you mean name?" },
+	{ "{\"id\":\"a\",\"zzzzzzz\":1}", ": zzzzzzz: unknown member" },
+	{ "{\"id\":\"a\",\"z\\nz\\u001b[1mzzz\":1}", ": z?z?[1mzzz: unknown member" },
+	{ "{\"id\":\"a\",\"name\":\"a\\nb\"}", ": name: holds a control character" },
+	{ "{\"id\":\"a\",\"mode\":\"on\"}",
+	  ": mode: \"on\" is not one of shadow, live, paused" },
+	{ "{\"id\":\"a\",\"partition\":-1}", ": partition: must be a whole number" },
+	{ "{\"id\":\"a\",\"minimum_severity\":3}", ": minimum_severity: must be one of" },
+	{ "{\"id\":\"a\",\"notes\":{\"intervals\":[\"1m\"]}}",
+	  ": notes.intervals: must list 4 times" },
+	{ "{\"id\":\"a\",\"notes\":{\"intervals\":[\"5m\",\"1m\",\"1h\",\"2h\"]}}",
+	  ": notes.intervals: must not become shorter" },
+	{ "{\"id\":\"a\",\"notes\":{\"intervals\":[5,6,7,8]}}",
+	  ": notes.intervals: must be a time with its unit" },
+	{ "{\"id\":\"a\",\"accounts\":[]}", ": accounts: must be an object" },
+	{ "{\"id\":\"a\",\"accounts\":{\"umbrela\":{}}}",
+	  ": accounts.umbrela: unknown member" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"client_id\":\"c\"}}}",
+	  ": accounts.secure_endpoint.region: is missing (nam, eu or apjc)" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"region\":\"emea\"}}}",
+	  ": accounts.secure_endpoint.region: \"emea\" is not one of nam, us, eu, "
+	  "apjc" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"region\":\"eu\","
+	  "\"url\":\"https://x\"}}}",
+	  ": accounts.secure_endpoint.region: give either region or url" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"url\":\"http://"
+	  "x.example.com\"}}}",
+	  ": accounts.secure_endpoint.url: must be https" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"url\":\"https://u:p@x/"
+	  "\"}}}",
+	  ": accounts.secure_endpoint.url: must be like https://host" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"url\":\"https://x/"
+	  "?a\"}}}",
+	  ": accounts.secure_endpoint.url: must be like https://host" },
+	{ "{\"id\":\"a\",\"accounts\":{\"threat_response\":{\"url\":\"https://x\"}}}",
+	  ": accounts.threat_response.intel_url: is missing" },
+	{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"region\":\"eu\","
+	  "\"client_id\":\"c\",\"secret\":\"hunter2\"}}}",
+	  ": accounts.secure_endpoint.secret: is not sealed" },
+	{ "{\"id\":\"a\",\"accounts\":{\"servicenow\":{\"url\":\"https://x\","
+	  "\"client_id\":\"c\"}}}",
+	  ": accounts.servicenow.client_id: needs \"auth\": \"oauth\"" },
+	{ "{\"id\":\"a\",\"accounts\":{\"servicenow\":{\"id\":\"b\"}}}",
+	  ": accounts.servicenow.id: belongs in a file below accounts/ only" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{}}}",
+	  ": sources.secure_endpoint.account: name a shared account, or give "
+	  "accounts.secure_endpoint" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpont\":{}}}",
+	  ": sources.secure_endpont: unknown member, did you mean secure_endpoint?" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
+	  "\"interval\":\"5s\"}}}",
+	  ": sources.secure_endpoint.interval: \"5s\" is not within 10s to 1d" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
+	  "\"interval\":\"300\"}}}",
+	  ": sources.secure_endpoint.interval: must be a time with its unit" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
+	  "\"event_types\":[]}}}",
+	  ": sources.secure_endpoint.event_types: must list 1 to 500" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
+	  "\"event_types\":[1,\"x\"]}}}",
+	  ": sources.secure_endpoint.event_types: item 2 must be" },
+	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
+	  "\"event_types\":[7,7]}}}",
+	  ": sources.secure_endpoint.event_types: lists 7 twice" },
+	{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\"}}",
+	  ": servicenow.caller_id: is missing" },
+	{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\",\"caller_id\":\"admin\"}}",
+	  ": servicenow.caller_id: \"admin\" may only hold" },
+	{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\",\"caller_id\":\"abc\"}}",
+	  ": servicenow.caller_id: must be a sys_id, 32 hex digits" },
+	{ "{\"id\":\"a\",\"threat_response\":{\"mode\":\"create\"}}",
+	  ": threat_response.account: name a shared account" },
+};
+
 static void names_what_is_wrong(void **state)
 {
-	static const struct {
-		const char *text, *says;
-	} cases[] = {
-		{ "", ":1:0: broken JSON: '[' or '{' expected" },
-		{ "{\n\"id\" \"acme\"}", ":2:11: broken JSON: ':' expected" },
-		{ "{\"id\":\"a\",\"id\":\"b\"}", ":1:14: broken JSON: duplicate object key" },
-		{ "[]", ": must hold one JSON object" },
-		{ "{}", ": id: is missing" },
-		{ "{\"id\":\"Acme\"}", ": id: \"Acme\" may only hold a" },
-		{ "{\"id\":\"-a\"}", ": id: must start with a letter or digit" },
-		{ "{\"id\":\"abcdefghijklmnopqrstuvwxy\"}",
-		  ": id: has 25 bytes, allowed are 1 to 24" },
-		{ "{\"id\":\"a\",\"nmae\":\"x\"}",
-		  ": nmae: unknown member, did you mean name?" },
-		{ "{\"id\":\"a\",\"zzzzzzz\":1}", ": zzzzzzz: unknown member" },
-		{ "{\"id\":\"a\",\"z\\nz\\u001b[1mzzz\":1}", ": z?z?[1mzzz: unknown member" },
-		{ "{\"id\":\"a\",\"name\":\"a\\nb\"}", ": name: holds a control character" },
-		{ "{\"id\":\"a\",\"mode\":\"on\"}",
-		  ": mode: \"on\" is not one of shadow, live, paused" },
-		{ "{\"id\":\"a\",\"partition\":-1}", ": partition: must be a whole number" },
-		{ "{\"id\":\"a\",\"minimum_severity\":3}",
-		  ": minimum_severity: must be one of" },
-		{ "{\"id\":\"a\",\"notes\":{\"intervals\":[\"1m\"]}}",
-		  ": notes.intervals: must list 4 times" },
-		{ "{\"id\":\"a\",\"notes\":{\"intervals\":[\"5m\",\"1m\",\"1h\",\"2h\"]}}",
-		  ": notes.intervals: must not become shorter" },
-		{ "{\"id\":\"a\",\"notes\":{\"intervals\":[5,6,7,8]}}",
-		  ": notes.intervals: must be a time with its unit" },
-		{ "{\"id\":\"a\",\"accounts\":[]}", ": accounts: must be an object" },
-		{ "{\"id\":\"a\",\"accounts\":{\"umbrela\":{}}}",
-		  ": accounts.umbrela: unknown member" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"client_id\":\"c\"}}}",
-		  ": accounts.secure_endpoint.region: is missing (nam, eu or apjc)" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"region\":\"emea\"}}}",
-		  ": accounts.secure_endpoint.region: \"emea\" is not one of nam, us, eu, "
-		  "apjc" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"region\":\"eu\","
-		  "\"url\":\"https://x\"}}}",
-		  ": accounts.secure_endpoint.region: give either region or url" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"url\":\"http://"
-		  "x.example.com\"}}}",
-		  ": accounts.secure_endpoint.url: must be https" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"url\":\"https://u:p@x/"
-		  "\"}}}",
-		  ": accounts.secure_endpoint.url: must be like https://host" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"url\":\"https://x/"
-		  "?a\"}}}",
-		  ": accounts.secure_endpoint.url: must be like https://host" },
-		{ "{\"id\":\"a\",\"accounts\":{\"threat_response\":{\"url\":\"https://x\"}}}",
-		  ": accounts.threat_response.intel_url: is missing" },
-		{ "{\"id\":\"a\",\"accounts\":{\"secure_endpoint\":{\"region\":\"eu\","
-		  "\"client_id\":\"c\",\"secret\":\"hunter2\"}}}",
-		  ": accounts.secure_endpoint.secret: is not sealed" },
-		{ "{\"id\":\"a\",\"accounts\":{\"servicenow\":{\"url\":\"https://x\","
-		  "\"client_id\":\"c\"}}}",
-		  ": accounts.servicenow.client_id: needs \"auth\": \"oauth\"" },
-		{ "{\"id\":\"a\",\"accounts\":{\"servicenow\":{\"id\":\"b\"}}}",
-		  ": accounts.servicenow.id: belongs in a file below accounts/ only" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{}}}",
-		  ": sources.secure_endpoint.account: name a shared account, or give "
-		  "accounts.secure_endpoint" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpont\":{}}}",
-		  ": sources.secure_endpont: unknown member, did you mean secure_endpoint?" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
-		  "\"interval\":\"5s\"}}}",
-		  ": sources.secure_endpoint.interval: \"5s\" is not within 10s to 1d" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
-		  "\"interval\":\"300\"}}}",
-		  ": sources.secure_endpoint.interval: must be a time with its unit" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
-		  "\"event_types\":[]}}}",
-		  ": sources.secure_endpoint.event_types: must list 1 to 500" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
-		  "\"event_types\":[1,\"x\"]}}}",
-		  ": sources.secure_endpoint.event_types: item 2 must be" },
-		{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
-		  "\"event_types\":[7,7]}}}",
-		  ": sources.secure_endpoint.event_types: lists 7 twice" },
-		{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\"}}",
-		  ": servicenow.caller_id: is missing" },
-		{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\",\"caller_id\":\"admin\"}}",
-		  ": servicenow.caller_id: \"admin\" may only hold" },
-		{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\",\"caller_id\":\"abc\"}}",
-		  ": servicenow.caller_id: must be a sys_id, 32 hex digits" },
-		{ "{\"id\":\"a\",\"threat_response\":{\"mode\":\"create\"}}",
-		  ": threat_response.account: name a shared account" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
 		struct err err;
-		struct customer *customer = decode(cases[i].text, &err);
+		struct customer *customer = decode(refusals[i].text, &err);
 		assert_null(customer);
 		assert_int_equal(err.kind, ERR_PERMANENT);
 		assert_int_equal(strncmp(err.text, "customers/acme.json", 19), 0);
-		if (strncmp(err.text + 19, cases[i].says, strlen(cases[i].says)) != 0)
-			fail_msg("%s: %s", cases[i].text, err.text);
+		if (strncmp(err.text + 19, refusals[i].says, strlen(refusals[i].says)) != 0)
+			fail_msg("%s: %s", refusals[i].text, err.text);
 		assert_null(strstr(err.text, "hunter2"));
 	}
 }
