@@ -40,7 +40,7 @@ static int compare(const void *one, const void *two)
 static struct task *find(const struct book *book, size_t count, const struct task *like)
 {
 	struct task **found =
-	    count > 0 ? bsearch(&like, book->tasks, count, sizeof(*book->tasks), compare)
+	    count > 0 ? bsearch(&like, book->tasks, count, sizeof(struct task *), compare)
 		      : NULL;
 
 	return found ? *found : NULL;
@@ -82,7 +82,7 @@ static struct task *add(struct book *book, const struct task *like)
 	task->partition = like->partition;
 	snprintf(name, sizeof(name), "%s:%s", task->customer, task->source);
 	lease_init(&task->lease, task->partition, name);
-	book->tasks = xrealloc(book->tasks, (book->count + 1) * sizeof(*book->tasks));
+	book->tasks = xrealloc(book->tasks, (book->count + 1) * sizeof(struct task *));
 	book->tasks[book->count++] = task;
 	return task;
 }
@@ -122,7 +122,7 @@ void book_follow(struct book *book, const struct directory *directory, uint64_t 
 				follow_source(book, known, customer, &customer->sources[j]);
 		}
 	}
-	qsort(book->tasks, book->count, sizeof(*book->tasks), compare);
+	qsort(book->tasks, book->count, sizeof(struct task *), compare);
 }
 
 void book_sweep(struct book *book)

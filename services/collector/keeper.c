@@ -149,7 +149,7 @@ static bool renew_batch(struct keeper *keeper, struct task *const *tasks, size_t
 			struct err *err)
 {
 	struct lease *copies = xcalloc(count, sizeof(*copies));
-	struct lease **list = xcalloc(count, sizeof(*list));
+	struct lease **list = xcalloc(count, sizeof(struct lease *));
 
 	for (size_t i = 0; i < count; i++) {
 		list[i] = &copies[i];
@@ -249,25 +249,27 @@ static bool shed(struct keeper *keeper, size_t target, struct err *err)
 	return true;
 }
 
-/* Which of the tasks nobody holds, by looking only. Tasks of one call are of one partition, so
- * that their keys share a slot. */
-static bool find_free(struct keeper *keeper, struct task *const *tasks, size_t count,
-		      struct task **ret_free, size_t *ret_count, struct err *err)
+/* Keeps those of the tasks that nobody holds, by looking only. Tasks of one call are of one
+ * partition, so that their keys share a slot. */
+static bool keep_free(struct keeper *keeper, struct task **tasks, size_t *count,
+		      struct err *err)
 {
-	struct key *keys = xcalloc(count, sizeof(*keys));
+	struct key *keys = xcalloc(*count, sizeof(*keys));
+	size_t kept = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < *count; i++)
 		keys[i] = tasks[i]->lease.key;
 
-	struct redis_reply *tokens = mget(keeper->set.redis, keys, count, err);
+	struct redis_reply *tokens = mget(keeper->set.redis, keys, *count, err);
 
-	for (size_t i = 0; tokens && i < count; i++) {
-		if (reply_type(reply_at(tokens, i)) == REPLY_NIL)
-			ret_free[(*ret_count)++] = tasks[i];
-	}
 	free(keys);
 	if (!tokens)
 		return false;
+	for (size_t i = 0; i < *count; i++) {
+		if (reply_type(reply_at(tokens, i)) == REPLY_NIL)
+			tasks[kept++] = tasks[i];
+	}
+	*count = kept;
 	reply_free(tokens);
 	return true;
 }
@@ -318,7 +320,7 @@ static bool take_batch(struct keeper *keeper, struct task *const *tasks, size_t 
 		       size_t wanted, struct err *err)
 {
 	struct lease *leases = xcalloc(count, sizeof(*leases));
-	struct lease **list = xcalloc(count, sizeof(*list));
+	struct lease **list = xcalloc(count, sizeof(struct lease *));
 
 	for (size_t i = 0; i < count; i++) {
 		pool_holds(keeper->set.pool, tasks[i], &leases[i]);
@@ -346,9 +348,8 @@ static bool take(struct keeper *keeper, size_t wanted, struct err *err)
 	/* Each replica starts somewhere else: they meet less often at the same lease. */
 	for (size_t i = 0; fine && i < book->count && book_held(book) < goal;) {
 		struct task *batch[BATCH];
-		struct task *available[BATCH];
+		size_t room = goal - book_held(book);
 		size_t count = 0;
-		size_t found = 0;
 
 		for (; i < book->count && count < BATCH; i++) {
 			struct task *task = book->tasks[(start + i) % book->count];
@@ -360,12 +361,11 @@ static bool take(struct keeper *keeper, size_t wanted, struct err *err)
 		}
 		if (count == 0)
 			continue;
-		fine = renew(keeper, err) &&
-		       find_free(keeper, batch, count, available, &found, err);
-		if (found > goal - book_held(book))
-			found = goal - book_held(book);
-		if (fine && found > 0)
-			fine = take_batch(keeper, available, found, wanted, err);
+		fine = renew(keeper, err) && keep_free(keeper, batch, &count, err);
+		if (count > room)
+			count = room;
+		if (fine && count > 0)
+			fine = take_batch(keeper, batch, count, wanted, err);
 	}
 	if (book_held(book) > before)
 		log_info("took %zu sources, %zu in hand", book_held(book) - before,

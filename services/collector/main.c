@@ -237,15 +237,16 @@ static void keep(struct collector *collector)
 	struct service_beat *beat =
 	    service_beat_new(collector->service, "keeper", collector->bus.stuck_ms);
 
-	do {
+	for (;;) {
 		struct err err = { 0 };
 		bool fine = keeper_tick(collector->keeper, &err);
 
 		set_ready(collector, fine, fine ? "" : err.text);
 		service_beat(beat);
-		tick = fine ? keeper_tick_ms(collector->keeper)
-			    : backoff_random(200, keeper_tick_ms(collector->keeper));
-	} while (service_wait_ms(collector->service, tick));
+		if (!service_wait_ms(collector->service,
+				     fine ? tick : backoff_random(tick / 4, tick)))
+			break;
+	}
 	service_beat_end(beat);
 }
 

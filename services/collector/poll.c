@@ -205,7 +205,7 @@ static void record_break(struct run *run)
 
 	cursor->next_due_ms = result->wait_ms ? now + result->wait_ms : 0;
 	cursor->last_error_ms = now;
-	cursor->last_error = why.text;
+	cursor->last_error = arena_strdup(run->arena, why.text);
 	if (result->pages > 0 && run->token.size > 0 && run->token.size <= SOURCE_TOKEN_MAX) {
 		cursor->resume = buf_text(&run->token);
 		cursor->resume_for = run->settings_print;

@@ -69,7 +69,7 @@ void schedule_put(struct schedule *schedule, struct schedule_item *item, uint64_
 	if (schedule->count + 1 >= schedule->room) {
 		schedule->room = schedule->room ? schedule->room * 2 : FIRST_ROOM;
 		schedule->items =
-		    xrealloc(schedule->items, schedule->room * sizeof(*schedule->items));
+		    xrealloc(schedule->items, schedule->room * sizeof(struct schedule_item *));
 	}
 	schedule->count++;
 	sift_up(schedule, item, schedule->count);

@@ -228,13 +228,14 @@ def test_pinned(system):
     customers = ["acme", "globex", "initech", "hooli"]
     system.customer("hooli", instance=None, xdr=None, label="gold")
     add(system, *customers[:3])
+    system.start("collector", **QUICK)
+    wait_until(lambda: all(owner(system, c) for c in customers), 20, "one has them all")
     pinned = system.start("collector", **QUICK, TOCSIN_CUSTOMERS="acme",
                           TOCSIN_COLLECTOR_LABEL="gold")
-    wait_until(lambda: owner(system, "acme") and owner(system, "hooli"), 20, "its customers")
-    system.start("collector", **QUICK)
-    wait_until(lambda: owner(system, "globex") and owner(system, "initech"), 20, "the others")
-    assert owner(system, "acme") == owner(system, "hooli") != owner(system, "globex")
-    assert owner(system, "globex") == owner(system, "initech")
+    wait_until(lambda: owner(system, "acme") == owner(system, "hooli") != owner(system, "globex")
+               and owner(system, "acme"), 20, "the pinned one has its own")
+    assert owner(system, "globex") == owner(system, "initech") != ""
+    assert pinned.metric("tocsin_collector_leases") == 2
     pinned.kill()
     wait_until(lambda: owner(system, "acme") == owner(system, "globex"), 20, "not left alone")
 
