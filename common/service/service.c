@@ -67,8 +67,8 @@ static void gather_parts(struct service *service, const struct service_part *par
 
 static void print_help(const struct service *service)
 {
-	printf("tocsin-%s: %s\n\nusage: tocsin-%s [--help | --version | --print-options | "
-	       "--print-metrics]\n\nSettings are environment variables.\n",
+	printf("tocsin-%s: %s\n\nusage: tocsin-%s [--help | --version | --healthcheck | "
+	       "--print-options | --print-metrics]\n\nSettings are environment variables.\n",
 	       service->about->name, service->about->summary, service->about->name);
 	for (const struct service_part *part = service->parts; part->table; part++) {
 		printf("\n%s\n", part->title);
@@ -99,7 +99,7 @@ static void print_metrics(const struct service *service)
 	buf_done(&text);
 }
 
-/* Options that only print end the process here. */
+/* Every option but a refused one ends the process here. */
 static bool read_arguments(const struct service *service, int argc, char **argv,
 			   struct err *err)
 {
@@ -118,8 +118,10 @@ static bool read_arguments(const struct service *service, int argc, char **argv,
 		print_options(service);
 	else if (strcmp(word, "--print-metrics") == 0)
 		print_metrics(service);
-	else
+	else if (strcmp(word, "--healthcheck") != 0)
 		return err_set(err, ERR_PERMANENT, "unknown option %.60s: see --help", word);
+	else if (!service_probe(err))
+		return false;
 	exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

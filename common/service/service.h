@@ -43,7 +43,8 @@ struct service_options {
 
 /*
  * Reads the command line (--help, --version, and --print-options and --print-metrics, which
- * write the Markdown of the references, print and exit 0) and the environment into the
+ * write the Markdown of the references, print and exit 0; --healthcheck asks the process that
+ * runs with the same settings and exits 0 when it is ready) and the environment into the
  * process's own options and the parts, refuses TOCSIN_ variables that nobody knows, logs the
  * effective values, blocks SIGTERM, SIGINT and SIGHUP in all threads to come, ignores SIGPIPE,
  * forbids core dumps and opens the health port. NULL: already explained on stderr, exit with

@@ -22,6 +22,10 @@ void service_health_add(struct service_health *health, bool alive, const char *n
 struct service_beat *service_health_beat(struct service_health *health, const char *name,
 					 uint64_t max_age_ms);
 
+/* Asks the process that these settings belong to for its /readyz. False with err when it is not
+ * ready, or does not answer. */
+bool service_probe(struct err *err);
+
 /* Registers the process_... rows; service_process_update() reads them afresh. */
 void service_process_register(void);
 void service_process_update(void);

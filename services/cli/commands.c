@@ -96,6 +96,7 @@ static const struct command_option help_options[] = {
 
 static const struct command_option setup_options[] = {
 	{ "watch", NULL, "stay, and apply again whenever files or Redis change" },
+	{ "healthcheck", NULL, "exit 0 when the --watch with these settings is ready" },
 	{ "print-options", NULL, "print the settings of --watch as Markdown" },
 	{ "print-metrics", NULL, "print the metrics of --watch as Markdown" },
 	{ 0 },

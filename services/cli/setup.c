@@ -186,6 +186,9 @@ static void apply(struct watch *watch, const char *why, uint64_t stamp)
 			 why, pass.plan.customers, pass.plan.accounts, pass.set, pass.removed,
 			 pass.functions_loaded ? "; functions loaded" : "",
 			 pass.new_generations ? "; new generation" : "");
+	if (pass.plan.customers == 0 && (pass.set || pass.removed || !watch->said))
+		log_warn("no customers in %s yet: add one with `tocsin customer add`",
+			 watch->settings.config_dir);
 	log_problems(watch);
 	set_applied(watch, true, "");
 }
@@ -274,12 +277,15 @@ static int run_watch(struct cli *cli, char *argument)
 
 int run_setup(struct cli *cli)
 {
-	static char print_options[] = "--print-options", print_metrics[] = "--print-metrics";
+	static char print_options[] = "--print-options", print_metrics[] = "--print-metrics",
+		    healthcheck[] = "--healthcheck";
 
 	if (args_flag(&cli->args, "print-options"))
 		return run_watch(cli, print_options);
 	if (args_flag(&cli->args, "print-metrics"))
 		return run_watch(cli, print_metrics);
+	if (args_flag(&cli->args, "healthcheck"))
+		return run_watch(cli, healthcheck);
 	if (!args_flag(&cli->args, "watch"))
 		return run_once(cli);
 	if (cli->json)

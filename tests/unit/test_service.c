@@ -78,12 +78,12 @@ static unsigned free_port(void)
 	return port;
 }
 
-static void spawn(struct process *process, run *body, const char *argument)
+static void spawn_at(struct process *process, run *body, const char *argument, unsigned at)
 {
 	int ends[2];
 	char port[16];
 
-	process->port = free_port();
+	process->port = at;
 	snprintf(port, sizeof port, "%u", process->port);
 	assert_int_equal(pipe(ends), 0);
 	process->pid = fork();
@@ -98,6 +98,11 @@ static void spawn(struct process *process, run *body, const char *argument)
 	}
 	close(ends[1]);
 	process->output = ends[0];
+}
+
+static void spawn(struct process *process, run *body, const char *argument)
+{
+	spawn_at(process, body, argument, free_port());
 }
 
 /* Reads what it wrote until it ends. */
@@ -185,6 +190,7 @@ static void arguments(void **state)
 		  "\n### Unit\n\n| name | value | default | meaning |\n" },
 		{ "--print-metrics", 0,
 		  "\n| `tocsin_unit_things_total` | counter | – | things |\n" },
+		{ "--healthcheck", 1, "tocsin-unit: " },
 		{ "--frobnicate", 1, "tocsin-unit: unknown option --frobnicate: see --help\n" },
 		{ "start", 1, "tocsin-unit: unexpected argument start: see --help\n" },
 		{ NULL, 0, "\"msg\":\"stopped\"" },
@@ -349,6 +355,60 @@ static bool linger(struct service *service, const struct config *config)
 	return true;
 }
 
+/* Ready, or not, until it is stopped. */
+static bool stay(struct service *service, bool ready)
+{
+	_Atomic bool answer = ready;
+
+	service_add_ready(service, "redis", is_ready, &answer);
+	service_add_ready(service, "setup", is_ready, &answer);
+	while (service_wait_ms(service, 60000))
+		;
+	return true;
+}
+
+static bool stay_ready(struct service *service, const struct config *config)
+{
+	(void)config;
+	return stay(service, true);
+}
+
+static bool stay_unready(struct service *service, const struct config *config)
+{
+	(void)config;
+	return stay(service, false);
+}
+
+/* --healthcheck with the settings of a process that runs. */
+static void the_health_check_asks_the_process(void **state)
+{
+	static const struct {
+		run *body;
+		int answer, status;
+		const char *text;
+	} cases[] = {
+		{ stay_ready, 200, EXIT_SUCCESS, "" },
+		{ stay_unready, 503, EXIT_FAILURE,
+		  "tocsin-unit: setup: not yet; redis: not yet\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct process process, asker;
+		spawn(&process, cases[i].body, NULL);
+		wait_for(&process, "/readyz", cases[i].answer, "");
+		setenv("TOCSIN_HEALTH_ADDRESS", "0.0.0.0", 1);
+		spawn_at(&asker, do_nothing, "--healthcheck", process.port);
+		unsetenv("TOCSIN_HEALTH_ADDRESS");
+		collect(&asker);
+		expect_exit(&asker, cases[i].status);
+		assert_string_equal(asker.text, cases[i].text);
+		kill(process.pid, SIGTERM);
+		collect(&process);
+		expect_exit(&process, EXIT_SUCCESS);
+	}
+}
+
 static void a_stopping_process_is_not_ready(void **state)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -430,6 +490,7 @@ int main(void)
 		cmocka_unit_test(the_address_is_refused_with_its_reason),
 		cmocka_unit_test(secrets_are_kept),
 		cmocka_unit_test(health_tells_what_is_the_matter),
+		cmocka_unit_test(the_health_check_asks_the_process),
 		cmocka_unit_test(a_stopping_process_is_not_ready),
 		cmocka_unit_test(a_process_can_stop_itself),
 		cmocka_unit_test(what_hangs_is_ended),
