@@ -7,6 +7,7 @@ import time
 
 import pytest
 from harness import System, wait_until
+from test_rights import ROLES
 
 BIG_ID = 6533241145273614340  # above 2^53: a double would round it
 THREAT_DETECTED = 1090519054
@@ -423,6 +424,30 @@ def test_redis_restarts(system):
     system.redis.start()
     wait_until(lambda: collector.get("/readyz")[0] == 200, 10, "ready again")
     expect(system, "acme", events)
+
+
+def test_least_rights(system):
+    """With the rights of its role and no more it polls, parks, resumes, shares and stops."""
+    client = system.redis.client
+    client.execute_command("ACL", "SETUSER", "collector", "on", ">pw", "resetchannels", "-@all",
+                           *ROLES["collector"])
+    add(system, "acme", "wrong")
+    system.sandbox.post("accounts", {"vendor": "secure_endpoint", "account": "amp-wrong",
+                                     "api_key": "changed by the customer"})
+    user = {"TOCSIN_REDIS_USER": "collector", "TOCSIN_REDIS_PASSWORD": "pw", **QUICK}
+    first = system.start("collector", **user)
+    second = system.start("collector", **user)
+    polled(system, "acme")
+    wait_until(lambda: "401" in cursor(system, "wrong").get("last_error", ""), 20, "its error")
+    wait_until(lambda: owner(system, "acme") != owner(system, "wrong"), 20, "one each")
+    system.sandbox.post("accounts", {"vendor": "secure_endpoint", "account": "amp-wrong",
+                                     "api_key": "amp-secret"})
+    polled(system, "wrong")
+    second.stop()
+    first.stop()
+    assert not client.keys(system.key_name("lease:*"))
+    assert not client.smembers(system.key_name("collectors"))
+    assert [e["object"] for e in client.acl_log()] == []
 
 
 def test_stops_in_mid_call(system):

@@ -22,7 +22,10 @@ def ends(keys, *commands):
 ROLES = {
     "collector": [*CONNECT, *ACCOUNTS, "~" + PART + "lease:*", "~" + PART + "fence:*",
                   "~" + PART + "cursor:*", "~" + PART + "raw", "~" + PART + "seen:*", "+get", "+set",
-                  "+incr", "+info", "+xadd", ends("lease:*", "+del", "+pexpire")],
+                  "+incr", "+info", "+xadd", "+xlen", "+mget", ends("lease:*", "+del", "+pexpire"),
+                  "~" + PART + "collectors", "+sadd", "+srem", "+smembers",
+                  "~" + PART + "collector:*", ends("collector:*", "+del"),
+                  ends("deferred", "+fcall", "+type", "+zrange", "+zadd")],
     "normalizer": [*CONNECT, *WORK, "~" + PART + "raw", "~" + PART + "findings"],
     "incident": [*CONNECT, *WORK, *ACCOUNTS, "~" + PART + "findings", "~" + PART + "closures",
                  "~" + PART + "actions", "~" + PART + "group:*", "~" + PART + "incident:*",
