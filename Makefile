@@ -165,6 +165,8 @@ $B/bench/%: tests/bench/%.c
 # that the settings above are read with the packages there.
 PACKAGES := deploy/build/packages
 export PYTHONDONTWRITEBYTECODE := 1
+# Scenarios mostly wait; each has a Redis and ports of its own.
+TEST_JOBS ?= 4
 
 demo:
 	@$(PACKAGES) build run
@@ -174,7 +176,8 @@ demo:
 test:
 	@$(PACKAGES) build test
 	@+$(MAKE) --no-print-directory all check
-	@TOCSIN_BUILD=$B /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration tests/e2e
+	@TOCSIN_BUILD=$B TOCSIN_TEST_PATIENCE=$(if $(SAN)$(TSAN),4,2) /usr/bin/python3 -m pytest -q \
+	    -p no:cacheprovider -n $(TEST_JOBS) tests/e2e tests/integration
 
 lint:
 	@$(PACKAGES) build lint
