@@ -96,6 +96,7 @@ static struct worker_thread *thread_new(struct pool *pool, unsigned number)
 	struct worker_thread *thread = xcalloc(1, sizeof(*thread));
 	thread->bus = bus;
 	thread->pool = pool;
+	thread->read_count = pool->spec.batch;
 	snprintf(thread->consumer, sizeof(thread->consumer), "%s-%s-%u", bus->service,
 		 bus->instance, number);
 	settle_from_init(&thread->from, pool->spec.partition, pool->spec.stream,

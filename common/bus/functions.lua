@@ -15,6 +15,7 @@
 local VERSION = 1
 local ARGS_MAX = 4000
 local DAY_MS = 86400000
+local PARTS_MAX = 3000 -- names and values of one entry that one command can take
 
 
 local function refuse(code, text)
@@ -107,6 +108,7 @@ local function bury_entry(key, dead, group, id, reason, deliveries, fate_key, fa
   local entry = { 'dead.stream', kind(key), 'dead.entry', id, 'dead.reason', reason,
     'dead.first', text(first), 'dead.attempts', text(attempt), 'dead.deliveries', deliveries,
     'dead.fate', fate_key or '' }
+  if #fields > PARTS_MAX then fields = { 'dead.packed', cmsgpack.pack(fields) } end
   for _, part in ipairs(fields) do entry[#entry + 1] = part end
   local dead_id = redis.call('XADD', dead, '*', unpack(entry))
   if fate_key then redis.call('SET', fate_key, 'dead:' .. dead_id, 'PX', fate_ttl) end

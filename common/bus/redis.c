@@ -345,10 +345,29 @@ static bool flush(struct redis *redis)
 	return true;
 }
 
+/* Reads more bytes; what a reply has of them in all is bounded, however it is cut. */
+static bool read_more(struct redis *redis, size_t *total)
+{
+	const redisReader *reader = redis->context->reader;
+	size_t before = reader->len;
+	errno = 0;
+	if (redisBufferRead(redis->context) != REDIS_OK) {
+		connection_lost(redis, context_error(redis->context));
+		return false;
+	}
+	*total += reader->len - before;
+	if (*total > REDIS_REPLY_MAX) {
+		connection_lost(redis, "an answer of more than 64 MiB");
+		return false;
+	}
+	return true;
+}
+
 static redisReply *next_reply(struct redis *redis)
 {
 	const struct redis_settings *settings = redis->settings;
 	uint64_t until = clock_mono_ms() + settings->command_timeout_ms + redis->block_ms;
+	size_t total = 0;
 	void *reply = NULL;
 	for (;;) {
 		if (redisGetReplyFromReader(redis->context, &reply) != REDIS_OK) {
@@ -357,19 +376,12 @@ static redisReply *next_reply(struct redis *redis)
 		}
 		if (reply)
 			return reply;
-		if (redis->context->reader->len > REDIS_REPLY_MAX) {
-			connection_lost(redis, "an answer of more than 64 MiB");
-			return NULL;
-		}
 		if (clock_mono_ms() > until) {
 			connection_lost(redis, "no whole answer in time");
 			return NULL;
 		}
-		errno = 0;
-		if (redisBufferRead(redis->context) != REDIS_OK) {
-			connection_lost(redis, context_error(redis->context));
+		if (!read_more(redis, &total))
 			return NULL;
-		}
 	}
 }
 

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "bus/worker_thread.h"
 
-enum { PAUSE_BASE_MS = 20, PAUSE_CAP_MS = 1000 };
+enum { PAUSE_BASE_MS = 20, PAUSE_CAP_MS = 1000, COMPLAIN_MS = 10000, HISTORY_MAX = 1000 };
 
 /* ---- what is in hand, shared with the keeper ---- */
 
@@ -88,7 +88,7 @@ static void append_read(struct worker_thread *self, struct stale *ret_stale)
 		return;
 	}
 	redis_append(self->redis, "XREADGROUP GROUP %s %s COUNT %u BLOCK %llu STREAMS %s >",
-		     BUS_GROUP, self->consumer, self->pool->spec.batch,
+		     BUS_GROUP, self->consumer, self->read_count,
 		     (unsigned long long)settings->block_ms, self->from.stream.text);
 	/* Known only now: appending may have connected. */
 	atomic_store(&self->reading, redis_client_id(self->redis));
@@ -110,10 +110,24 @@ static void load_read(struct worker_thread *self, struct batch *batch,
 		batch_clear(batch);
 }
 
+/* What does not pass by itself is said aloud, by one thread for all. */
+static void complain(struct worker_thread *self, const struct err *err)
+{
+	struct bus *bus = self->bus;
+	uint64_t now = clock_mono_ms();
+	uint64_t last = atomic_load(&bus->complained_ms);
+	if (redis_error_row(redis_error(self->redis))->action != REDIS_ALARM ||
+	    (last != 0 && now - last < COMPLAIN_MS))
+		return;
+	if (atomic_compare_exchange_strong(&bus->complained_ms, &last, now))
+		log_error("%s: %s", self->pool->spec.stream, err->text);
+}
+
 static void redis_trouble(struct worker_thread *self, const struct err *err)
 {
 	metric_add(&bus_metric_redis_errors, 1.0);
 	worker_trouble(self, err->text);
+	complain(self, err);
 	uint64_t wait = backoff_ms(PAUSE_BASE_MS, PAUSE_CAP_MS, self->failures, PAUSE_BASE_MS);
 	if (self->failures < 16)
 		self->failures++;
@@ -128,14 +142,35 @@ static void release_all(struct worker_thread *self, struct batch *batch)
 	batch_decide(self, batch);
 }
 
+/* Puts entries that no command could write again behind the others, buried; returns how many
+ * others there are. */
+static size_t set_aside(struct batch *batch)
+{
+	size_t count = batch->count;
+	for (size_t i = 0; i < count;) {
+		struct entry entry = batch->entries[i];
+		if (entry.field_count <= ENTRY_FIELDS_MAX) {
+			i++;
+			continue;
+		}
+		batch->entries[i] = batch->entries[--count];
+		batch->entries[count] = entry;
+		batch->outcomes[count] = (struct outcome){ .kind = OUTCOME_BURY,
+							   .reason = "more than 1,500 fields" };
+	}
+	return count;
+}
+
 static void handle(struct worker_thread *self, struct batch *batch)
 {
+	size_t count = set_aside(batch);
 	uint64_t started = clock_mono_ms();
 	atomic_store(&self->lost, false);
 	atomic_store(&self->intent_ms, 0);
 	worker_progress(self);
 	self->current = batch;
-	self->pool->spec.handle(self, batch->entries, batch->outcomes, batch->count);
+	if (count > 0)
+		self->pool->spec.handle(self, batch->entries, batch->outcomes, count);
 	metric_observe(&bus_metric_seconds, (double)(clock_mono_ms() - started) / 1000.0,
 		       self->pool->spec.stream);
 	batch_decide(self, batch);
@@ -152,6 +187,50 @@ static struct batch *batch_in(struct worker_thread *self, bool full, bool handle
 			return batch;
 	}
 	return NULL;
+}
+
+static bool holds(struct worker_thread *self, const char *id)
+{
+	bool held = false;
+	pthread_mutex_lock(&self->lock);
+	for (size_t i = 0; i < self->held_count && !held; i++)
+		held = strcmp(self->held[i].id, id) == 0;
+	pthread_mutex_unlock(&self->lock);
+	return held;
+}
+
+/* Hands back what was delivered in an answer that never arrived: no worker died of it, so it
+ * must not count towards poison, nor wait until it looks idle. */
+static bool recover(struct worker_thread *self, struct err *err)
+{
+	const char *ids[HISTORY_MAX];
+	size_t count = 0;
+	struct redis_reply *reply =
+	    redis_command(self->redis, err, "XPENDING %s %s - + %d %s", self->from.stream.text,
+			  BUS_GROUP, HISTORY_MAX, self->consumer);
+	if (!reply)
+		return false;
+	for (size_t i = 0; i < reply_count(reply) && i < HISTORY_MAX; i++) {
+		const char *id = reply_text(reply_at(reply_at(reply, i), 0));
+		if (!holds(self, id))
+			ids[count++] = id;
+	}
+	bool done = settle_release(self->redis, &self->from, ids, count, err);
+	reply_free(reply);
+	self->read_lost = !done;
+	return done;
+}
+
+/* An answer that is lost for its size must not be asked for again. */
+static void note_read(struct worker_thread *self, bool answered)
+{
+	unsigned most = self->pool->spec.batch;
+	if (!answered && redis_error(self->redis) == REDIS_IO) {
+		self->read_lost = true;
+		self->read_count = self->read_count > 1 ? self->read_count / 2 : 1;
+	} else if (answered && self->read_count < most) {
+		self->read_count = self->read_count * 2 < most ? self->read_count * 2 : most;
+	}
 }
 
 /* One round trip. False with err when any part of it failed. */
@@ -175,6 +254,7 @@ static bool exchange(struct worker_thread *self, struct batch *done, bool read, 
 		struct redis_reply *reply = redis_read(self->redis, settled ? err : &ignored);
 		struct batch *empty = batch_in(self, false, false);
 		answered = reply != NULL;
+		note_read(self, answered);
 		if (reply && empty)
 			load_read(self, empty, &stale, reply);
 		else
@@ -195,7 +275,8 @@ static bool turn(struct worker_thread *self)
 	bool read = !stopping && !fresh && atomic_load(&bus->ready);
 	worker_progress(self);
 	if (done || read) {
-		if (exchange(self, done, read, &err)) {
+		bool whole = !self->read_lost || recover(self, &err);
+		if (whole && exchange(self, done, read, &err)) {
 			self->failures = 0;
 			worker_trouble(self, "");
 		} else {

@@ -9,11 +9,7 @@
 #include "base/log.h"
 #include "bus/worker_thread.h"
 
-enum {
-	UNCOUNTED_MIN_MS = 1000,
-	UNCOUNTED_MAX_MS = 5000,
-	FIELDS_MAX = 1500, /* of one published entry; what no reader of ours would take */
-};
+enum { UNCOUNTED_MIN_MS = 1000, UNCOUNTED_MAX_MS = 5000 };
 
 void batch_init(struct batch *batch)
 {
@@ -148,7 +144,7 @@ static void check_outcome(const struct worker_thread *self, const struct entry *
 	else if (outcome->kind == OUTCOME_PUBLISH && !self->pool->spec.output)
 		defect = "the handler publishes without an output";
 	else if (outcome->kind == OUTCOME_PUBLISH &&
-		 (outcome->field_count == 0 || outcome->field_count > FIELDS_MAX))
+		 (outcome->field_count == 0 || outcome->field_count > ENTRY_FIELDS_MAX))
 		defect = "the handler publishes no fields, or too many";
 	if (!defect)
 		return;

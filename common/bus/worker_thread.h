@@ -12,7 +12,7 @@
 
 /* Private to the bus: what the threads of a process and their keeper share. */
 
-enum { ENTRY_ID_SIZE = 48, STALE_MAX = 128, DELIVERIES_MAX = 3 };
+enum { ENTRY_ID_SIZE = 48, STALE_MAX = 128, DELIVERIES_MAX = 3, ENTRY_FIELDS_MAX = 1500 };
 
 /* An entry that may be taken over, as the keeper saw it; whoever claims it first has it. */
 struct stale {
@@ -63,7 +63,9 @@ struct worker_thread {
 	struct settle_from from;
 	void *local;
 	bool opened;
-	unsigned failures; /* of Redis, in a row */
+	unsigned failures;   /* of Redis, in a row */
+	unsigned read_count; /* entries to ask for: fewer after an answer that was lost */
+	bool read_lost;	     /* Redis may have delivered entries that never arrived here */
 	struct batch batches[2];
 	struct batch *current; /* in the handler's hands */
 
@@ -95,6 +97,8 @@ struct bus {
 	_Atomic bool ready;	/* setup has done its work, as far as the keeper saw */
 	_Atomic uint64_t keeper_progress_ms;
 	_Atomic bool keeper_ended;
+	_Atomic uint64_t
+	    complained_ms; /* monotonic: all threads see the same trouble at once */
 
 	pthread_t keeper;
 	bool keeper_started;

@@ -533,6 +533,17 @@ def test_journal_checks_the_fence(library):
     assert library.journal("i1", new, "1:a", owner="w2") == 1
 
 
+def test_an_older_fence_of_the_same_owner_is_stale_too(library):
+    wake_up = opened(library)
+    old = library.take("i1")[1]
+    new = library.take("i1")[1]
+    before = snapshot(library.redis)
+    refused(library.journal, "i1", old, "1:a", done=1, match="STALE")
+    refused(library.release, "i1", old, wake_up, left=1, match="STALE")
+    assert snapshot(library.redis) == before
+    assert library.journal("i1", new, "1:a") == 1
+
+
 def test_journal_repeated_is_written_once(library):
     opened(library)
     library.redis.rpush(key("incident:i1:inbox"), "second", "third")

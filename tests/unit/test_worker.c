@@ -679,6 +679,64 @@ static void redis_restarted_under_load_loses_nothing(void **state)
 	assert_int_equal(dead(), 0);
 }
 
+/* A batch that is too large to arrive is asked for in smaller parts, and nothing of it is taken
+ * for poison meanwhile. */
+static void answers_too_large_to_arrive_are_asked_for_in_parts(void **state)
+{
+	enum { COUNT = 66, SIZE = 1 << 20 };
+	struct probe probe = { .kind = OUTCOME_DONE };
+	struct probe *shared = &probe;
+	struct err err = { 0 };
+	char *payload = malloc(SIZE);
+	(void)state;
+	assert_non_null(payload);
+	memset(payload, 'x', SIZE);
+	assert_true(redis_run(admin, &err, "CONFIG SET appendfsync no"));
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_true(redis_run(admin, &err, "XADD tocsin:{p0}:raw * n %u payload %b", i,
+				      payload, (size_t)SIZE));
+	free(payload);
+	struct bus *bus = run(&shared, handle_all, 1, COUNT);
+	WAIT_FOR(waiting() == 0, 60);
+	assert_true(end(bus));
+	assert_int_equal(probe.entries, COUNT);
+	assert_true(probe.most < COUNT);
+	assert_int_equal(probe.deliveries, 1);
+	assert_int_equal(dead(), 0);
+}
+
+static void an_entry_no_command_could_write_is_buried_alone(void **state)
+{
+	enum { FIELDS = 6000 };
+	struct probe probe = { .kind = OUTCOME_PUBLISH };
+	struct probe *shared = &probe;
+	struct err err = { 0 };
+	struct redis_call command = { .arena = arena_new() };
+	struct dead letter;
+	size_t count = 0;
+	(void)state;
+	add_entries(2);
+	redis_call_text(&command, "XADD");
+	redis_call_text(&command, "tocsin:{p0}:raw");
+	redis_call_text(&command, "*");
+	for (unsigned i = 0; i < 2 * FIELDS; i++)
+		redis_call_text(&command, "x");
+	reply_free(
+	    redis_command_argv(admin, (int)command.count, command.argv, command.sizes, &err));
+	redis_call_done(&command);
+	add_entries(2);
+	struct bus *bus = run(&shared, handle_all, 1, 8);
+	WAIT_FOR(waiting() == 0, 10);
+	assert_true(end(bus));
+	assert_int_equal(found(), 4);
+	assert_int_equal(probe.entries, 4);
+	struct arena *arena = arena_new();
+	assert_true(dead_list(admin, 0, "", 1, arena, &letter, &count, &err));
+	assert_int_equal(count, 1);
+	assert_non_null(strstr(letter.reason, "1,500 fields"));
+	arena_free(arena);
+}
+
 static bool open_local(struct worker_thread *self, void **ret_local, struct err *err)
 {
 	struct probe *probe = *(struct probe *const *)worker_state(self);
@@ -734,6 +792,8 @@ int main(void)
 		TEST(not_ready_before_setup),
 		TEST(a_lost_data_set_is_waited_for_and_then_served),
 		TEST(redis_restarted_under_load_loses_nothing),
+		TEST(answers_too_large_to_arrive_are_asked_for_in_parts),
+		TEST(an_entry_no_command_could_write_is_buried_alone),
 		TEST(local_state_is_opened_again_and_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
