@@ -27,8 +27,10 @@ static const char *const other_columns[] = { "id",	   OLD_NAME,	     OLD_CREDENT
 static void column_of(const struct command_option *option, char *ret_column)
 {
 	snprintf(ret_column, COLUMN_MAX, "%s", option->name);
-	for (char *c = ret_column; *c; c++)
-		*c = *c == '-' ? '_' : *c;
+	for (char *c = ret_column; *c; c++) {
+		if (*c == '-')
+			*c = '_';
+	}
 }
 
 /* ---- columns ---- */

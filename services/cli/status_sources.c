@@ -140,10 +140,13 @@ static json_t *read_source(struct redis *redis, const struct customer *customer,
 	struct redis_reply *cursor = redis_command(redis, err, "HGETALL %s", key.text);
 	if (!cursor)
 		return NULL;
+	uint64_t last_ms = number(cursor, "last_poll_ms"),
+		 due_ms = number(cursor, "next_due_ms");
+	/* Without a reason to wait longer, the next poll is an interval after the last. */
 	const struct progress progress = {
-		.last_poll_ms = number(cursor, "last_poll_ms"),
+		.last_poll_ms = last_ms,
 		.last_ok_ms = number(cursor, "last_ok_ms"),
-		.next_due_ms = number(cursor, "next_due_ms"),
+		.next_due_ms = due_ms || !last_ms ? due_ms : last_ms + source->interval_ms,
 		.failures = number(cursor, "failures"),
 		.events = number(cursor, "events_seen"),
 		.last_error = reply_text(reply_find(cursor, "last_error")),

@@ -13,6 +13,22 @@
 
 enum { HOUR_MS = 3600 * 1000 };
 
+/* A client of another region is as unknown as one with a wrong key. */
+static void add_login_failure(struct vendor_session *session, json_t *checks,
+			      const struct err *err)
+{
+	const struct account *account = session->account;
+
+	if (err->kind == ERR_ACCOUNT && session->status == 401)
+		verify_add(
+		    checks, VERIFY_NO, "log in",
+		    "%s: wrong or expired client id or secret, or the wrong region (this is "
+		    "%s)",
+		    err->text, account->region ? account->region : account->url);
+	else
+		verify_add_failure(checks, "log in", err);
+}
+
 /* ---- Secure Endpoint ---- */
 
 static void verify_events(struct vendor_session *session, struct arena *arena, json_t *checks)
@@ -79,7 +95,7 @@ bool verify_secure_endpoint(struct vendor_session *session, json_t *checks)
 		verify_events(session, arena, checks);
 		verify_computers(session, arena, checks);
 	} else {
-		verify_add_failure(checks, "log in", &err);
+		add_login_failure(session, checks, &err);
 	}
 	arena_free(arena);
 	return in;
@@ -213,7 +229,7 @@ bool verify_threat_response(struct vendor_session *session, json_t *checks)
 		verify_inspect(session, arena, checks);
 		verify_intel(session, arena, checks);
 	} else {
-		verify_add_failure(checks, "log in", &err);
+		add_login_failure(session, checks, &err);
 	}
 	arena_free(arena);
 	return in;

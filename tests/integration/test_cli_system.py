@@ -1,13 +1,12 @@
 """The client and the running system: setup and its watch, status, incidents, fates, dead entries,
 and what credentials can do."""
 import json
-import os
 import signal
 import subprocess
 
 import pytest
 
-from harness import build_dir, wait_until
+from harness import Process, wait_until
 from harness.events import policy_update, quarantine_failure, raw_fields, threat_detected
 from harness.system import SYS_ID, seal
 
@@ -16,11 +15,10 @@ VERSION = "#version"
 
 def run(system, *args, expect=0, **env):
     """(stdout, stderr) for people."""
-    done = subprocess.run([str(build_dir() / "tocsin"), *map(str, args)], text=True,
-                          env={**os.environ, **system.env, **env}, stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=60)
-    assert done.returncode == expect, (args, done.returncode, done.stdout, done.stderr)
-    return done.stdout, done.stderr
+    process = Process("tocsin", args, {**system.env, **env}, system.folder / "tocsin.log", health=False)
+    out, err, status = process.run()
+    assert status == expect, (args, status, out, err)
+    return out, err
 
 
 def applied(system):
@@ -301,13 +299,14 @@ def test_dead_entries_are_listed_replayed_and_dropped(ready, tmp_path):
         run(ready, "dead", command, "1-1", *(["--yes"] if command == "drop" else []), expect=3)
 
 
-def test_what_cannot_be_printed_is_not_dropped(ready):
+def test_what_cannot_be_printed_is_not_dropped(ready, tmp_path):
     ready.redis.client.xadd(ready.key_name("raw"), {**raw_fields(1), "payload": "{"})
     ready.start("normalizer")
     wait_until(lambda: ready.length("dead") == 1, 20, "it is dead")
     with open("/dev/full", "w") as full:
-        done = subprocess.run([str(build_dir() / "tocsin"), "dead", "drop", "--all", "--yes"],
-                              env={**os.environ, **ready.env}, stdout=full, stderr=subprocess.PIPE)
+        process = Process("tocsin", (), ready.env, tmp_path / "log", health=False)
+        done = subprocess.run([*process.args, "dead", "drop", "--all", "--yes"], env=process.env,
+                              stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1 and ready.length("dead") == 1
 
 
