@@ -20,7 +20,7 @@ LIFELIKE = {"TOCSIN_CALL_DEADLINE": "30s", "TOCSIN_REMOTE_MAX": "60s", "TOCSIN_Q
 def installation(folder, latency_ms, **env):
     """One customer with tickets in ServiceNow only and no cap on calls in flight."""
     folder.mkdir()
-    system = System(folder, "--latency-ms", latency_ms, "--ledger", "0",
+    system = System(folder, "--latency-ms", str(latency_ms), "--ledger", "0",
                     **{**LIFELIKE, "TOCSIN_ACCOUNT_SHARE": "0", **env})
     system.servicenow("main", in_flight=0)
     system.customer("acme", xdr=None)
