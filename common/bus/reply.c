@@ -104,17 +104,21 @@ const struct redis_reply *reply_find(const struct redis_reply *reply, const char
 }
 
 #if HIREDIS_MAJOR >= 1
-void reply_bound(redisReader *reader, struct reply_bounds *bounds)
-{
-	(void)bounds;
-	reader->maxelements = REPLY_ELEMENTS_MAX;
-}
+typedef size_t array_size;
 #else
-/* 0.14 allocates whatever an array's header says. */
-static void *bounded_array(const redisReadTask *task, int elements)
+typedef int array_size;
+#endif
+
+/* 0.14 allocates whatever an array's header says, and from 1.0 on arrays nest without an end:
+ * freeing them would use up the stack. */
+static void *bounded_array(const redisReadTask *task, array_size elements)
 {
 	const struct reply_bounds *bounds = (const struct reply_bounds *)task->privdata;
-	if (elements > REPLY_ELEMENTS_MAX)
+	unsigned depth = 0;
+
+	for (const redisReadTask *outer = task->parent; outer; outer = outer->parent)
+		depth++;
+	if (elements > REPLY_ELEMENTS_MAX || depth >= REPLY_DEPTH_MAX)
 		return NULL;
 	return bounds->original->createArray(task, elements);
 }
@@ -127,7 +131,6 @@ void reply_bound(redisReader *reader, struct reply_bounds *bounds)
 	reader->fn = &bounds->functions;
 	reader->privdata = bounds;
 }
-#endif
 
 struct redis_reply *reply_parse(const char *bytes, size_t size)
 {

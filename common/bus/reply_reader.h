@@ -9,7 +9,7 @@ struct reply_bounds {
 	redisReplyObjectFunctions *original;
 };
 
-enum { REPLY_ELEMENTS_MAX = 1 << 20 };
+enum { REPLY_ELEMENTS_MAX = 1 << 20, REPLY_DEPTH_MAX = 8 };
 
 /* bounds must outlive the reader. */
 void reply_bound(redisReader *reader, struct reply_bounds *bounds);
