@@ -28,8 +28,9 @@ enum {
 	 * holds its thread so long and no longer; in its lane it has the whole deadline. */
 	SOUND_DEADLINE_MS = 8000,
 	BEHIND_MS = 1000,
-	REDIS_WAIT_MIN_MS = 1000,
-	REDIS_WAIT_MAX_MS = 5000,
+	AGAIN_MIN_MS = 1000,
+	AGAIN_MAX_MS = 5000,
+	REDIS_HOLD_MS = 1000,
 };
 
 struct member {
@@ -93,12 +94,6 @@ static void explain(const struct poll_result *result, uint64_t failures_before)
 	case POLL_STALE:
 		log_warn("another collector has this source: nothing was written");
 		break;
-	case POLL_FULL:
-		log_warn("Redis takes no more events: %s", result->err.text);
-		break;
-	case POLL_REDIS:
-		log_warn("Redis: %s", result->err.text);
-		break;
 	default:
 		log_debug("%s: %s", poll_outcome_name(result->outcome), result->err.text);
 		break;
@@ -110,6 +105,7 @@ static uint64_t next_due(const struct crew *crew, const struct claim *claim,
 			 const struct poll_result *result)
 {
 	uint64_t now = clock_mono_ms();
+	uint64_t wait;
 
 	switch (result->outcome) {
 	case POLL_OK:
@@ -120,12 +116,19 @@ static uint64_t next_due(const struct crew *crew, const struct claim *claim,
 	case POLL_REFUSED:
 		return now + result->wait_ms;
 	case POLL_FULL:
-		pool_full(crew->set.pool, claim->task->partition);
+		wait = pool_full(crew->set.pool, claim->task->partition);
+		if (wait > 0)
+			log_warn("Redis takes no more events, polling waits %u s: %s",
+				 (unsigned)(wait / 1000), result->err.text);
 		return now + 1; /* when the partition may go on */
+	case POLL_REDIS:
+		/* The keeper says so, once; nobody else need try meanwhile. */
+		pool_hold(crew->set.pool, claim->task->partition, now + REDIS_HOLD_MS);
+		return now + 1;
 	case POLL_STALE:
 		return 0;
 	default:
-		return now + backoff_random(REDIS_WAIT_MIN_MS, REDIS_WAIT_MAX_MS);
+		return now + backoff_random(AGAIN_MIN_MS, AGAIN_MAX_MS);
 	}
 }
 
@@ -168,9 +171,9 @@ static void poll_claimed(struct member *member, struct claim *claim)
 	if (directory && look_up(&poll, directory, claim->task))
 		poll_source(&poll, &result);
 	else if (directory)
-		err_fill(&result.err, ERR_TRANSIENT, "the source was taken out just now");
+		result.outcome = POLL_STOPPED; /* taken out just now: the keeper will see */
 	explain(&result, failures);
-	if (result.outcome != POLL_REDIS)
+	if (result.outcome == POLL_OK || result.outcome == POLL_FAILED)
 		claim->task->failures = result.failures;
 	count(claim, &result, began);
 	roster_put(set->roster, directory);

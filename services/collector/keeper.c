@@ -390,28 +390,31 @@ static bool balance(struct keeper *keeper, const struct directory *directory, st
 
 /* ---- the pipeline behind ---- */
 
+static bool watch_partition(struct keeper *keeper, unsigned partition, struct err *err)
+{
+	struct pool *pool = keeper->set.pool;
+	struct key raw;
+	char name[16];
+
+	key_format(&raw, partition, "%s", STREAM_RAW);
+	snprintf(name, sizeof(name), "%u", partition);
+
+	struct redis_reply *left = redis_command(keeper->set.redis, err, "XLEN %s", raw.text);
+
+	if (!left)
+		return false;
+	if (keeper->set.raw_limit && (uint64_t)reply_integer(left) >= keeper->set.raw_limit)
+		pool_hold(pool, partition, clock_mono_ms() + 2 * keeper_tick_ms(keeper));
+	reply_free(left);
+	metric_set(&metric_paused, pool_is_held(pool, partition), name);
+	return true;
+}
+
 static bool watch_backlog(struct keeper *keeper, struct err *err)
 {
-	for (unsigned i = 0; keeper->set.raw_limit && i < keeper->set.partitions; i++) {
-		struct key raw;
-		char name[16];
-
-		key_format(&raw, i, "%s", STREAM_RAW);
-
-		struct redis_reply *left =
-		    redis_command(keeper->set.redis, err, "XLEN %s", raw.text);
-
-		if (!left)
+	for (unsigned i = 0; i < keeper->set.partitions; i++) {
+		if (!watch_partition(keeper, i, err))
 			return false;
-
-		bool hold = (uint64_t)reply_integer(left) >= keeper->set.raw_limit;
-
-		if (hold)
-			pool_hold(keeper->set.pool, i,
-				  clock_mono_ms() + 2 * keeper_tick_ms(keeper));
-		snprintf(name, sizeof(name), "%u", i);
-		metric_set(&metric_paused, hold, name);
-		reply_free(left);
 	}
 	return true;
 }

@@ -145,19 +145,32 @@ void pool_hold(struct pool *pool, unsigned partition, uint64_t until_ms)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-void pool_full(struct pool *pool, unsigned partition)
+bool pool_is_held(struct pool *pool, unsigned partition)
+{
+	pthread_mutex_lock(&pool->lock);
+
+	bool held = pool->holds[partition].until_ms > clock_mono_ms();
+
+	pthread_mutex_unlock(&pool->lock);
+	return held;
+}
+
+uint64_t pool_full(struct pool *pool, unsigned partition)
 {
 	struct pool_hold *hold = &pool->holds[partition];
 	uint64_t now = clock_mono_ms();
+	uint64_t wait = 0;
 
 	pthread_mutex_lock(&pool->lock);
-	if (hold->until_ms <= now) { /* else another thread has said so just before */
-		uint64_t wait = (uint64_t)FULL_MIN_MS << (hold->full < 8 ? hold->full : 8);
-
-		hold->until_ms = now + (wait < FULL_MAX_MS ? wait : FULL_MAX_MS);
+	if (hold->until_ms <= now) {
+		wait = (uint64_t)FULL_MIN_MS << (hold->full < 8 ? hold->full : 8);
+		if (wait > FULL_MAX_MS)
+			wait = FULL_MAX_MS;
+		hold->until_ms = now + wait;
 		hold->full++;
 	}
 	pthread_mutex_unlock(&pool->lock);
+	return wait;
 }
 
 void pool_roomy(struct pool *pool, unsigned partition)

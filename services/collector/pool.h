@@ -77,9 +77,10 @@ bool pool_holds(struct pool *pool, const struct task *task, struct lease *ret_le
 bool pool_is_idle(struct pool *pool, const struct task *task);
 /* Nothing of this partition is started before until_ms (monotonic). */
 void pool_hold(struct pool *pool, unsigned partition, uint64_t until_ms);
+bool pool_is_held(struct pool *pool, unsigned partition);
 /* Redis took no more events of this partition, or took some again: waits of 5 to 30 s, doubled
- * each time. */
-void pool_full(struct pool *pool, unsigned partition);
+ * each time. pool_full() gives the wait, 0 when another thread has just said so. */
+uint64_t pool_full(struct pool *pool, unsigned partition);
 void pool_roomy(struct pool *pool, unsigned partition);
 /* pool_claim() finds nothing from now on. */
 void pool_stop(struct pool *pool);
