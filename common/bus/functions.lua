@@ -28,7 +28,7 @@ local function now_ms()
 end
 
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local function number(s, what)

@@ -1,7 +1,6 @@
 -- From finding to incident, and whose turn it is to work on one.
 
 local LIST_CAP = 200 -- findings and timeline kept per incident
-local INBOX_WINDOW = 100
 
 -- Decides where one finding goes. plan holds what earlier findings of the same call will have done.
 local function claim_target(plan, prefix, group_key, candidate)
@@ -19,38 +18,52 @@ local function claim_target(plan, prefix, group_key, candidate)
   return candidate, 'opened', current or redis.call('GET', group_key .. ':previous')
 end
 
+-- LLEN and HGET of a wrong type are errors before anything is written, and cheaper than TYPE.
 local function claim_checks(incident, group_key)
-  typed(incident, 'hash')
-  typed(incident .. ':inbox', 'list')
-  typed(incident .. ':findings', 'list')
+  redis.call('HGET', incident, 'state')
+  redis.call('LLEN', incident .. ':inbox')
+  redis.call('LLEN', incident .. ':findings')
   permitted({ 'HSET', incident, 'f', 'v' }, { 'HINCRBY', incident, 'findings', 1 },
     { 'RPUSH', incident .. ':inbox', 'x' }, { 'RPUSH', incident .. ':findings', 'x' },
     { 'LTRIM', incident .. ':findings', 0, 1 }, { 'SET', group_key, 'x' })
 end
 
-local function claim_write(args, incident, claim, now)
-  if claim.outcome == 'opened' then
-    local fields = { unpack(args, claim.from, claim.to) }
-    for _, part in ipairs({ 'state', 'opening', 'fence', '0', 'findings', '0', 'severity', '0',
-      'created_ms', text(now), 'group_key', claim.group_key, 'previous', claim.previous or '' }) do
-      fields[#fields + 1] = part
-    end
-    redis.call('HSET', incident, unpack(fields))
-    redis.call('SET', claim.group_key, claim.incident)
-    redis.call('RPUSH', incident .. ':inbox', claim.open_item)
-  elseif claim.outcome == 'joined' then
-    redis.call('RPUSH', incident .. ':inbox', claim.note_item)
+local function claim_open(args, incident, claim, now)
+  local fields = { unpack(args, claim.from, claim.to) }
+  for _, part in ipairs({ 'state', 'opening', 'fence', '0', 'findings', '1', 'severity',
+    text(claim.severity), 'created_ms', text(now), 'changed_ms', text(now),
+    'group_key', claim.group_key, 'previous', claim.previous or '' }) do
+    fields[#fields + 1] = part
+  end
+  redis.call('HSET', incident, unpack(fields))
+  redis.call('SET', claim.group_key, claim.incident)
+  redis.call('RPUSH', incident .. ':inbox', claim.open_item)
+end
+
+local function claim_count(incident, claim, now)
+  if claim.outcome == 'joined' then
+    local item = claim.note_item ~= '' and claim.note_item or claim.open_item
+    redis.call('RPUSH', incident .. ':inbox', item)
   end
   redis.call('HINCRBY', incident, 'findings', 1)
   local severity = math.max(claim.severity, tonumber(redis.call('HGET', incident, 'severity')) or 0)
   redis.call('HSET', incident, 'severity', text(severity), 'changed_ms', text(now))
-  redis.call('RPUSH', incident .. ':findings', claim.summary)
-  redis.call('LTRIM', incident .. ':findings', -LIST_CAP, -1)
+end
+
+local function claim_write(args, incident, claim, now)
+  if claim.outcome == 'opened' then
+    claim_open(args, incident, claim, now)
+  else
+    claim_count(incident, claim, now)
+  end
+  if redis.call('RPUSH', incident .. ':findings', claim.summary) > LIST_CAP then
+    redis.call('LTRIM', incident .. ':findings', -LIST_CAP, -1)
+  end
 end
 
 -- KEYS findings, actions, group keys and fates...   ARGV group, consumer, fate ttl ms, prefix of
 -- incident keys, then per finding: id, index of its group key, index of its fate or 0, candidate,
--- open item, note item, summary, severity, field count, fields...
+-- open item, note item or '' for the same, summary, severity, field count, fields...
 -- Keys of the incidents themselves are reached by the prefix: which one is known only here. Carries
 -- allow-oom: findings that cannot become incidents could never leave a full Redis.
 -- Answers {not ours | opened | joined | recorded, incident id} per finding.
@@ -78,13 +91,13 @@ local function group_claim(keys, args)
         claim_target(plan, prefix, claim.group_key, claim.candidate)
       claim_checks(prefix .. claim.incident, claim.group_key)
       if claim.fate_key then
-        typed(claim.fate_key, 'string')
+        redis.call('GET', claim.fate_key)
         permitted({ 'SET', claim.fate_key, 'x', 'PX', ttl })
       end
     end
   end
 
-  local now, answers = now_ms(), {}
+  local now, answers, done = now_ms(), {}, {}
   for i, claim in ipairs(claims) do
     answers[i] = { claim.outcome or 'not ours', claim.incident or '' }
     if claim.ours then
@@ -95,28 +108,30 @@ local function group_claim(keys, args)
       if claim.fate_key then
         redis.call('SET', claim.fate_key, 'incident:' .. claim.incident, 'PX', ttl)
       end
-      redis.call('XACK', key, group, claim.id)
-      redis.call('XDEL', key, claim.id)
+      done[#done + 1] = claim.id
     end
+  end
+  if #done > 0 then
+    redis.call('XACK', key, group, unpack(done))
+    redis.call('XDEL', key, unpack(done))
   end
   return answers
 end
 
 -- KEYS incident, inbox   ARGV owner, ttl ms
--- Answers {0, owner until, now}, or {1, fence, now, hash, first of the inbox}.
+-- Answers {0, owner until, now}, or {1, fence, now}; the fence of what does not exist is 0.
 local function incident_take(keys, args)
   local owner, ttl, now = args[1], number(args[2], 'ttl'), now_ms()
   permitted({ 'HSET', keys[1], 'f', 'v' })
-  typed(keys[2], 'list')
-  if not typed(keys[1], 'hash') then return { 1, 0, now, {}, {} } end
+  redis.call('LLEN', keys[2])
   local held = redis.call('HMGET', keys[1], 'owner', 'owner_until', 'fence')
+  if not held[3] then return { 1, 0, now } end
   local till = tonumber(held[2] or '') or 0
   if held[1] and held[1] ~= '' and held[1] ~= owner and till > now then return { 0, till, now } end
-  local fence = (tonumber(held[3] or '') or 0) + 1
+  local fence = (tonumber(held[3]) or 0) + 1
   redis.call('HSET', keys[1], 'owner', owner, 'owner_until', text(now + ttl), 'fence', text(fence),
     'written', '')
-  return { 1, fence, now, redis.call('HGETALL', keys[1]),
-    redis.call('LRANGE', keys[2], 0, INBOX_WINDOW - 1) }
+  return { 1, fence, now }
 end
 
 local function holds(key, owner, fence)
@@ -127,82 +142,156 @@ local function holds(key, owner, fence)
   return held[1] == owner, held[3]
 end
 
--- KEYS incident, inbox, timeline, group key or none   ARGV owner, fence, ttl ms, mark of this write,
--- items done, timeline entry, keep | drop | take, incident id, time to keep the name of the previous
--- incident ms, field count, fields..., names to delete...
+-- One write of the journal, read from ARGV after at: owner, fence, ttl ms, mark of this write, items done,
+-- timeline entry, keep | drop | take, incident id, time to keep the name of the previous incident
+-- ms, field count, fields..., names to delete...
+local function write_read(args, at)
+  local write = { owner = args[at + 1], fence = args[at + 2], ttl = number(args[at + 3], 'ttl'),
+    mark = args[at + 4], done = number(args[at + 5], 'items'), timeline = args[at + 6],
+    change = args[at + 7], id = args[at + 8], keep_ms = number(args[at + 9], 'keep'), args = args,
+    set_from = at + 11, set_to = at + 10 + number(args[at + 10], 'fields') * 2 }
+  if write.set_to > #args then refuse('REFUSED', 'fewer fields than announced') end
+  return write
+end
+
+local function write_group_checks(write, group_key)
+  if not group_key then refuse('REFUSED', 'no group key') end
+  typed(group_key .. ':previous', 'string')
+  permitted({ 'SET', group_key, 'x' }, { 'DEL', group_key },
+    { 'SET', group_key .. ':previous', 'x', 'PX', 1 })
+  write.holder = redis.call('GET', group_key)
+end
+
+-- Everything that could go wrong with it. LLEN of a wrong type is an error, and cheaper than TYPE.
+local function write_checks(write, key, inbox, timeline, group_key)
+  permitted({ 'HSET', key, 'f', 'v' })
+  if write.set_to < #write.args then permitted({ 'HDEL', key, 'f' }) end
+  write.waiting = redis.call('LLEN', inbox)
+  if write.done > 0 then permitted({ 'LTRIM', inbox, 0, 1 }) end
+  if write.timeline ~= '' then
+    redis.call('LLEN', timeline)
+    permitted({ 'RPUSH', timeline, 'x' }, { 'LTRIM', timeline, 0, 1 })
+  end
+  if write.change ~= 'keep' then write_group_checks(write, group_key) end
+  write.ours, write.written = holds(key, write.owner, write.fence)
+end
+
+local function write_group(write, group_key)
+  if write.change == 'take' then
+    redis.call('SET', group_key, write.id)
+  elseif write.change == 'drop' and write.holder == write.id then
+    redis.call('DEL', group_key)
+    redis.call('SET', group_key .. ':previous', write.id, 'PX', write.keep_ms)
+  end
+end
+
+-- more: names and values that are written with the rest.
+local function write_all(write, key, inbox, timeline, group_key, more)
+  local args, set, now = write.args, {}, now_ms()
+  if write.set_to > write.set_from then set = { unpack(args, write.set_from, write.set_to) } end
+  for _, part in ipairs({ 'owner', write.owner, 'fence', write.fence, 'written', write.mark,
+    'owner_until', text(now + write.ttl), 'changed_ms', text(now) }) do
+    set[#set + 1] = part
+  end
+  for _, part in ipairs(more) do set[#set + 1] = part end
+  redis.call('HSET', key, unpack(set))
+  if write.set_to < #args then redis.call('HDEL', key, unpack(args, write.set_to + 1)) end
+  if write.done > 0 then redis.call('LTRIM', inbox, write.done, -1) end
+  if write.timeline ~= '' and redis.call('RPUSH', timeline, write.timeline) > LIST_CAP then
+    redis.call('LTRIM', timeline, -LIST_CAP, -1)
+  end
+  write_group(write, group_key)
+end
+
+-- KEYS incident, inbox, timeline, group key or none   ARGV a write
 -- Answers 1, or 0 when the group was to be taken and is another's (nothing is written then).
 local function journal(keys, args)
   bounded(args)
-  local key, inbox, timeline, group_key = keys[1], keys[2], keys[3], keys[4]
-  local ttl, done, change, id = number(args[3], 'ttl'), number(args[5], 'items'), args[7], args[8]
-  local keep_ms, set_to = number(args[9], 'keep'), 10 + number(args[10], 'fields') * 2
-  if set_to > #args then refuse('REFUSED', 'fewer fields than announced') end
-  if change ~= 'keep' and not group_key then refuse('REFUSED', 'no group key') end
-  typed(key, 'hash')
-  typed(inbox, 'list')
-  typed(timeline, 'list')
-  permitted({ 'HSET', key, 'f', 'v' }, { 'HDEL', key, 'f' }, { 'LTRIM', inbox, 0, 1 },
-    { 'RPUSH', timeline, 'x' }, { 'LTRIM', timeline, 0, 1 })
-  local holder = nil
-  if group_key then
-    typed(group_key, 'string')
-    typed(group_key .. ':previous', 'string')
-    permitted({ 'SET', group_key, 'x' }, { 'DEL', group_key },
-      { 'SET', group_key .. ':previous', 'x', 'PX', 1 })
-    holder = redis.call('GET', group_key)
-  end
-  local ours, written = holds(key, args[1], args[2])
-  if not ours then refuse('STALE', key .. ' was released') end
-  if written == args[4] then return 1 end
-  if change == 'take' and holder and holder ~= id then return 0 end
-
-  if set_to > 10 then redis.call('HSET', key, unpack(args, 11, set_to)) end
-  if set_to < #args then redis.call('HDEL', key, unpack(args, set_to + 1)) end
-  local now = now_ms()
-  redis.call('HSET', key, 'owner', args[1], 'fence', args[2], 'written', args[4],
-    'owner_until', text(now + ttl), 'changed_ms', text(now))
-  if done > 0 then redis.call('LTRIM', inbox, done, -1) end
-  if args[6] ~= '' then
-    redis.call('RPUSH', timeline, args[6])
-    redis.call('LTRIM', timeline, -LIST_CAP, -1)
-  end
-  if change == 'take' then
-    redis.call('SET', group_key, id)
-  elseif change == 'drop' and holder == id then
-    redis.call('DEL', group_key)
-    redis.call('SET', group_key .. ':previous', id, 'PX', keep_ms)
-  end
+  local write = write_read(args, 0)
+  write_checks(write, keys[1], keys[2], keys[3], keys[4])
+  if not write.ours then refuse('STALE', keys[1] .. ' was released') end
+  if write.written == write.mark then return 1 end
+  if write.change == 'take' and write.holder and write.holder ~= write.id then return 0 end
+  write_all(write, keys[1], keys[2], keys[3], keys[4], {})
   return 1
 end
 
--- KEYS incident, inbox, actions, deferred   ARGV owner, fence, group, consumer, id of the wake-up,
--- delay ms or '', counted 0 | 1, reason, items of the inbox that stay
+-- How a turn ends, read from seven arguments: group, consumer, id of the wake-up, delay ms or '',
+-- counted 0 | 1, reason, items of the inbox that stay.
+local function end_read(args, from)
+  return { group = args[from], consumer = args[from + 1], id = args[from + 2],
+    delay = args[from + 3] ~= '' and number(args[from + 3], 'delay'),
+    counted = args[from + 4] == '1', reason = args[from + 5],
+    stay = number(args[from + 6], 'items') }
+end
+
+local function end_checks(turn, actions, deferred)
+  if turn.delay then
+    redis.call('ZCARD', deferred)
+    putting_off_permitted(actions, deferred, turn.group, turn.id)
+  else
+    permitted({ 'XACK', actions, turn.group, turn.id }, { 'XDEL', actions, turn.id })
+  end
+  turn.pending = owned(actions, turn.group, turn.consumer, { turn.id })[turn.id]
+end
+
+local function end_settle(turn, actions, deferred)
+  if turn.pending and turn.delay then
+    put_off(actions, deferred, turn.group, turn.id, turn.delay, turn.counted, turn.reason)
+  elseif turn.pending then
+    redis.call('XACK', actions, turn.group, turn.id)
+    redis.call('XDEL', actions, turn.id)
+  end
+end
+
+-- What the hash says of a turn that is over.
+local function end_fields(turn)
+  local fields = { 'owner', '', 'owner_until', '0' }
+  if turn.pending and turn.delay then
+    fields[5], fields[6] = 'wake_ms', text(now_ms() + turn.delay)
+  end
+  return fields
+end
+
+-- KEYS incident, inbox, actions, deferred   ARGV owner, fence, an end
 -- Answers 0 when there are more: whoever put them there saw us busy, so we must go on.
 local function incident_release(keys, args)
-  local key, inbox, actions, deferred = keys[1], keys[2], keys[3], keys[4]
-  local group, consumer, id = args[3], args[4], args[5]
-  local delay = args[6] ~= '' and number(args[6], 'delay')
-  typed(key, 'hash')
-  typed(inbox, 'list')
-  typed(deferred, 'zset')
-  stream(actions)
+  local key, actions, deferred = keys[1], keys[3], keys[4]
+  local turn = end_read(args, 3)
   permitted({ 'HSET', key, 'f', 'v' })
-  putting_off_permitted(actions, deferred, group, id)
+  end_checks(turn, actions, deferred)
   local ours = holds(key, args[1], args[2])
-  if ours and redis.call('LLEN', inbox) > number(args[9], 'items') then return 0 end
-  local pending = owned(actions, group, consumer, { id })[id]
-  if ours then redis.call('HSET', key, 'owner', '', 'owner_until', '0') end
-  if pending and delay then
-    redis.call('HSET', key, 'wake_ms', text(now_ms() + delay))
-    put_off(actions, deferred, group, id, delay, args[7] == '1', args[8])
-  elseif pending then
-    redis.call('XACK', actions, group, id)
-    redis.call('XDEL', actions, id)
-  end
+  if redis.call('LLEN', keys[2]) > turn.stay and ours then return 0 end
+  if ours then redis.call('HSET', key, unpack(end_fields(turn))) end
+  end_settle(turn, actions, deferred)
   return 1
+end
+
+-- KEYS incident, inbox, timeline, actions, deferred, group key or none   ARGV an end, a write
+-- Both in one step; a write whose mark is known is not repeated. Answers 1, or 0 when there is more
+-- in the inbox: then it was written and not released.
+local function incident_finish(keys, args)
+  bounded(args)
+  local key, inbox, timeline, group_key = keys[1], keys[2], keys[3], keys[6]
+  local turn, write = end_read(args, 1), write_read(args, 7)
+  write_checks(write, key, inbox, timeline, group_key)
+  end_checks(turn, keys[4], keys[5])
+  local again = write.written == write.mark
+  if write.change == 'take' then refuse('REFUSED', 'a group is not taken at the end') end
+  if not write.ours and not again then refuse('STALE', key .. ' was released') end
+  local over = not write.ours or write.waiting - (again and 0 or write.done) <= turn.stay
+  local more = over and end_fields(turn) or {}
+  if not again then
+    write_all(write, key, inbox, timeline, group_key, more)
+  elseif write.ours and over then
+    redis.call('HSET', key, unpack(more))
+  end
+  if over then end_settle(turn, keys[4], keys[5]) end
+  return over and 1 or 0
 end
 
 register('group_claim', group_claim, 'allow-oom')
 register('incident_take', incident_take, 'allow-oom')
 register('journal', journal, 'allow-oom')
 register('incident_release', incident_release, 'allow-oom')
+register('incident_finish', incident_finish, 'allow-oom')

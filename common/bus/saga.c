@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "bus/redis.h"
 
-enum { CLAIM_ARGS_MAX = 3500, CLAIM_BYTES_MAX = 1 << 20 };
+enum { CLAIM_ARGS_MAX = 3500, CLAIM_BYTES_MAX = 1 << 20, INBOX_WINDOW = 100 };
 
 void saga_keys_init(struct saga_keys *ret_keys, unsigned partition, const char *incident_id)
 {
@@ -27,8 +27,9 @@ static size_t claim_chunk(const struct group_finding *findings, size_t count)
 	for (; i < count; i++) {
 		const struct group_finding *finding = &findings[i];
 		args += 11 + 2 * finding->field_count;
-		bytes += strlen(finding->open_item) + strlen(finding->note_item) +
-			 strlen(finding->summary);
+		bytes += strlen(finding->open_item) + strlen(finding->summary);
+		if (finding->note_item)
+			bytes += strlen(finding->note_item);
 		for (size_t f = 0; f < finding->field_count; f++)
 			bytes += finding->fields[f].size;
 		if (i > 0 && (args > CLAIM_ARGS_MAX || bytes > CLAIM_BYTES_MAX))
@@ -72,7 +73,7 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 		redis_call_number(&call, finding->fate_key ? ++key : 0);
 		redis_call_text(&call, finding->candidate);
 		redis_call_text(&call, finding->open_item);
-		redis_call_text(&call, finding->note_item);
+		redis_call_text(&call, finding->note_item ? finding->note_item : "");
 		redis_call_text(&call, finding->summary);
 		redis_call_number(&call, finding->severity);
 		redis_call_fields(&call, finding->fields, finding->field_count);
@@ -117,11 +118,9 @@ bool group_claim(struct redis *redis, const struct settle_from *from,
 	return true;
 }
 
-static void decode_hold(const struct redis_reply *reply, struct arena *arena,
+static void decode_hash(const struct redis_reply *hash, struct arena *arena,
 			struct incident_hold *hold)
 {
-	const struct redis_reply *hash = reply_at(reply, 3);
-	const struct redis_reply *inbox = reply_at(reply, 4);
 	struct field *fields =
 	    arena_alloc(arena, (reply_count(hash) / 2 + 1) * sizeof(*fields));
 	for (size_t i = 0; i + 1 < reply_count(hash); i += 2) {
@@ -133,41 +132,68 @@ static void decode_hold(const struct redis_reply *reply, struct arena *arena,
 		};
 	}
 	hold->fields = fields;
+}
+
+static void decode_inbox(const struct redis_reply *inbox, struct arena *arena,
+			 struct incident_hold *hold)
+{
 	hold->items = arena_alloc(arena, (reply_count(inbox) + 1) * sizeof(*hold->items));
 	for (size_t i = 0; i < reply_count(inbox); i++)
 		hold->items[hold->item_count++] =
 		    arena_strdup(arena, reply_text(reply_at(inbox, i)));
 }
 
+static bool decode_taken(const struct redis_reply *reply, struct incident_hold *hold,
+			 struct err *err)
+{
+	if (reply_count(reply) != 3)
+		return err_set(err, ERR_TRANSIENT, "Redis: not an answer of incident_take");
+	hold->taken = reply_integer(reply_at(reply, 0)) == 1;
+	hold->now_ms = (uint64_t)reply_integer(reply_at(reply, 2));
+	if (hold->taken)
+		hold->fence = (uint64_t)reply_integer(reply_at(reply, 1));
+	else
+		hold->busy_until_ms = (uint64_t)reply_integer(reply_at(reply, 1));
+	return true;
+}
+
+/* One round trip: the function, and what it guards read behind it, which costs Redis a third of
+ * what the function would need for it. */
 bool incident_take(struct redis *redis, const struct saga_keys *keys, const char *owner,
 		   uint64_t ttl_ms, struct arena *arena, struct incident_hold *ret_hold,
 		   struct err *err)
 {
+	struct redis_reply *replies[3];
 	struct redis_call call;
+	struct err failure = { 0 };
+	bool ok = true;
 	memset(ret_hold, 0, sizeof(*ret_hold));
+	ret_hold->owner = owner;
+	ret_hold->ttl_ms = ttl_ms;
 	redis_call_init(&call, "incident_take");
 	redis_call_key(&call, keys->incident.text);
 	redis_call_key(&call, keys->inbox.text);
 	redis_call_text(&call, owner);
 	redis_call_number(&call, ttl_ms);
-	struct redis_reply *reply = redis_function(redis, &call, err);
+	redis_append_function(redis, &call);
 	redis_call_done(&call);
-	bool taken = reply_integer(reply_at(reply, 0)) == 1;
-	reply = redis_expect_list(reply, taken ? 5 : 3, err);
-	if (!reply)
-		return false;
-	ret_hold->taken = taken;
-	ret_hold->owner = owner;
-	ret_hold->ttl_ms = ttl_ms;
-	ret_hold->now_ms = (uint64_t)reply_integer(reply_at(reply, 2));
-	if (taken) {
-		ret_hold->fence = (uint64_t)reply_integer(reply_at(reply, 1));
-		decode_hold(reply, arena, ret_hold);
-	} else {
-		ret_hold->busy_until_ms = (uint64_t)reply_integer(reply_at(reply, 1));
+	redis_append(redis, "HGETALL %s", keys->incident.text);
+	redis_append(redis, "LRANGE %s 0 %d", keys->inbox.text, INBOX_WINDOW - 1);
+	for (size_t i = 0; i < 3; i++) {
+		/* The first failure is the one that explains. */
+		replies[i] = redis_read(redis, ok ? &failure : NULL);
+		ok = ok && replies[i];
 	}
-	reply_free(reply);
-	return true;
+	ok = ok && decode_taken(replies[0], ret_hold, &failure);
+	if (ok && ret_hold->taken) {
+		decode_hash(replies[1], arena, ret_hold);
+		decode_inbox(replies[2], arena, ret_hold);
+	}
+	for (size_t i = 0; i < 3; i++)
+		reply_free(replies[i]);
+	if (!ok && err)
+		*err = failure;
+	return ok;
 }
 
 /* FNV-1a over everything that is written: with the number of the write it is the mark by which
@@ -212,19 +238,14 @@ static const char *group_word(enum journal_group group)
 	}
 }
 
-static void build_journal(struct redis_call *call, const struct saga_keys *keys,
-			  const struct incident_hold *hold, const struct journal_write *write)
+/* The arguments of a write, as the functions read it. */
+static void add_write(struct redis_call *call, const struct saga_keys *keys,
+		      const struct incident_hold *hold, const struct journal_write *write)
 {
 	char mark[48];
 	const char *kind = key_kind(keys->incident.text);
 	snprintf(mark, sizeof(mark), "%" PRIu64 ":%016" PRIx64, hold->writes + 1,
 		 write_digest(write));
-	redis_call_init(call, "journal");
-	redis_call_key(call, keys->incident.text);
-	redis_call_key(call, keys->inbox.text);
-	redis_call_key(call, keys->timeline.text);
-	if (write->group_key)
-		redis_call_key(call, write->group_key);
 	redis_call_text(call, hold->owner);
 	redis_call_number(call, hold->fence);
 	redis_call_number(call, hold->ttl_ms);
@@ -239,12 +260,34 @@ static void build_journal(struct redis_call *call, const struct saga_keys *keys,
 		redis_call_text(call, write->remove[i]);
 }
 
+/* The arguments of a turn's end, as the functions read it. */
+static void add_end(struct redis_call *call, const struct incident_end *end)
+{
+	const char *reason = end->reason ? end->reason : "";
+	redis_call_text(call, BUS_GROUP);
+	redis_call_text(call, end->from->consumer);
+	redis_call_text(call, end->entry_id);
+	if (end->again)
+		redis_call_number(call, end->delay_ms);
+	else
+		redis_call_text(call, "");
+	redis_call_text(call, end->counted ? "1" : "0");
+	redis_call_arg(call, reason, strnlen(reason, SETTLE_REASON_MAX));
+	redis_call_number(call, end->items_left);
+}
+
 bool incident_journal(struct redis *redis, const struct saga_keys *keys,
 		      struct incident_hold *hold, const struct journal_write *write,
 		      bool *ret_group_taken, struct err *err)
 {
 	struct redis_call call;
-	build_journal(&call, keys, hold, write);
+	redis_call_init(&call, "journal");
+	redis_call_key(&call, keys->incident.text);
+	redis_call_key(&call, keys->inbox.text);
+	redis_call_key(&call, keys->timeline.text);
+	if (write->group_key)
+		redis_call_key(&call, write->group_key);
+	add_write(&call, keys, hold, write);
 	struct redis_reply *reply = redis_function(redis, &call, err);
 	redis_call_done(&call);
 	if (!reply)
@@ -272,22 +315,38 @@ bool incident_release(struct redis *redis, const struct saga_keys *keys,
 	redis_call_key(&call, keys->deferred.text);
 	redis_call_text(&call, hold->owner);
 	redis_call_number(&call, hold->fence);
-	redis_call_text(&call, BUS_GROUP);
-	redis_call_text(&call, end->from->consumer);
-	redis_call_text(&call, end->entry_id);
-	if (end->again)
-		redis_call_number(&call, end->delay_ms);
-	else
-		redis_call_text(&call, "");
-	redis_call_text(&call, end->counted ? "1" : "0");
-	const char *reason = end->reason ? end->reason : "";
-	redis_call_arg(&call, reason, strnlen(reason, SETTLE_REASON_MAX));
-	redis_call_number(&call, end->items_left);
+	add_end(&call, end);
 	struct redis_reply *reply = redis_function(redis, &call, err);
 	redis_call_done(&call);
 	if (!reply)
 		return false;
 	*ret_released = reply_integer(reply) == 1;
 	reply_free(reply);
+	return true;
+}
+
+bool incident_finish(struct redis *redis, const struct saga_keys *keys,
+		     struct incident_hold *hold, const struct journal_write *write,
+		     const struct incident_end *end, bool *ret_released, struct err *err)
+{
+	struct redis_call call;
+	*ret_released = false;
+	redis_call_init(&call, "incident_finish");
+	redis_call_key(&call, keys->incident.text);
+	redis_call_key(&call, keys->inbox.text);
+	redis_call_key(&call, keys->timeline.text);
+	redis_call_key(&call, keys->actions.text);
+	redis_call_key(&call, keys->deferred.text);
+	if (write->group_key)
+		redis_call_key(&call, write->group_key);
+	add_end(&call, end);
+	add_write(&call, keys, hold, write);
+	struct redis_reply *reply = redis_function(redis, &call, err);
+	redis_call_done(&call);
+	if (!reply)
+		return false;
+	*ret_released = reply_integer(reply) == 1;
+	reply_free(reply);
+	hold->writes++;
 	return true;
 }

@@ -40,7 +40,7 @@ struct group_finding {
 	const char *fate_key;  /* whole key; set to "incident:<id>"; NULL: none */
 	const char *candidate; /* id of the incident to make when the group has no open one */
 	const char *open_item; /* for the inbox of the new incident */
-	const char *note_item; /* for the inbox of the one it joins */
+	const char *note_item; /* for the inbox of the one it joins; NULL: the same */
 	const char *summary;   /* for the incident's list of findings (last 200 kept) */
 	unsigned severity;     /* OCSF severity_id, 0 to 6 */
 	const struct field *fields; /* of a new incident's hash */
@@ -126,5 +126,11 @@ struct incident_end {
 bool incident_release(struct redis *redis, const struct saga_keys *keys,
 		      const struct incident_hold *hold, const struct incident_end *end,
 		      bool *ret_released, struct err *err);
+
+/* A last write and the release in one step; the write may not take a group. When *ret_released
+ * is false it was written all the same. Repeated after an error, nothing is done twice. */
+bool incident_finish(struct redis *redis, const struct saga_keys *keys,
+		     struct incident_hold *hold, const struct journal_write *write,
+		     const struct incident_end *end, bool *ret_released, struct err *err);
 
 #endif

@@ -119,6 +119,16 @@ class Library:
                           key("actions"), key("deferred")],
                          owner, fence, GROUP, consumer, entry, delay, 0, "waits", left)
 
+    def finish(self, incident, fence, mark, entry, owner="w1", consumer="c1", delay="", left=0,
+               done=0, timeline="", group="keep", group_key=None, fields=None):
+        keys = [key(f"incident:{incident}"), key(f"incident:{incident}:inbox"),
+                key(f"incident:{incident}:timeline"), key("actions"), key("deferred")]
+        if group_key:
+            keys.append(key(group_key))
+        return self.call("incident_finish", keys, GROUP, consumer, entry, delay, 0, "waits", left,
+                         owner, fence, 60000, mark, done, timeline, group, incident, 60000,
+                         *counted(fields or {}))
+
     def enter(self, account="acme.sn", token="t1", klass=2, per_hour=0, burst=1, in_flight=0,
               slot_ttl=60000, interval=60000):
         return self.call("account_enter", [f"tocsin:account:{account}"], token, klass, per_hour,

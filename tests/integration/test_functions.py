@@ -141,7 +141,7 @@ def test_full_redis_drains(library):
     wake_up = library.redis.xpending_range(key("actions"), GROUP, "-", "+", 1)[0]["message_id"]
     fence = library.take("i1")[1]
     assert library.journal("i1", fence, "1:a", done=1, timeline="opened") == 1
-    assert library.release("i1", fence, wake_up) == 1
+    assert library.finish("i1", fence, "2:a", wake_up) == 1
     library.enter(in_flight=4)
     library.leave("ok")
     assert library.lease("w1")[0] == 1
@@ -478,7 +478,7 @@ def test_claim_wrong_type_writes_nothing(library, spoiled):
                                      "ltrim"])
 def test_claim_without_a_right_writes_nothing(library, as_user, missing):
     a, = findings(library, 1)
-    commands = {"fcall", "time", "type", "xpending", "get", "hget", "xadd", "xack", "xdel", "set",
+    commands = {"fcall", "time", "type", "xpending", "get", "hget", "llen", "xadd", "xack", "xdel", "set",
                 "hset", "hincrby", "rpush", "ltrim"}
     before = snapshot(library.redis)
     user = as_user("~tocsin:*", *[f"+{c}" for c in commands - {missing}])
@@ -506,8 +506,8 @@ def opened(library, incident="i1"):
 def test_take_has_one_owner_and_a_growing_fence(library):
     opened(library)
     taken = library.take("i1", "w1")
-    assert taken[0] == 1 and taken[1] == 1 and len(taken[4]) == 1
-    fields = dict(zip(taken[3][::2], taken[3][1::2]))
+    assert taken[0] == 1 and taken[1] == 1
+    fields = library.redis.hgetall(key("incident:i1"))
     assert fields["owner"] == "w1" and fields["state"] == "opening"
     busy = library.take("i1", "w2")
     assert busy[0] == 0 and busy[1] > busy[2]
@@ -641,6 +641,58 @@ def test_release_when_the_wake_up_is_anothers(library):
     library.redis.xclaim(key("actions"), GROUP, "c2", 0, [wake_up])
     assert library.release("i1", fence, wake_up, left=1) == 1
     assert delivery(library, wake_up, "actions")[0] == "c2"
+
+
+def test_finish_writes_and_releases(library):
+    wake_up = opened(library)
+    fence = library.take("i1")[1]
+    library.redis.rpush(key("incident:i1:inbox"), "late")
+    assert library.finish("i1", fence, "1:a", wake_up, done=1, timeline="opened",
+                          fields={"step": "done"}) == 0
+    assert library.redis.hget(key("incident:i1"), "step") == "done"
+    assert inbox(library, "i1") == ["late"] and library.pending("actions") == 1
+    # The answer was lost: nothing is taken off twice.
+    assert library.finish("i1", fence, "1:a", wake_up, done=1, timeline="opened") == 0
+    assert inbox(library, "i1") == ["late"]
+    for _ in range(2):
+        assert library.finish("i1", fence, "2:a", wake_up, done=1, timeline="noted") == 1
+    assert inbox(library, "i1") == [] and library.redis.xlen(key("actions")) == 0
+    assert library.redis.lrange(key("incident:i1:timeline"), 0, -1) == ["opened", "noted"]
+    assert library.redis.hget(key("incident:i1"), "owner") == ""
+    refused(library.finish, "i1", fence, "3:a", wake_up, match="STALE")
+
+
+def test_finish_can_put_off_and_drop_the_group(library):
+    wake_up = opened(library)
+    fence = library.take("i1")[1]
+    assert library.finish("i1", fence, "1:a", wake_up, delay=60000, done=1, group="drop",
+                          group_key="group:acme:g-i1", fields={"state": "closed"}) == 1
+    assert library.redis.zcard(key("deferred")) == 1 and library.pending("actions") == 0
+    assert int(library.redis.hget(key("incident:i1"), "wake_ms")) > 0
+    assert not library.redis.exists(key("group:acme:g-i1"))
+
+
+@pytest.mark.parametrize("spoiled", ["incident:i1:inbox", "incident:i1:timeline", "deferred",
+                                     "group:acme:g-i1:previous"])
+def test_finish_wrong_type_writes_nothing(library, spoiled):
+    wake_up = opened(library)
+    fence = library.take("i1")[1]
+    library.redis.delete(key(spoiled))
+    library.redis.hset(key(spoiled), "a", "b")
+    before = snapshot(library.redis)
+    refused(library.finish, "i1", fence, "1:a", wake_up, delay=1, done=1, timeline="x",
+            group="drop", group_key="group:acme:g-i1", match="WRONGTYPE")
+    assert snapshot(library.redis) == before
+
+
+def test_finish_of_an_older_owner_changes_nothing(library):
+    wake_up = opened(library)
+    old = library.take("i1", "w1")[1]
+    library.redis.hset(key("incident:i1"), "owner_until", "1")
+    library.take("i1", "w2")
+    before = snapshot(library.redis)
+    refused(library.finish, "i1", old, "1:a", wake_up, done=1, timeline="x", match="STALE")
+    assert snapshot(library.redis) == before
 
 
 # ---- accounts
