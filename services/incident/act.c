@@ -229,21 +229,6 @@ static bool hand_on_if_closed(struct turn *turn, struct err *err)
 
 /* ---- giving it back ---- */
 
-static bool release(struct turn *turn, const struct entry *entry, bool again, uint64_t delay_ms,
-		    size_t items_left, bool *ret_released, struct err *err)
-{
-	const struct incident_end end = {
-		.from = worker_from(turn->worker),
-		.entry_id = entry->id,
-		.again = again,
-		.delay_ms = delay_ms,
-		.reason = turn->reason ? turn->reason : "",
-		.items_left = items_left,
-	};
-
-	return incident_release(turn->redis, &turn->keys, &turn->hold, &end, ret_released, err);
-}
-
 /* Whether this wake-up has to come back, and how soon. While the incident waits there is one in
  * the deferred set; a new one, from a finding that joined, is needed only when it comes first.
  */
@@ -266,17 +251,20 @@ static bool comes_again(const struct turn *turn, const struct entry *entry,
 static bool finish(struct turn *turn, const struct entry *entry, const struct saga_move *move,
 		   bool *ret_released, struct err *err)
 {
-	uint64_t delay_ms = 0;
-	bool again = comes_again(turn, entry, move, &delay_ms);
+	struct incident_end end = {
+		.from = worker_from(turn->worker),
+		.entry_id = entry->id,
+	};
 
+	end.again = comes_again(turn, entry, move, &end.delay_ms);
 	saga_withdraw(&turn->incident, &turn->policy);
 	if (move->action == SAGA_DONE && (entry->woken || entry->deliveries > 1))
 		turn->incident.wake_ms = 0;
 	if (!turn->reason && move->action == SAGA_WAIT)
 		turn->reason =
 		    arena_printf(turn->arena, "%s waits", incident_step_name(move->step));
-	return turn_journal(turn, err) &&
-	       release(turn, entry, again, delay_ms, 0, ret_released, err);
+	end.reason = turn->reason ? turn->reason : "";
+	return turn_finish(turn, &end, ret_released, err);
 }
 
 /* ---- a turn ---- */
@@ -296,7 +284,7 @@ static void policy_init(struct turn *turn)
 	       sizeof(turn->policy.note_interval_ms));
 }
 
-/* What must be true before anything is done. False: the wake-up comes back in a while. */
+/* What must be true before anything is done. */
 static bool customer_ready(struct turn *turn)
 {
 	const char *id = turn->incident.customer;
@@ -347,6 +335,22 @@ static bool take(struct turn *turn, const struct entry *entry, struct outcome *o
 	return true;
 }
 
+/* Nothing is done for this customer now: the wake-up comes back, the inbox stays. */
+static bool wait_for_customer(struct turn *turn, const struct entry *entry, bool *ret_released,
+			      struct err *err)
+{
+	const struct incident_end end = {
+		.from = worker_from(turn->worker),
+		.entry_id = entry->id,
+		.again = true,
+		.delay_ms = CUSTOMER_WAIT_MS,
+		.reason = turn->reason,
+		.items_left = ALL_ITEMS,
+	};
+
+	return incident_release(turn->redis, &turn->keys, &turn->hold, &end, ret_released, err);
+}
+
 /* One take to release. outcome stays undecided when the incident must be taken again, because
  * more has come in meanwhile. */
 static bool turn_once(struct turn *turn, const struct entry *entry, struct outcome *outcome,
@@ -365,7 +369,7 @@ static bool turn_once(struct turn *turn, const struct entry *entry, struct outco
 		if (!steps_run(turn, &move, err) || !hand_on_if_closed(turn, err) ||
 		    !finish(turn, entry, &move, &released, err))
 			return false;
-	} else if (!release(turn, entry, true, CUSTOMER_WAIT_MS, ALL_ITEMS, &released, err)) {
+	} else if (!wait_for_customer(turn, entry, &released, err)) {
 		return false;
 	}
 	if (released)

@@ -61,6 +61,7 @@ static void fold_opening(struct turn *turn, const char *text, const struct findi
 	struct incident *incident = &turn->incident;
 
 	incident->opening = text;
+	incident->uid = finding->uid;
 	incident->event_id = finding->event_id;
 	incident->source = finding->source;
 	incident->event_ms = finding->time_ms;
@@ -74,6 +75,14 @@ static void fold_opening(struct turn *turn, const char *text, const struct findi
 		incident->shadow = false;
 		turn_tell(turn, "opened by event", finding->event_id);
 	}
+}
+
+/* The opening finding stays in the inbox until the opening is over or the turn ends, which
+ * mostly is the same: after a crash it is met again. */
+static bool is_opening_again(const struct incident *incident, const struct finding *finding)
+{
+	return !incident->opening && !incident->shadow && !saga_opening_over(incident) &&
+	       incident->uid && strcmp(incident->uid, finding->uid) == 0;
 }
 
 /* ---- later ones ---- */
@@ -142,7 +151,10 @@ static void fold_item(struct turn *turn, const char *text)
 	}
 	switch (item.op) {
 	case ITEM_FINDING:
-		if (is_planned(&turn->incident))
+		if (is_opening_again(&turn->incident, &item.finding) &&
+		    is_planned(&turn->incident))
+			turn->incident.opening = text;
+		else if (is_planned(&turn->incident))
 			fold_later(turn, text, &item.finding);
 		else
 			fold_opening(turn, text, &item.finding);
@@ -175,5 +187,7 @@ void fold_inbox(struct turn *turn)
 	for (size_t i = 0; i < turn->hold.item_count; i++)
 		fold_item(turn, turn->hold.items[i]);
 	turn->items_done += turn->hold.item_count;
+	turn->keep_opening = turn->hold.item_count == 1 && turn->incident.opening &&
+			     turn->incident.opening == turn->hold.items[0];
 	follow_account(turn);
 }

@@ -129,15 +129,12 @@ static void claim_add(struct batch *batch, size_t place, const struct entry *ent
 	key_format(&group, partition, "group:%s:%s", finding->customer, finding->group);
 
 	struct group_finding *claim = &batch->claims[batch->count];
-	const char *text = incident_item_encode(&item, arena);
-
 	*claim = (struct group_finding){
 		.entry_id = entry->id,
 		.group_key = arena_strdup(arena, group.text),
 		.fate_key = fate_key(arena, partition, finding),
 		.candidate = arena_strdup(arena, id),
-		.open_item = text,
-		.note_item = text,
+		.open_item = incident_item_encode(&item, arena),
 		.summary = summary(arena, finding, view),
 		.severity = (unsigned)saga_severity_rank(finding->severity_id),
 	};

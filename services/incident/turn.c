@@ -23,9 +23,10 @@ void turn_tell(struct turn *turn, const char *what, const char *words)
 			 words ? words : "");
 }
 
-bool turn_journal(struct turn *turn, struct err *err)
+/* What has changed since the last write. fields: room for INCIDENT_FIELDS. */
+static struct journal_write write_of(const struct turn *turn, struct field *fields,
+				     struct key *group)
 {
-	struct field fields[INCIDENT_FIELDS];
 	struct journal_write write = {
 		.set = fields,
 		.set_count =
@@ -33,25 +34,70 @@ bool turn_journal(struct turn *turn, struct err *err)
 		.items_done = turn->items_done,
 		.timeline = turn->timeline,
 	};
-	struct key group;
 
-	if (write.set_count == 0 && write.items_done == 0 && !write.timeline &&
-	    !turn->drop_group)
-		return true;
 	if (turn->drop_group) {
-		key_format(&group, worker_partition(turn->worker), "group:%s:%s",
+		key_format(group, worker_partition(turn->worker), "group:%s:%s",
 			   turn->incident.customer, turn->incident.group);
 		write.group = JOURNAL_GROUP_DROP;
-		write.group_key = group.text;
+		write.group_key = group->text;
 		write.previous_ttl_ms = turn->app->times->fate_ttl_ms;
 	}
-	if (!incident_journal(turn->redis, &turn->keys, &turn->hold, &write, NULL, err))
-		return false;
+	return write;
+}
+
+static void written(struct turn *turn)
+{
 	turn->saved = turn->incident;
 	turn->items_done = 0;
 	turn->timeline = NULL;
 	turn->drop_group = false;
 	worker_progress(turn->worker);
+}
+
+/* True when there was nothing to write, or it was written. */
+static bool journal(struct turn *turn, struct err *err)
+{
+	struct field fields[INCIDENT_FIELDS];
+	struct key group;
+	const struct journal_write write = write_of(turn, fields, &group);
+
+	if (write.set_count == 0 && write.items_done == 0 && !write.timeline &&
+	    !turn->drop_group)
+		return true;
+	if (!incident_journal(turn->redis, &turn->keys, &turn->hold, &write, NULL, err))
+		return false;
+	written(turn);
+	return true;
+}
+
+bool turn_journal(struct turn *turn, struct err *err)
+{
+	const char *opening = turn->incident.opening;
+	size_t items_done = turn->items_done;
+
+	if (!turn->keep_opening)
+		return journal(turn, err);
+	turn->incident.opening = turn->saved.opening;
+	turn->items_done = 0;
+
+	bool ok = journal(turn, err);
+
+	turn->incident.opening = opening;
+	turn->items_done = items_done;
+	return ok;
+}
+
+bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_released,
+		 struct err *err)
+{
+	struct field fields[INCIDENT_FIELDS];
+	struct key group;
+	const struct journal_write write = write_of(turn, fields, &group);
+
+	if (!incident_finish(turn->redis, &turn->keys, &turn->hold, &write, end, ret_released,
+			     err))
+		return false;
+	written(turn);
 	return true;
 }
 

@@ -32,9 +32,10 @@ struct turn {
 	struct incident saved;	  /* as Redis has it */
 	struct incident incident; /* as it is now */
 	struct saga_policy policy;
-	size_t items_done;	 /* of the inbox, since the last write */
-	const char *timeline;	 /* lines since the last write, or NULL */
-	bool drop_group;	 /* with the next write */
+	size_t items_done;    /* of the inbox, since the last write */
+	bool keep_opening;    /* the inbox holds only the opening: it may stay until the end */
+	const char *timeline; /* lines since the last write, or NULL */
+	bool drop_group;      /* with the next write */
 	uint64_t intent_mono_ms; /* of the step in hand */
 	const char *reason;	 /* why something has to wait, "account:<id>" or words */
 
@@ -46,9 +47,12 @@ struct turn {
 
 /* Adds a line to the timeline: what, then words. */
 void turn_tell(struct turn *turn, const char *what, const char *words);
-/* Makes everything since the last write durable. False with err; redis_error() REDIS_STALE:
- * the incident is another's by now. */
+/* Makes everything since the last write durable, except that the opening finding may stay in
+ * the inbox. False with err; redis_error() REDIS_STALE: the incident is another's by now. */
 bool turn_journal(struct turn *turn, struct err *err);
+/* The same with the release in one step. *ret_released false: more has come into the inbox. */
+bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_released,
+		 struct err *err);
 /* What there is to know, read once; NULL with err. */
 const struct facts *turn_facts(struct turn *turn, struct err *err);
 
