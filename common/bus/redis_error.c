@@ -40,6 +40,8 @@ static const struct redis_error_row rows[] = {
 	  "this Redis user lacks a right; compare the ACL file" },
 	{ REDIS_NOPERM, "ERR The user executing the script", REDIS_ALARM,
 	  "this Redis user lacks a right that a function needs; compare the ACL file" },
+	{ REDIS_NOPERM, "ERR ACL failure in script", REDIS_ALARM,
+	  "this Redis user lacks a right that a function needs; compare the ACL file" },
 	{ REDIS_NOFUNCTION, "ERR Function not found", REDIS_RETRY,
 	  "our functions are not loaded (yet): `tocsin setup` does that" },
 	{ REDIS_WRONGTYPE, "WRONGTYPE", REDIS_ALARM,

@@ -3,6 +3,8 @@ belongs to another kind stays out of its reach. What an ACL file grants is measu
 import pytest
 
 from functions import GROUP, Library, counted, key, redis, snapshot
+from harness import wait_until
+from harness.events import threat_detected
 
 PART = "tocsin:{p*}:"
 CONNECT = ["+client|setname", "+client|id", "+client|unblock", "+fcall", "+time", "+type",
@@ -43,7 +45,7 @@ def role(as_user):
 
 def denied(call, *args, **kwargs):
     with pytest.raises((redis.exceptions.NoPermissionError, redis.exceptions.ResponseError),
-                       match="may not run|can't run|permission|can't access"):
+                       match="may not run|can't run|permission|can't access|ACL failure"):
         call(*args, **kwargs)
 
 
@@ -137,6 +139,30 @@ def test_nobody_may_change_the_machinery(role, name):
                     ["CONFIG", "SET", "maxmemory", "1"], ["ACL", "LIST"], ["KEYS", "*"],
                     ["XTRIM", key("raw"), "MAXLEN", "0"]):
         denied(user.redis.execute_command, *command)
+
+
+def test_the_services_need_no_more(system):
+    """Each with a user of its own: the story works, and Redis refused nobody anything."""
+    client = system.redis.client
+    system.servicenow()
+    system.threat_response()
+    system.customer("acme")
+    system.apply()
+    for name in ("collector", "normalizer", "incident"):
+        client.execute_command("ACL", "SETUSER", name, "on", ">pw", "resetchannels", "-@all",
+                               *ROLES[name])
+        system.service(name, TOCSIN_REDIS_USER=name, TOCSIN_REDIS_PASSWORD="pw").ready()
+    problems = [threat_detected(number) for number in range(3)]
+    system.emit("acme", problems)
+    try:
+        wait_until(lambda: system.settled("acme", problems), 40, "the incidents are open")
+        wait_until(system.drained, 20, "nothing is left to do")
+    finally:
+        refusals = client.execute_command("ACL", "LOG")
+        assert not refusals, refusals
+    # A restart in mid-work uses what else there is: take-over, release, history.
+    system.stop()
+    assert not client.execute_command("ACL", "LOG")
 
 
 __all__ = ["Library"]

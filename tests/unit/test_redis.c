@@ -129,6 +129,8 @@ static void every_error_has_a_class_and_an_action(void **state)
 		{ "ERR The user executing the script can't run this command or subcommand "
 		  "script: settle",
 		  REDIS_NOPERM, REDIS_ALARM },
+		{ "ERR ACL failure in script: No permissions to access a key", REDIS_NOPERM,
+		  REDIS_ALARM },
 		{ "ERR Function not found", REDIS_NOFUNCTION, REDIS_RETRY },
 		{ "WRONGTYPE Operation against a key", REDIS_WRONGTYPE, REDIS_ALARM },
 		{ "EXECABORT Transaction discarded", REDIS_EXECABORT, REDIS_RETRY },
