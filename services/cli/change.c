@@ -107,10 +107,11 @@ static bool prepare(struct change *change, enum store_kind kind, json_t *draft,
 
 	if (prepared) {
 		draft_keep_secrets(draft, older, kind);
-		/* The key is needed only when there is something to seal. */
-		if (has_plain_secret(draft)) {
+		/* The key is needed only when there is something to seal or to check. */
+		if (has_plain_secret(draft) || draft_has_new_seal(draft, older, kind)) {
 			vault = cli_vault(change->cli, err);
-			prepared = vault && draft_seal(draft, kind, vault, err);
+			prepared = vault && draft_opens(draft, older, kind, vault, err) &&
+				   draft_seal(draft, kind, vault, err);
 		}
 	}
 	json_decref(older);

@@ -15,6 +15,7 @@
 #include "net/http.h"
 #include "service/service.h"
 #include "text.h"
+#include "view.h"
 
 enum { OUTPUT_MAX = 256 << 20 };
 
@@ -124,9 +125,8 @@ int cli_fail(struct cli *cli, enum exit_code code, const struct err *err)
 {
 	complain(cli, err->text);
 	if (cli->json && !cli->printed) {
-		json_t *document = json_pack("{s:o,s:i}", "error",
-					     json_stringn_nocheck(err->text, strlen(err->text)),
-					     "exit", (int)code);
+		json_t *document =
+		    json_pack("{s:o,s:i}", "error", view_text(err->text), "exit", (int)code);
 		json_dumpf(document, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(document);

@@ -12,6 +12,7 @@
 #include "bus/entry.h"
 #include "cli.h"
 #include "run.h"
+#include "view.h"
 
 enum { PAGE = 100, LIST_MAX = 10000 };
 
@@ -24,41 +25,32 @@ static const char *field_of(const struct dead *dead, const char *name)
 	return field ? field->value : NULL;
 }
 
-static json_t *text_of(const char *text, size_t size)
+/* Bytes as they are where they are text; otherwise what a person can read of them. */
+static json_t *field_json(const struct field *field)
 {
-	json_t *json = json_stringn(text, size);
+	json_t *json = json_stringn(field->value, field->size);
 
-	if (json)
-		return json;
-	/* Not UTF-8: what a person can read of it. */
-	struct buf clean;
-	buf_init(&clean, size * 6 + 16);
-	buf_add_json(&clean, text, size);
-	json = json_string(buf_text(&clean));
-	buf_done(&clean);
-	return json ? json : json_null();
+	return json ? json : view_text(field->value);
 }
 
 static json_t *describe(const struct dead *dead, unsigned partition, bool whole)
 {
-	json_t *row =
-	    json_pack("{s:s,s:i,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:s?,s:s?}", "id", dead->id,
-		      "partition", (int)partition, "stream", dead->stream, "entry", dead->entry,
-		      "reason", dead->reason, "first_ms", (json_int_t)dead->first_ms, "dead_ms",
-		      (json_int_t)entry_id_ms(dead->id), "attempts", (json_int_t)dead->attempts,
-		      "deliveries", (json_int_t)dead->deliveries, "customer",
-		      field_of(dead, "customer"), "event_id", field_of(dead, "event_id"));
+	json_t *row = json_pack(
+	    "{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o}", "id", view_text(dead->id),
+	    "partition", (int)partition, "stream", view_text(dead->stream), "entry",
+	    view_text(dead->entry), "reason", view_text(dead->reason), "first_ms",
+	    view_ms(dead->first_ms), "dead_ms", view_ms(entry_id_ms(dead->id)), "attempts",
+	    (json_int_t)dead->attempts, "deliveries", (json_int_t)dead->deliveries, "customer",
+	    view_text(field_of(dead, "customer")), "event_id",
+	    view_text(field_of(dead, "event_id")));
 
-	if (!row)
-		row = json_pack("{s:s,s:i}", "id", dead->id, "partition", (int)partition);
 	if (!whole)
 		return row;
 	json_t *fields = json_object();
 	for (size_t i = 0; i < dead->field_count; i++)
-		json_object_set_new(fields, dead->fields[i].name,
-				    text_of(dead->fields[i].value, dead->fields[i].size));
+		json_object_set_new(fields, dead->fields[i].name, field_json(&dead->fields[i]));
 	json_object_set_new(row, "fields", fields);
-	json_object_set_new(row, "fate_key", json_string(dead->fate_key));
+	json_object_set_new(row, "fate_key", view_text(dead->fate_key));
 	return row;
 }
 

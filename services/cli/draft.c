@@ -246,6 +246,52 @@ bool draft_seal(json_t *draft, enum store_kind kind, const struct vault *vault, 
 	return true;
 }
 
+/* The vendor's sealed secret if the older file has not the same; else NULL. */
+static const char *new_seal(const json_t *draft, const json_t *older, enum store_kind kind,
+			    enum account_kind vendor)
+{
+	const char *now =
+	    json_string_value(json_object_get(credentials(draft, kind, vendor), "secret"));
+	const char *before =
+	    json_string_value(json_object_get(credentials(older, kind, vendor), "secret"));
+
+	if (!now || !vault_is_sealed(now) || (before && strcmp(now, before) == 0))
+		return NULL;
+	return now;
+}
+
+bool draft_has_new_seal(const json_t *draft, const json_t *older, enum store_kind kind)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		if (new_seal(draft, older, kind, kinds[i]))
+			return true;
+	}
+	return false;
+}
+
+bool draft_opens(const json_t *draft, const json_t *older, enum store_kind kind,
+		 const struct vault *vault, struct err *err)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		const char *sealed = new_seal(draft, older, kind, kinds[i]);
+		struct buf owner;
+
+		if (!sealed)
+			continue;
+		struct account account = stub(draft, kind, kinds[i], &owner);
+		account.secret = xstrdup(sealed);
+		char *plain = account_unseal(&account, vault, err);
+		free(account.secret);
+		buf_done(&owner);
+		if (!plain) {
+			err_prefix(err, "secret of %s", account_kind_name(kinds[i]));
+			return false;
+		}
+		vault_wipe(plain);
+	}
+	return true;
+}
+
 bool draft_is_current(json_t *draft, enum store_kind kind, const struct vault *vault)
 {
 	for (size_t i = 0; i < KINDS; i++) {

@@ -37,6 +37,12 @@ bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets
 /* Seals every secret that is not sealed; plain ones are overwritten in memory. */
 bool draft_seal(json_t *draft, enum store_kind kind, const struct vault *vault,
 		struct err *err);
+/* False when a sealed secret that the older file (or NULL) does not have cannot be opened here:
+ * it was sealed for another customer or account, or under a key that is not in the file. */
+bool draft_opens(const json_t *draft, const json_t *older, enum store_kind kind,
+		 const struct vault *vault, struct err *err);
+/* True when draft_opens() has anything to open. */
+bool draft_has_new_seal(const json_t *draft, const json_t *older, enum store_kind kind);
 /* Opens and seals again what was not sealed with the newest key. *ret_count is raised by one
  * for each. */
 bool draft_reseal(json_t *draft, enum store_kind kind, const struct vault *vault,

@@ -47,6 +47,8 @@ int run_help(struct cli *cli)
 			   (char *)(uintptr_t)args_operand(&cli->args, 1) };
 	int used;
 
+	if (args_flag(&cli->args, "markdown") && cli->json)
+		return cli_failf(cli, EXIT_USAGE, "--markdown is no JSON: give one of the two");
 	if (args_flag(&cli->args, "markdown")) {
 		command_print_markdown(commands, stdout);
 		return EXIT_OK;

@@ -12,21 +12,9 @@
 #include "model/finding.h"
 #include "model/incident.h"
 #include "table.h"
+#include "view.h"
 
 enum { SCAN_COUNT = 1000, FIELDS_MAX = 512, WORDS_MAX = 1024 };
-
-static json_t *milliseconds(uint64_t ms)
-{
-	return ms ? json_integer((json_int_t)ms) : json_null();
-}
-
-/* NULL, empty and what is not UTF-8 are null. */
-static json_t *text(const char *s)
-{
-	json_t *json = s && s[0] ? json_string(s) : NULL;
-
-	return json ? json : json_null();
-}
 
 /* ---- one ---- */
 
@@ -36,34 +24,35 @@ static json_t *view_step(const struct incident *incident, enum incident_step_id 
 
 	return json_pack("{s:s,s:s,s:I,s:o,s:o,s:o}", "step", incident_step_name(id), "status",
 			 incident_step_status_name(step->status), "attempts",
-			 (json_int_t)step->attempt, "intent_ms", milliseconds(step->intent_ms),
-			 "due_ms", milliseconds(step->due_ms), "note", text(step->note));
+			 (json_int_t)step->attempt, "intent_ms", view_ms(step->intent_ms),
+			 "due_ms", view_ms(step->due_ms), "note", view_text(step->note));
 }
 
 static json_t *view_head(const struct incident *incident, unsigned partition, const char *id)
 {
 	json_t *view = json_pack(
 	    "{s:s,s:o,s:i,s:s,s:o,s:b,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o}", "id", id,
-	    "customer", text(incident->customer), "partition", (int)partition, "state",
-	    incident_state_name(incident->state), "reason", text(incident->reason), "shadow",
-	    incident->shadow, "severity", finding_severity_name(incident->severity_id), "title",
-	    text(incident->title), "host", text(incident->host), "findings",
-	    (json_int_t)incident->findings, "opened_ms", milliseconds(incident->created_ms),
-	    "changed_ms", milliseconds(incident->changed_ms), "event_ms",
-	    milliseconds(incident->event_ms), "observed_ms",
-	    milliseconds(incident->observed_ms), "ticket_ms",
-	    milliseconds(incident->ticket_ms));
+	    "customer", view_text(incident->customer), "partition", (int)partition, "state",
+	    incident_state_name(incident->state), "reason", view_text(incident->reason),
+	    "shadow", incident->shadow, "severity",
+	    finding_severity_name(incident->severity_id), "title", view_text(incident->title),
+	    "host", view_text(incident->host), "findings", (json_int_t)incident->findings,
+	    "opened_ms", view_ms(incident->created_ms), "changed_ms",
+	    view_ms(incident->changed_ms), "event_ms", view_ms(incident->event_ms),
+	    "observed_ms", view_ms(incident->observed_ms), "ticket_ms",
+	    view_ms(incident->ticket_ms));
 
-	json_object_set_new(view, "number", text(incident->number));
-	json_object_set_new(view, "sys_id", text(incident->sys_id));
-	json_object_set_new(view, "ticket_url", text(incident->ticket_url));
-	json_object_set_new(view, "servicenow_account", text(incident->servicenow_account));
+	json_object_set_new(view, "number", view_text(incident->number));
+	json_object_set_new(view, "sys_id", view_text(incident->sys_id));
+	json_object_set_new(view, "ticket_url", view_text(incident->ticket_url));
+	json_object_set_new(view, "servicenow_account",
+			    view_text(incident->servicenow_account));
 	json_object_set_new(view, "impact", json_integer(incident->impact));
 	json_object_set_new(view, "urgency", json_integer(incident->urgency));
 	json_object_set_new(view, "notes", json_integer(incident->notes));
-	json_object_set_new(view, "ctim_id", text(incident->ctim_id));
+	json_object_set_new(view, "ctim_id", view_text(incident->ctim_id));
 	json_object_set_new(view, "threat_response_account",
-			    text(incident->threat_response_account));
+			    view_text(incident->threat_response_account));
 	return view;
 }
 
@@ -81,7 +70,7 @@ static json_t *read_list(struct redis *redis, unsigned partition, const char *id
 		const char *entry = reply_text(reply_at(reply, i));
 		json_t *parsed = entry[0] == '{' ? json_loads(entry, 0, NULL) : NULL;
 
-		json_array_append_new(list, parsed ? parsed : text(entry));
+		json_array_append_new(list, parsed ? parsed : view_text(entry));
 	}
 	reply_free(reply);
 	return list;
@@ -116,13 +105,13 @@ static bool add_rest(json_t *view, const struct incident *incident, struct redis
 	for (enum incident_step_id step = 0; step < INCIDENT_STEPS; step++)
 		json_array_append_new(steps, view_step(incident, step));
 	json_object_set_new(view, "steps", steps);
-	json_object_set_new(view, "source", text(incident->source));
-	json_object_set_new(view, "event_id", text(incident->event_id));
-	json_object_set_new(view, "group", text(incident->group));
-	json_object_set_new(view, "uid", text(incident->uid));
-	json_object_set_new(view, "trace", text(incident->trace));
-	json_object_set_new(view, "previous", text(incident->previous));
-	json_object_set_new(view, "wake_ms", milliseconds(incident->wake_ms));
+	json_object_set_new(view, "source", view_text(incident->source));
+	json_object_set_new(view, "event_id", view_text(incident->event_id));
+	json_object_set_new(view, "group", view_text(incident->group));
+	json_object_set_new(view, "uid", view_text(incident->uid));
+	json_object_set_new(view, "trace", view_text(incident->trace));
+	json_object_set_new(view, "previous", view_text(incident->previous));
+	json_object_set_new(view, "wake_ms", view_ms(incident->wake_ms));
 	json_object_set_new(view, "notes_waiting", json_integer(incident->waiting_count));
 	json_object_set_new(view, "observables",
 			    incident->observables && incident->observables[0]

@@ -193,6 +193,14 @@ static void apply(struct watch *watch, const char *why, uint64_t stamp)
 	set_applied(watch, true, "");
 }
 
+/* Redis has all of it, perhaps after a while without. */
+static void log_recovery(struct watch *watch)
+{
+	if (!watch->applied)
+		log_info("Redis is as it should be again");
+	set_applied(watch, true, "");
+}
+
 static void prune(struct watch *watch)
 {
 	for (unsigned partition = 0; partition < watch->bus.partitions; partition++) {
@@ -218,7 +226,7 @@ static void look(struct watch *watch)
 		if (!keeper_check(watch->redis, &watch->pass, watch->bus.partitions, &err))
 			apply(watch, "redis", stamp);
 		else
-			set_applied(watch, true, "");
+			log_recovery(watch);
 	}
 	if (watch->has_pass && now_ms - watch->pruned_ms >= PRUNE_MS) {
 		watch->pruned_ms = now_ms;

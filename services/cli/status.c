@@ -12,6 +12,7 @@
 #include "model/customer.h"
 #include "run.h"
 #include "text.h"
+#include "view.h"
 
 enum { WHY_MAX = 20 };
 
@@ -25,9 +26,7 @@ void verdict_add(struct verdict *verdict, enum health health, const char *fmt, .
 	va_end(args);
 	if (health > verdict->health)
 		verdict->health = health;
-	json_t *text = json_string(line);
-	if (!text)
-		return;
+	json_t *text = view_text(line);
 	/* The worst is told first. */
 	if (health == HEALTH_BROKEN)
 		json_array_insert_new(verdict->why, 0, text);

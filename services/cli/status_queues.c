@@ -10,6 +10,7 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "status.h"
+#include "view.h"
 
 enum {
 	OLD_MS = 60 * 1000, /* work of this age is waiting, not on its way */
@@ -17,11 +18,6 @@ enum {
 	SAMPLE_MAX = 2000, /* entries looked at for reasons */
 	REASONS_MAX = 12,
 };
-
-static json_t *milliseconds(uint64_t ms)
-{
-	return ms ? json_integer((json_int_t)ms) : json_null();
-}
 
 /* ---- streams ---- */
 
@@ -60,10 +56,10 @@ static bool add_stream(json_t *list, struct redis *redis, unsigned partition, co
 			    "%s has %lld entries, the oldest from %llu s ago", name,
 			    (long long)length,
 			    (unsigned long long)(verdict->now_ms - oldest_ms) / 1000);
-	json_array_append_new(
-	    list, json_pack("{s:i,s:s,s:I,s:I,s:o}", "partition", (int)partition, "stream",
-			    name, "length", (json_int_t)length, "pending", (json_int_t)pending,
-			    "oldest_ms", milliseconds(oldest_ms)));
+	json_array_append_new(list,
+			      json_pack("{s:i,s:s,s:I,s:I,s:o}", "partition", (int)partition,
+					"stream", name, "length", (json_int_t)length, "pending",
+					(json_int_t)pending, "oldest_ms", view_ms(oldest_ms)));
 	return true;
 }
 
@@ -142,10 +138,10 @@ static json_t *list_reasons(struct reasons *reasons)
 
 	for (size_t i = 0; i < reasons->count; i++) {
 		struct reason *reason = &reasons->items[i];
-		json_array_append_new(list,
-				      json_pack("{s:s,s:I,s:o}", "reason", reason->text,
-						"count", (json_int_t)reason->count, "next_ms",
-						milliseconds(reason->next_ms)));
+		json_array_append_new(list, json_pack("{s:o,s:I,s:o}", "reason",
+						      view_text(reason->text), "count",
+						      (json_int_t)reason->count, "next_ms",
+						      view_ms(reason->next_ms)));
 		free(reason->text);
 	}
 	if (reasons->others)
@@ -170,7 +166,7 @@ json_t *status_deferred(struct redis *redis, unsigned partitions, struct err *er
 	json_t *list = list_reasons(&reasons);
 	if (good)
 		return json_pack("{s:I,s:o,s:o}", "count", (json_int_t)total, "next_ms",
-				 milliseconds(next_ms), "reasons", list);
+				 view_ms(next_ms), "reasons", list);
 	json_decref(list);
 	return NULL;
 }
@@ -202,5 +198,5 @@ json_t *status_dead(struct redis *redis, unsigned partitions, struct verdict *ve
 		verdict_add(verdict, HEALTH_BROKEN, "%zu dead %s: see tocsin dead list", total,
 			    total == 1 ? "entry" : "entries");
 	return json_pack("{s:I,s:o}", "count", (json_int_t)total, "oldest_ms",
-			 milliseconds(oldest_ms));
+			 view_ms(oldest_ms));
 }

@@ -7,16 +7,12 @@
 #include "bus/redis.h"
 #include "model/customer.h"
 #include "status.h"
+#include "view.h"
 
 enum {
 	LATE_MS = 60 * 1000, /* on top of two intervals */
 	FAILURES = 3,	     /* polls in a row: no longer a hiccup */
 };
-
-static json_t *milliseconds(uint64_t ms)
-{
-	return ms ? json_integer((json_int_t)ms) : json_null();
-}
 
 /* ---- accounts ---- */
 
@@ -28,14 +24,14 @@ json_t *status_account(struct redis *redis, const char *id, struct err *err)
 		return NULL;
 	bool failing = state.breaker_until_ms > 0, throttled = state.paused_until_ms > 0;
 	return json_pack(
-	    "{s:s,s:b,s:s,s:s?,s:o,s:o,s:I,s:I}", "id", id, "parked", state.parked, "state",
+	    "{s:s,s:b,s:s,s:o,s:o,s:o,s:I,s:I}", "id", id, "parked", state.parked, "state",
 	    state.parked ? "parked"
 	    : failing	 ? "failing"
 	    : throttled	 ? "throttled"
 			 : "ok",
-	    "reason", state.parked ? state.reason : NULL, "parked_ms",
-	    milliseconds(state.parked_ms), "next_ms",
-	    milliseconds(failing ? state.breaker_until_ms : state.paused_until_ms), "failures",
+	    "reason", view_text(state.parked ? state.reason : NULL), "parked_ms",
+	    view_ms(state.parked_ms), "next_ms",
+	    view_ms(failing ? state.breaker_until_ms : state.paused_until_ms), "failures",
 	    (json_int_t)state.failures, "in_flight", (json_int_t)state.in_flight);
 }
 
@@ -120,14 +116,14 @@ static json_t *describe(const struct customer *customer, const struct customer_s
 			  ? json_integer((json_int_t)(verdict->now_ms - progress->last_ok_ms))
 			  : json_null();
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:s?}", "customer",
+	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "customer",
 			 customer->id, "source", source->name, "mode", modes[customer->mode],
 			 "state", judge(customer, source, progress, verdict), "last_poll_ms",
-			 milliseconds(progress->last_poll_ms), "last_ok_ms",
-			 milliseconds(progress->last_ok_ms), "lag_ms", lag, "next_ms",
-			 milliseconds(progress->next_due_ms), "failures",
+			 view_ms(progress->last_poll_ms), "last_ok_ms",
+			 view_ms(progress->last_ok_ms), "lag_ms", lag, "next_ms",
+			 view_ms(progress->next_due_ms), "failures",
 			 (json_int_t)progress->failures, "events", (json_int_t)progress->events,
-			 "last_error", failed ? progress->last_error : NULL);
+			 "last_error", view_text(failed ? progress->last_error : NULL));
 }
 
 static json_t *read_source(struct redis *redis, const struct customer *customer,

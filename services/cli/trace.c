@@ -17,6 +17,7 @@
 #include "model/customer.h"
 #include "run.h"
 #include "text.h"
+#include "view.h"
 
 enum { PAGE = 100, LOOK_MAX = 20000, LINE_MAX_BYTES = 1024 };
 
@@ -43,8 +44,7 @@ static void tell(struct story *story, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof line, fmt, args);
 	va_end(args);
-	json_t *text = json_string(line);
-	json_array_append_new(story->lines, text ? text : json_string("(not UTF-8)"));
+	json_array_append_new(story->lines, view_text(line));
 }
 
 /* ---- where an event on its way is ---- */
@@ -255,11 +255,11 @@ static bool tell_fate(struct story *story, const struct quarry *quarry, const ch
 static void add_event(json_t *events, const struct quarry *quarry, const char *fate,
 		      struct story *story)
 {
-	json_array_append_new(events, json_pack("{s:s,s:s,s:s,s:i,s:s,s:o,s:o?}", "event_id",
-						quarry->event_id, "customer", quarry->customer,
-						"source", quarry->source, "partition",
-						(int)quarry->partition, "fate", fate, "story",
-						story->lines, "incident", story->incident));
+	json_array_append_new(
+	    events, json_pack("{s:s,s:s,s:s,s:i,s:s,s:o,s:o?}", "event_id", quarry->event_id,
+			      "customer", quarry->customer, "source", quarry->source,
+			      "partition", (int)quarry->partition, "fate", view_text(fate),
+			      "story", story->lines, "incident", story->incident));
 }
 
 static bool look(json_t *events, const struct quarry *quarry, struct err *err)

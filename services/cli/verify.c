@@ -14,6 +14,7 @@
 #include "run.h"
 #include "store.h"
 #include "vendor/session.h"
+#include "view.h"
 
 static const char *const result_names[] = { [VERIFY_YES] = "yes",
 					    [VERIFY_NO] = "no",
@@ -29,10 +30,8 @@ void verify_add(json_t *checks, enum verify_result result, const char *check, co
 	va_start(args, fmt);
 	vsnprintf(line, sizeof line, fmt, args);
 	va_end(args);
-	json_t *text = json_string(line);
 	json_array_append_new(checks, json_pack("{s:s,s:s,s:o}", "check", check, "result",
-						result_names[result], "text",
-						text ? text : json_string("(not UTF-8)")));
+						result_names[result], "text", view_text(line)));
 }
 
 void verify_add_failure(json_t *checks, const char *check, const struct err *err)

@@ -389,6 +389,18 @@ def test_what_is_shown_can_be_applied_again(client):
     assert "secret" in client.error("customer", "apply", "-", stdin=json.dumps(shown))
 
 
+def test_a_seal_of_another_customer_is_refused(client):
+    client.add("acme")
+    body = client.customer("acme")
+    body["id"] = "thief"
+    before = client.files()
+    assert "secure_endpoint" in client.error("customer", "apply", "-", stdin=json.dumps(body))
+    body["id"] = "acme"
+    client.run("customer", "remove", "acme", "--yes")
+    client.run("customer", "apply", "-", stdin=json.dumps(body))  # its own, back from a copy
+    assert client.files() == before
+
+
 @pytest.mark.parametrize("text,says", [
     ('{\n "id": "beta",\n oops', "line 3"),
     ('{"id": "beta", "mode": "loud"}', "mode"),

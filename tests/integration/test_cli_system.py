@@ -310,6 +310,18 @@ def test_what_cannot_be_printed_is_not_dropped(ready, tmp_path):
     assert done.returncode == 1 and ready.length("dead") == 1
 
 
+def test_bytes_that_are_no_text_are_shown_all_the_same(ready):
+    ready.redis.client.xadd(ready.key_name("raw"), {**raw_fields(1), "payload": b"\xff\x00\x1b[31m"})
+    ready.start("normalizer")
+    wait_until(lambda: ready.length("dead") == 1, 20, "it is dead")
+    row = ready.tocsin("dead", "list")["dead"][0]
+    assert ready.tocsin("dead", "show", row["id"])["fields"]["payload"]
+    assert "\x1b" not in run(ready, "dead", "show", row["id"])[0]
+    ready.redis.client.set(ready.key_name("seen:acme:secure_endpoint:9"), b"odd \xff\x1b")
+    assert "\x1b" not in run(ready, "trace", "9")[0]
+    assert ready.tocsin("trace", "9")["events"][0]["fate"]
+
+
 # ---- verify
 
 
