@@ -377,8 +377,14 @@ static void a_slow_handler_keeps_its_entry(void **state)
 	struct probe *slow_state = &slow;
 	struct probe *other_state = &other;
 	(void)state;
+	/* One before it, so that something has been let go. */
+	atomic_store(&slow.go, true);
 	add_entries(1);
 	struct bus *first = run(&slow_state, handle_slowly, 1, 1);
+	WAIT_FOR(waiting() == 0, 10);
+	atomic_store(&slow.go, false);
+	atomic_store(&slow.waiting, false);
+	add_entries(1);
 	WAIT_FOR(slow.waiting, 10);
 	struct bus *second = run(&other_state, handle_all, 1, 1);
 	uint64_t until = clock_mono_ms() + 4 * settings.claim_idle_ms;
@@ -389,7 +395,7 @@ static void a_slow_handler_keeps_its_entry(void **state)
 	WAIT_FOR(waiting() == 0, 10);
 	assert_true(end(first));
 	assert_true(end(second));
-	assert_int_equal(found(), 1);
+	assert_int_equal(found(), 2);
 }
 
 static void one_who_lost_its_entry_is_told_and_publishes_nothing(void **state)
@@ -638,6 +644,27 @@ static void not_ready_before_setup(void **state)
 	assert_true(end(bus));
 }
 
+/* What could not be settled afterwards must not be begun. */
+static void nothing_is_handled_without_the_functions(void **state)
+{
+	struct probe probe = { .kind = OUTCOME_PUBLISH };
+	struct probe *shared = &probe;
+	struct err err = { 0 };
+	char text[BUS_TEXT_SIZE];
+	(void)state;
+	add_entries(3);
+	assert_true(redis_run(admin, &err, "FUNCTION FLUSH"));
+	struct bus *bus = run(&shared, handle_all, 2, 8);
+	WAIT_FOR(!bus_ready(bus, text) && strstr(text, "setup"), 10);
+	uint64_t until = clock_mono_ms() + 300;
+	WAIT_FOR(clock_mono_ms() > until, 5);
+	assert_int_equal(probe.calls, 0);
+	assert_int_equal(pending(), 0);
+	set_up_redis();
+	WAIT_FOR(found() == 3, 10);
+	assert_true(end(bus));
+}
+
 static void a_lost_data_set_is_waited_for_and_then_served(void **state)
 {
 	struct probe probe = { .kind = OUTCOME_PUBLISH };
@@ -793,6 +820,7 @@ int main(void)
 		TEST(a_call_under_way_keeps_its_entry_away_until_quarantine_is_over),
 		TEST(one_that_does_not_end_loses_what_it_holds),
 		TEST(not_ready_before_setup),
+		TEST(nothing_is_handled_without_the_functions),
 		TEST(a_lost_data_set_is_waited_for_and_then_served),
 		TEST(redis_restarted_under_load_loses_nothing),
 		TEST(answers_too_large_to_arrive_are_asked_for_in_parts),
