@@ -6,12 +6,16 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+
+enum { WAITING_SHARES = 4 };
 
 /* As many rows as accounts have threads at work right now: few. */
 struct share_row {
 	char *account; /* owned; NULL: free */
 	unsigned held;
 	unsigned waiting;
+	uint64_t moved_ms; /* when the last seat was taken or one given back */
 };
 
 struct share {
@@ -108,18 +112,27 @@ static void wait_for_room(struct share *share, const char *account, uint64_t wai
 	find_row(share, account)->waiting--;
 }
 
+/* Whether one more thread may wait; the account has no room now. */
+static bool may_wait(const struct share *share, const struct share_row *row, uint64_t wait_ms)
+{
+	bool moving = clock_mono_ms() - row->moved_ms < wait_ms;
+	return row->waiting < share->limit * (moving ? WAITING_SHARES : 1);
+}
+
 bool share_take_within(struct share *share, const char *account, uint64_t wait_ms)
 {
 	if (share->limit == 0)
 		return true;
 	pthread_mutex_lock(&share->lock);
 	struct share_row *row = row_of(share, account);
-	if (wait_ms > 0 && row->held >= share->limit && row->waiting < share->limit) {
+	if (wait_ms > 0 && row->held >= share->limit && may_wait(share, row, wait_ms)) {
 		wait_for_room(share, account, wait_ms);
 		row = row_of(share, account);
 	}
 	bool taken = row->held < share->limit;
 	row->held += taken;
+	if (taken && row->held == share->limit)
+		row->moved_ms = clock_mono_ms();
 	drop_unused(row);
 	pthread_mutex_unlock(&share->lock);
 	return taken;
@@ -133,6 +146,7 @@ void share_give(struct share *share, const char *account)
 	struct share_row *row = find_row(share, account);
 	if (row) {
 		row->held--;
+		row->moved_ms = clock_mono_ms();
 		if (row->waiting > 0)
 			pthread_cond_broadcast(&share->given);
 		drop_unused(row);

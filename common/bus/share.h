@@ -13,8 +13,9 @@ struct share *share_new(unsigned limit);
 void share_free(struct share *share);
 /* False: the account has its share already; put the work off 1 to 5 s, not counted. */
 bool share_take(struct share *share, const char *account);
-/* Waits for room at most so long, and only while no more threads wait for this account than may
- * work for it: a burst passes, a vendor that hangs binds two shares for a moment. */
+/* Waits for room at most so long: a burst passes. So that a vendor that hangs binds few
+ * threads, no more than four shares of them wait, and once no seat was given back for so long
+ * only one. */
 bool share_take_within(struct share *share, const char *account, uint64_t wait_ms);
 void share_give(struct share *share, const char *account);
 

@@ -46,13 +46,14 @@ static void no_limit_is_no_limit(void **state)
 
 struct waiter {
 	struct share *share;
-	_Atomic int taken;
+	_Atomic int there, taken;
 };
 
 static void *wait_in_line(void *opaque)
 {
 	struct waiter *waiter = opaque;
-	/* Only one may stand in line: while the other looks whether somebody does, this is refused. */
+	/* Only one may stand in line: while the other looks whether somebody does, this is
+	 * refused. */
 	while (!share_take_within(waiter->share, "a", 60000))
 		sched_yield();
 	atomic_store(&waiter->taken, 1);
@@ -79,6 +80,43 @@ static void few_wait_for_room(void **state)
 	assert_true(share_take(waiter.share, "a"));
 	share_give(waiter.share, "a");
 	share_free(waiter.share);
+}
+
+static void *wait_once(void *opaque)
+{
+	struct waiter *waiter = opaque;
+	atomic_store(&waiter->there, 1);
+	bool taken = share_take_within(waiter->share, "a", 60000);
+	atomic_store(&waiter->taken, taken ? 1 : -1);
+	if (taken)
+		share_give(waiter->share, "a");
+	return NULL;
+}
+
+/* While the account moves on, a burst of several shares is not sent away. */
+static void a_burst_waits_while_it_moves(void **state)
+{
+	struct share *share = share_new(1);
+	struct waiter waiters[4];
+	pthread_t threads[4];
+	(void)state;
+	assert_true(share_take(share, "a"));
+	for (size_t i = 0; i < 4; i++) {
+		waiters[i] = (struct waiter){ .share = share };
+		assert_int_equal(pthread_create(&threads[i], NULL, wait_once, &waiters[i]), 0);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		while (!atomic_load(&waiters[i].there))
+			sched_yield();
+	}
+	/* With no seat given back for longer than one would wait, they are enough. */
+	assert_false(share_take_within(share, "a", 1));
+	share_give(share, "a");
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(atomic_load(&waiters[i].taken), 1);
+	}
+	share_free(share);
 }
 
 struct crowd {
@@ -122,6 +160,7 @@ int main(void)
 		cmocka_unit_test(each_account_has_its_own_share),
 		cmocka_unit_test(no_limit_is_no_limit),
 		cmocka_unit_test(few_wait_for_room),
+		cmocka_unit_test(a_burst_waits_while_it_moves),
 		cmocka_unit_test(threads_do_not_get_past_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
