@@ -255,11 +255,16 @@ static bool tell_fate(struct story *story, const struct quarry *quarry, const ch
 static void add_event(json_t *events, const struct quarry *quarry, const char *fate,
 		      struct story *story)
 {
-	json_array_append_new(
-	    events, json_pack("{s:s,s:s,s:s,s:i,s:s,s:o,s:o?}", "event_id", quarry->event_id,
-			      "customer", quarry->customer, "source", quarry->source,
-			      "partition", (int)quarry->partition, "fate", view_text(fate),
-			      "story", story->lines, "incident", story->incident));
+	json_t *event = json_object();
+
+	json_object_set_new(event, "event_id", view_text(quarry->event_id));
+	json_object_set_new(event, "customer", view_text(quarry->customer));
+	json_object_set_new(event, "source", view_text(quarry->source));
+	json_object_set_new(event, "partition", json_integer(quarry->partition));
+	json_object_set_new(event, "fate", view_text(fate));
+	json_object_set_new(event, "story", story->lines);
+	json_object_set_new(event, "incident", story->incident ? story->incident : json_null());
+	json_array_append_new(events, event);
 }
 
 static bool look(json_t *events, const struct quarry *quarry, struct err *err)
