@@ -111,6 +111,8 @@ static void setup_is_repeatable_and_notices_a_loss(void **state)
 	assert_false(changed);
 	WANT(setup_check(redis, 0, first, &err));
 	assert_int_equal(strlen(first), GENERATION_SIZE - 1);
+	/* The library and the header say the same. */
+	assert_int_equal(ask("FCALL version 0"), FUNCTIONS_VERSION);
 	assert_int_equal(ask("EXISTS tocsin:{p0}:raw tocsin:{p0}:findings tocsin:{p0}:closures "
 			     "tocsin:{p0}:actions tocsin:{p0}:dead tocsin:{p0}:activity"),
 			 6);
