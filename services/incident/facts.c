@@ -74,7 +74,7 @@ static const char *investigate_url(const struct facts *facts, const char *base,
 			break;
 		buf_addf(&query, "%s%s=%s", query.size > 0 ? "&" : "", seen->type, seen->value);
 	}
-	buf_init(&url, 4 * INVESTIGATE_MAX);
+	buf_init(&url, 4UL * INVESTIGATE_MAX);
 	buf_add(&url, base, size);
 	buf_adds(&url, "/investigate?q=");
 	buf_add_url(&url, buf_text(&query));

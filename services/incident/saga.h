@@ -68,12 +68,12 @@ struct saga_end {
 
 /* Writes the intent into the step, and ahead into the one that follows a ticket at once: one
  * write for both. */
-void saga_begin(struct incident *incident, struct saga_policy *policy,
-		enum incident_step_id step, uint64_t fence, uint64_t now_ms);
+void saga_begin(struct incident *incident, struct saga_policy *policy, enum incident_step_id id,
+		uint64_t fence, uint64_t now_ms);
 /* The turn ends: intents written ahead whose calls were not made are none. */
 void saga_withdraw(struct incident *incident, struct saga_policy *policy);
 /* Writes what came of it, and for a refusal policy->not_before_ms. */
-void saga_end(struct incident *incident, struct saga_policy *policy, enum incident_step_id step,
+void saga_end(struct incident *incident, struct saga_policy *policy, enum incident_step_id id,
 	      const struct saga_end *end, uint64_t now_ms);
 
 /* What a failure means for its step. effect: the call was one that changes something. */
