@@ -287,6 +287,10 @@ const struct command commands[] = {
 	{ "incident show", "ID", 1, 1, "shows an incident with its journal and timeline",
 	  "ID is the incident's own, or a ticket number like INC0010002.", NULL,
 	  run_incident_show },
+	{ "incident retry", "ID...", 1, ANY, "lets failed steps of incidents be tried again",
+	  "After someone changed what made them fail. Before anything is made again, it is\n"
+	  "looked up.",
+	  NULL, run_incident_retry },
 	{ "trace", "EVENT-ID", 1, 1, "tells an event's fate, and why there is or is no ticket",
 	  NULL, trace_options, run_trace },
 	{ "dead list", NULL, 0, 0, "lists what could never succeed, oldest first", NULL,

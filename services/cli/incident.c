@@ -160,46 +160,6 @@ static void render_show(struct buf *out, const struct screen *screen, const json
 	render_findings(out, screen, json_object_get(document, "entries"));
 }
 
-static bool is_id(const char *text)
-{
-	return strlen(text) == INCIDENT_ID_SIZE - 1 &&
-	       text[strspn(text, "0123456789abcdef")] == '\0';
-}
-
-/* By its id in any partition; NULL without err when there is none. */
-static json_t *find_by_id(struct cli *cli, struct redis *redis, const char *id, struct err *err)
-{
-	json_t *view = NULL;
-	bool found = false;
-
-	for (unsigned p = 0; !found && p < cli->bus.partitions; p++) {
-		view = incident_view(redis, p, id, true, &found, err);
-		if (err->kind != ERR_NONE)
-			return NULL;
-	}
-	return view;
-}
-
-static json_t *find_by_number(struct cli *cli, struct redis *redis, const char *number,
-			      struct err *err)
-{
-	const struct incident_filter filter = { .number = number, .limit = 2 };
-	size_t total = 0;
-	json_t *list = incident_search(redis, cli->bus.partitions, &filter, &total, err);
-	const char *id = json_string_value(json_object_get(json_array_get(list, 0), "id"));
-	json_t *view = NULL;
-
-	if (total > 1)
-		err_fill(err, ERR_PERMANENT,
-			 "%zu incidents have the ticket %s, of different instances: give the "
-			 "id, see tocsin incident list",
-			 total, number);
-	else if (id)
-		view = find_by_id(cli, redis, id, err);
-	json_decref(list);
-	return view;
-}
-
 int run_incident_show(struct cli *cli)
 {
 	const char *wanted = args_operand(&cli->args, 0);
@@ -208,8 +168,7 @@ int run_incident_show(struct cli *cli)
 	json_t *view = NULL;
 
 	if (redis)
-		view = is_id(wanted) ? find_by_id(cli, redis, wanted, &err)
-				     : find_by_number(cli, redis, wanted, &err);
+		view = incident_find(redis, cli->bus.partitions, wanted, &err);
 	if (view)
 		return cli_print(cli, view, render_show, EXIT_OK);
 	if (err.kind != ERR_NONE)

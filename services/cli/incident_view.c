@@ -163,6 +163,7 @@ struct found {
 	uint64_t created_ms;
 	unsigned partition;
 	char id[INCIDENT_ID_SIZE];
+	char state[16];
 };
 
 struct finds {
@@ -226,7 +227,9 @@ static bool visit_page(struct redis *redis, unsigned partition, const struct red
 		good = good && row;
 		page[i].created_ms = (uint64_t)reply_integer(reply_at(row, 0));
 		/* Gone since it was listed: every column is nil. */
-		if (row && reply_text(reply_at(row, 2))[0] && wanted(filter, row))
+		snprintf(page[i].state, sizeof page[i].state, "%s",
+			 reply_text(reply_at(row, 2)));
+		if (page[i].state[0] && wanted(filter, row))
 			add_found(finds, page[i]);
 		reply_free(row);
 	}
@@ -311,6 +314,80 @@ json_t *incident_search(struct redis *redis, unsigned partitions,
 		return list;
 	json_decref(list);
 	return NULL;
+}
+
+json_t *incident_tally(struct redis *redis, unsigned partitions, struct err *err)
+{
+	const struct incident_filter everything = { 0 };
+	struct finds finds = { 0 };
+	json_t *tally = json_object();
+	bool good = true;
+
+	for (enum incident_state s = INCIDENT_OPENING; s <= INCIDENT_FAILED; s++)
+		json_object_set_new(tally, incident_state_name(s), json_integer(0));
+	for (unsigned partition = 0; good && partition < partitions; partition++)
+		good = scan(redis, partition, &everything, &finds, err);
+	sort_and_unite(&finds);
+	for (size_t i = 0; i < finds.count; i++) {
+		json_t *count = json_object_get(tally, finds.items[i].state);
+		if (count)
+			json_integer_set(count, json_integer_value(count) + 1);
+	}
+	free(finds.items);
+	if (good)
+		return tally;
+	json_decref(tally);
+	return NULL;
+}
+
+/* ---- by name ---- */
+
+static bool is_id(const char *text)
+{
+	return strlen(text) == INCIDENT_ID_SIZE - 1 &&
+	       text[strspn(text, "0123456789abcdef")] == '\0';
+}
+
+/* By its id in any partition; NULL without err when there is none. */
+static json_t *find_by_id(struct redis *redis, unsigned partitions, const char *id,
+			  struct err *err)
+{
+	json_t *view = NULL;
+	bool found = false;
+
+	for (unsigned p = 0; !found && p < partitions; p++) {
+		view = incident_view(redis, p, id, true, &found, err);
+		if (err->kind != ERR_NONE)
+			return NULL;
+	}
+	return view;
+}
+
+static json_t *find_by_number(struct redis *redis, unsigned partitions, const char *number,
+			      struct err *err)
+{
+	const struct incident_filter filter = { .number = number, .limit = 2 };
+	size_t total = 0;
+	json_t *list = incident_search(redis, partitions, &filter, &total, err);
+	const char *id = json_string_value(json_object_get(json_array_get(list, 0), "id"));
+	json_t *view = NULL;
+
+	if (total > 1)
+		err_fill(err, ERR_PERMANENT,
+			 "%zu incidents have the ticket %s, of different instances: give the "
+			 "id, see tocsin incident list",
+			 total, number);
+	else if (id)
+		view = find_by_id(redis, partitions, id, err);
+	json_decref(list);
+	return view;
+}
+
+json_t *incident_find(struct redis *redis, unsigned partitions, const char *name,
+		      struct err *err)
+{
+	return is_id(name) ? find_by_id(redis, partitions, name, err)
+			   : find_by_number(redis, partitions, name, err);
 }
 
 /* ---- words ---- */

@@ -30,6 +30,14 @@ json_t *incident_search(struct redis *redis, unsigned partitions,
 			const struct incident_filter *filter, size_t *ret_total,
 			struct err *err);
 
+/* How many there are in each state, {"opening": n, ...}. */
+json_t *incident_tally(struct redis *redis, unsigned partitions, struct err *err);
+
+/* The whole view of the one with this id or ticket number. NULL without err when there is none;
+ * a number that several instances have given is a permanent error. */
+json_t *incident_find(struct redis *redis, unsigned partitions, const char *name,
+		      struct err *err);
+
 /* "ticket INC0010001 is being created": one line about where a step stands. Text is owned by
  * the caller. */
 char *incident_step_words(const json_t *step, uint64_t now_ms);

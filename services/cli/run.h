@@ -33,6 +33,7 @@ int run_account_remove(struct cli *cli);
 int run_status(struct cli *cli);
 int run_incident_list(struct cli *cli);
 int run_incident_show(struct cli *cli);
+int run_incident_retry(struct cli *cli);
 int run_trace(struct cli *cli);
 int run_dead_list(struct cli *cli);
 int run_dead_show(struct cli *cli);

@@ -9,6 +9,7 @@
 #include "bus/redis.h"
 #include "bus/setup.h"
 #include "cli.h"
+#include "incident_view.h"
 #include "model/customer.h"
 #include "run.h"
 #include "text.h"
@@ -72,6 +73,9 @@ static void render_queues(struct buf *out, const struct screen *screen, const js
 		{ 0 },
 	};
 	static const struct column dead[] = {
+		{ "Incidents opening", "incidents.opening" },
+		{ "Incidents open", "incidents.open" },
+		{ "Incidents failed", "incidents.failed" },
 		{ "Put off", "deferred.count" },
 		{ "Dead", "dead.count" },
 		{ "Oldest dead", "dead.oldest_ms", CELL_AGE },
@@ -160,6 +164,22 @@ static bool put(json_t *document, const char *name, json_t *part)
 	return part && json_object_set_new(document, name, part) == 0;
 }
 
+static json_t *count_incidents(struct redis *redis, unsigned partitions,
+			       struct verdict *verdict, struct err *err)
+{
+	static const char *const bad[] = { "failed", "held" };
+	json_t *tally = incident_tally(redis, partitions, err);
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		json_int_t count = json_integer_value(json_object_get(tally, bad[i]));
+		if (count > 0)
+			verdict_add(verdict, HEALTH_BROKEN,
+				    "%lld %s incident%s: see tocsin incident list --state %s",
+				    (long long)count, bad[i], count == 1 ? "" : "s", bad[i]);
+	}
+	return tally;
+}
+
 static bool gather(struct cli *cli, struct redis *redis, const struct directory *directory,
 		   json_t *document, struct verdict *verdict, struct err *err)
 {
@@ -172,11 +192,13 @@ static bool gather(struct cli *cli, struct redis *redis, const struct directory 
 		       put(document, "deferred",
 			   json_pack("{s:i,s:[]}", "count", 0, "reasons")) &&
 		       put(document, "dead", json_pack("{s:i}", "count", 0)) &&
+		       put(document, "incidents", json_object()) &&
 		       put(document, "accounts", json_array()) &&
 		       put(document, "sources", json_array());
 	return put(document, "streams", status_streams(redis, partitions, verdict, err)) &&
 	       put(document, "deferred", status_deferred(redis, partitions, err)) &&
 	       put(document, "dead", status_dead(redis, partitions, verdict, err)) &&
+	       put(document, "incidents", count_incidents(redis, partitions, verdict, err)) &&
 	       put(document, "accounts", status_accounts(redis, directory, verdict, err)) &&
 	       put(document, "sources", status_sources(redis, directory, verdict, err));
 }

@@ -181,7 +181,7 @@ EVERY = [
     ["customer", "reseal"], ["account", "add", "x"], ["account", "apply", "/nonexistent"],
     ["account", "list"], ["account", "show", "now"], ["account", "verify", "nobody"],
     ["account", "resume", "x"], ["account", "remove", "now"], ["status"], ["incident", "list"],
-    ["incident", "show", "INC1"], ["trace", "1"], ["dead", "list"], ["dead", "show", "1-1"],
+    ["incident", "show", "INC1"], ["incident", "retry", "INC1"], ["trace", "1"], ["dead", "list"], ["dead", "show", "1-1"],
     ["dead", "replay", "1-1"], ["dead", "drop", "1-1"],
 ]
 

@@ -255,6 +255,28 @@ def test_what_waits_for_a_vendor_is_told(ready):
     wait_until(lambda: ready.settled("acme", [event]), 40, "the ticket after all")
 
 
+def test_failed_steps_are_retried(ready):
+    ready.start()
+    event = threat_detected(1)
+    ready.emit("acme", [event])
+    wait_until(lambda: ready.settled("acme", [event]), 40, "the ticket")
+    row = ready.tocsin("incident", "list")["incidents"][0]
+    assert ready.tocsin("incident", "retry", row["id"])["incidents"] == [
+        {"id": row["id"], "retried": False}]
+    key = ready.key_name(f"incident:{row['id']}")
+    step = ready.redis.client.hget(key, "step.servicenow.link")
+    assert step.startswith("done ")
+    ready.redis.client.hset(key, mapping={"state": "failed", "reason": "made up",
+                                          "step.servicenow.link": "failed" + step[4:]})
+    status = ready.tocsin("status", expect=4)
+    assert status["incidents"]["failed"] == 1
+    assert any("incident list --state failed" in line for line in status["why"])
+    assert ready.tocsin("incident", "list", "--state", "failed")["count"] == 1
+    assert ready.tocsin("incident", "retry", row["number"])["incidents"][0]["retried"]
+    wait_until(lambda: ready.settled("acme", [event]), 20, "it is open again")
+    run(ready, "incident", "retry", "INC9999999", expect=3)
+
+
 # ---- dead entries
 
 
