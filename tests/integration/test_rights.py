@@ -32,7 +32,7 @@ ROLES = {
     "incident": [*CONNECT, *WORK, *ACCOUNTS, "~" + PART + "findings", "~" + PART + "closures",
                  "~" + PART + "actions", "~" + PART + "group:*", "~" + PART + "incident:*",
                  "~" + PART + "activity", "+get", "+hmget", "+rpush", "+lrange", "+ltrim",
-                 "+llen", ends("group:*", "+del")],
+                 "+llen", "+zcard", ends("group:*", "+del")],
     "callback": [*CONNECT, "~" + PART + "raw", "~" + PART + "closures", "~" + PART + "nonce:*",
                  "~" + PART + "seen:*", "+xadd", "+set", "+info"],
 }
@@ -110,6 +110,16 @@ def test_incident(role, library):
     assert user.journal("i1", fence, "1:a", done=1, timeline="x", fields={"a": "b"},
                         remove=("uid",), group="drop", group_key="group:acme:g1") == 1
     assert user.release("i1", fence, wake_up, delay=10) == 1
+    assert user.wake("actions") in ([0, 0], [1, 0])
+    entry = library.add("findings")
+    user.read("findings")
+    assert user.claim((entry, "g1", "i2")) == [["opened", "i2"]]
+    wake_up = user.read("actions")[-1]
+    fence = user.take("i2")[1]
+    names = ("incident:i2", "incident:i2:inbox", "incident:i2:timeline", "actions", "deferred")
+    assert user.call("incident_finish", [key(name) for name in names], GROUP, "c1", wake_up, 1000, 0,
+                     "waits", 0, "w1", fence, 60000, "1:a", 1, "done", "keep", "i2", 1,
+                     *counted({"a": "b"}), "uid") == 1
     assert user.call("account_park", ["tocsin:account:acme"], "x", 1000) == 1
     assert user.call("account_resume", ["tocsin:account:acme"]) == 1
     denied(user.add, "raw")
