@@ -217,6 +217,7 @@ bool gate_read(struct redis *redis, const char *id, struct gate_state *ret_state
 	ret_state->parked = parked != NULL;
 	snprintf(ret_state->reason, sizeof(ret_state->reason), "%s", reply_text(parked));
 	ret_state->parked_ms = number_of(hash, "parked_ms");
+	ret_state->probe_ms = number_of(hash, "probe_ms");
 	ret_state->breaker_until_ms = number_of(hash, "open_until");
 	ret_state->paused_until_ms = number_of(hash, "paused_until");
 	ret_state->failures = (unsigned)number_of(hash, "failures");

@@ -91,6 +91,7 @@ struct gate_state {
 	bool parked;
 	char reason[200];
 	uint64_t parked_ms; /* since (wall) */
+	uint64_t probe_ms; /* when one call may try whether it works again; parked or breaker */
 	uint64_t breaker_until_ms, paused_until_ms;
 	unsigned failures; /* in a row */
 	unsigned in_flight;
