@@ -193,7 +193,7 @@ const struct command commands[] = {
 	  run_completion, true },
 	{ "setup", NULL, 0, 0, "loads Redis functions, makes streams, applies the files",
 	  "Loads the function library, makes the streams, groups and generation of every\n"
-	  "partition, and applies customers/*.json and accounts/*.json of TOCSIN_CONFIG_DIR "
+	  "partition, and applies customers/ID.json and accounts/ID.json of TOCSIN_CONFIG_DIR "
 	  "to\n"
 	  "Redis. Only what changed is written, in one step with a new version. A file that "
 	  "is\n"
@@ -223,7 +223,7 @@ const struct command commands[] = {
 	  "everything is right. A new customer is in shadow mode: see tocsin customer resume.",
 	  customer_add_options, run_customer_add },
 	{ "customer apply", "FILE...", 1, ANY, "adds or replaces customers from JSON files",
-	  "The files have the form of customers/*.json (docs/customer-files.md); - is stdin.\n"
+	  "The files have the form of customers/ID.json (docs/customer-files.md); - is stdin.\n"
 	  "Secrets in them may be plain: they are sealed before they are written. Credentials\n"
 	  "without a secret keep the one they have. Either all files are applied or none.",
 	  apply_options, run_customer_apply },
@@ -264,7 +264,7 @@ const struct command commands[] = {
 	  run_account_add },
 	{ "account apply", "FILE...", 1, ANY,
 	  "adds or replaces shared accounts from JSON files",
-	  "As tocsin customer apply, with the form of accounts/*.json.", apply_options,
+	  "As tocsin customer apply, with the form of accounts/ID.json.", apply_options,
 	  run_account_apply },
 	{ "account list", NULL, 0, 0, "lists accounts, who uses them, and which are parked",
 	  NULL, NULL, run_account_list },

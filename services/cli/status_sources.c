@@ -16,23 +16,28 @@ enum {
 
 /* ---- accounts ---- */
 
+static uint64_t next_try(const struct gate_state *state)
+{
+	if (state->parked)
+		return state->probe_ms;
+	return state->breaker_until_ms ? state->breaker_until_ms : state->paused_until_ms;
+}
+
 json_t *status_account(struct redis *redis, const char *id, struct err *err)
 {
 	struct gate_state state = { 0 };
 
 	if (!gate_read(redis, id, &state, err))
 		return NULL;
-	bool failing = state.breaker_until_ms > 0, throttled = state.paused_until_ms > 0;
-	return json_pack(
-	    "{s:s,s:b,s:s,s:o,s:o,s:o,s:I,s:I}", "id", id, "parked", state.parked, "state",
-	    state.parked ? "parked"
-	    : failing	 ? "failing"
-	    : throttled	 ? "throttled"
-			 : "ok",
-	    "reason", view_text(state.parked ? state.reason : NULL), "parked_ms",
-	    view_ms(state.parked_ms), "next_ms",
-	    view_ms(failing ? state.breaker_until_ms : state.paused_until_ms), "failures",
-	    (json_int_t)state.failures, "in_flight", (json_int_t)state.in_flight);
+	const char *word = state.parked		    ? "parked"
+			   : state.breaker_until_ms ? "failing"
+			   : state.paused_until_ms  ? "throttled"
+						    : "ok";
+	return json_pack("{s:s,s:b,s:s,s:o,s:o,s:o,s:I,s:I}", "id", id, "parked", state.parked,
+			 "state", word, "reason", view_text(state.parked ? state.reason : NULL),
+			 "parked_ms", view_ms(state.parked_ms), "next_ms",
+			 view_ms(next_try(&state)), "failures", (json_int_t)state.failures,
+			 "in_flight", (json_int_t)state.in_flight);
 }
 
 json_t *status_accounts(struct redis *redis, const struct directory *directory,

@@ -163,7 +163,7 @@ def test_a_parked_account_breaks_the_status_until_it_is_resumed(ready):
     assert "parked" in out and "acme.secure_endpoint" in out
     shown = ready.tocsin("account", "show", "acme.secure_endpoint")
     assert shown["state"] == "parked" and shown["parked_ms"] and shown["reason"]
-    assert shown["customers"] == ["acme"]
+    assert shown["customers"] == ["acme"] and shown["next_ms"] >= shown["parked_ms"]
     ready.sandbox.heal()
     assert ready.tocsin("account", "resume", "acme.secure_endpoint")["accounts"][0]["changed"] in (
         True, False)  # a probe may have been first
