@@ -9,7 +9,9 @@
 
 #include "base/buf.h"
 
-enum { BLOCK_SIZE = 16 * 1024 };
+/* The first block is one that malloc has at hand without a lock: many arenas hold no more than
+ * a few numbers, and a thread that waits for a vendor keeps what it uses. */
+enum { FIRST_SIZE = 960, BLOCK_SIZE = 8 * 1024 };
 
 struct block {
 	struct block *next;
@@ -62,6 +64,13 @@ void arena_reset(struct arena *arena)
 	}
 }
 
+static size_t block_size(const struct arena *arena, size_t size)
+{
+	if (!arena->blocks && size <= FIRST_SIZE)
+		return FIRST_SIZE;
+	return size < BLOCK_SIZE ? BLOCK_SIZE : size;
+}
+
 static struct block *add_block(struct arena *arena, size_t size)
 {
 	struct block *block;
@@ -70,8 +79,7 @@ static struct block *add_block(struct arena *arena, size_t size)
 		block = arena->spare;
 		arena->spare = block->next;
 	} else {
-		if (size < BLOCK_SIZE)
-			size = BLOCK_SIZE;
+		size = block_size(arena, size);
 		block = xmalloc(sizeof *block + size);
 		block->size = size;
 	}

@@ -123,6 +123,8 @@ static void *bounded_array(const redisReadTask *task, array_size elements)
 	return bounds->original->createArray(task, elements);
 }
 
+enum { READER_KEEPS_BYTES = 4096 };
+
 void reply_bound(redisReader *reader, struct reply_bounds *bounds)
 {
 	bounds->original = reader->fn;
@@ -130,6 +132,9 @@ void reply_bound(redisReader *reader, struct reply_bounds *bounds)
 	bounds->functions.createArray = bounded_array;
 	reader->fn = &bounds->functions;
 	reader->privdata = bounds;
+	/* The room of a large answer goes when the next one comes: threads that wait for a
+	 * vendor are many, and all they had from Redis last is one number. */
+	reader->maxbuf = READER_KEEPS_BYTES;
 }
 
 struct redis_reply *reply_parse(const char *bytes, size_t size)
