@@ -13,7 +13,8 @@ struct vendor;
 /* What all threads of the process share. Borrowed from main(). */
 struct app {
 	const struct bus_settings *times;
-	uint64_t start_by_ms; /* from an intent until its call may last begin */
+	uint64_t start_by_ms;	    /* from an intent until its call may last begin */
+	uint64_t probe_interval_ms; /* how often an account at fault is tried */
 	const char *installation;
 	struct roster *roster;
 	struct vendor *vendor;

@@ -120,6 +120,7 @@ static bool build(struct incidents *incidents, struct err *err)
 	incidents->app = (struct app){
 		.times = &incidents->times,
 		.start_by_ms = incidents->vendor_settings.start_by_ms,
+		.probe_interval_ms = incidents->vendor_settings.probe_interval_ms,
 		.installation = service_options(incidents->service)->installation,
 		.roster = roster_new(),
 		.vendor = vendor_new(&needs),

@@ -8,10 +8,6 @@
 #include "base/clock.h"
 #include "bus/worker.h"
 
-/* How long an account error waits at most before the gate is asked again; a resumed account
- * wakes what waits for it. */
-enum { ACCOUNT_WAIT_MS = 60 * 1000 };
-
 void turn_tell(struct turn *turn, const char *what, const char *words)
 {
 	char now[CLOCK_TEXT_SIZE];
@@ -151,7 +147,7 @@ struct saga_end turn_failed(struct turn *turn, const struct vendor_session *sess
 	};
 
 	if (err->kind == ERR_ACCOUNT && !refused)
-		end.retry_after_ms = ACCOUNT_WAIT_MS;
+		end.retry_after_ms = turn->app->probe_interval_ms;
 	if (err->kind == ERR_ACCOUNT || session->refusal == VENDOR_PARKED)
 		turn->reason = arena_printf(turn->arena, "account:%s", session->account->id);
 	return end;
@@ -162,7 +158,7 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account, enum s
 	return (struct saga_end){
 		.phase = phase,
 		.result = SAGA_REFUSED,
-		.retry_after_ms = ACCOUNT_WAIT_MS,
+		.retry_after_ms = turn->app->probe_interval_ms,
 		.note = arena_printf(turn->arena, "account %s is not configured", account),
 	};
 }
