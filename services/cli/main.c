@@ -1,6 +1,5 @@
 /* tocsin: the command-line client. Finds the command's row in the table, sorts its arguments,
  * reads the settings and runs it. */
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

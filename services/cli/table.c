@@ -138,8 +138,9 @@ static const char *colour_of(const char *word)
 	static const char *const good[] = { "ok", "open", "live", "done", "yes", NULL };
 	static const char *const bad[] = { "broken", "failed", "held", "parked",
 					   "dead",   "error",  "no",   NULL };
-	static const char *const warn[] = { "behind", "waiting", "intent",  "opening", "paused",
-					    "shadow", "closing", "unknown", "partly",  NULL };
+	static const char *const warn[] = { "behind",  "waiting", "failing", "throttled",
+					    "intent",  "opening", "paused",  "shadow",
+					    "closing", "unknown", "partly",  NULL };
 
 	for (size_t i = 0; good[i]; i++) {
 		if (strcmp(word, good[i]) == 0)
