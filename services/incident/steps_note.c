@@ -36,7 +36,20 @@ static uint64_t time_of(const struct servicenow_record *record, const char *colu
 	return clock_parse(text, &ms) ? ms : 0;
 }
 
-/* Resolved, closed or cancelled: what came later is handed on to a new incident (act.c). */
+/* Resolved, closed or cancelled. Of other task tables only `active` says so: their states
+ * differ.
+ */
+static bool is_over(const struct turn *turn, const struct servicenow_record *ticket)
+{
+	const char *active = servicenow_record_value(ticket, "active");
+	unsigned state = number_of(ticket, "state");
+
+	return (active && strcmp(active, "false") == 0) ||
+	       (strcmp(turn->customer->servicenow.table, "incident") == 0 && state >= 6 &&
+		state <= 8);
+}
+
+/* What came later is handed on to a new incident (act.c). */
 static struct saga_end closed(struct turn *turn, const struct servicenow_record *ticket)
 {
 	struct incident *incident = &turn->incident;
@@ -101,8 +114,8 @@ static struct saga_end note_prepare(struct turn *turn)
 	if (!turn_session(turn, incident->servicenow_account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, incident->servicenow_account, SAGA_PREPARE);
 	if (!servicenow_get(&session, &place,
-			    "state,company,impact,urgency,resolved_at,closed_at", turn->arena,
-			    &found, &ticket, NULL, &err))
+			    "state,active,company,impact,urgency,resolved_at,closed_at",
+			    turn->arena, &found, &ticket, NULL, &err))
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
 	if (!found)
 		return end_of(SAGA_PREPARE, SAGA_FAILED,
@@ -112,7 +125,7 @@ static struct saga_end note_prepare(struct turn *turn)
 
 	if (!company || strcmp(company, turn->customer->servicenow.company) != 0)
 		return end_of(SAGA_PREPARE, SAGA_FAILED, "the ticket is another company's now");
-	if (number_of(&ticket, "state") >= 6)
+	if (is_over(turn, &ticket))
 		return closed(turn, &ticket);
 	plan_raise(turn, &ticket);
 	freeze(incident);

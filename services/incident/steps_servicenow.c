@@ -238,7 +238,7 @@ static struct saga_end cancel_call(struct turn *turn)
 	const char *account = turn->incident.servicenow_account;
 	const struct servicenow_place place = { table_of(turn), turn->incident.stray };
 	struct servicenow_column columns[TICKET_COLUMNS];
-	size_t count = ticket_cancel_columns(columns);
+	size_t count = ticket_cancel_columns(table_of(turn), columns);
 	struct servicenow_created changed;
 	struct vendor_session session;
 	struct err err = { 0 };

@@ -239,7 +239,7 @@ size_t ticket_columns(const struct facts *facts, const char *cmdb_ci, struct are
 	return sizeof(columns) / sizeof(columns[0]);
 }
 
-size_t ticket_cancel_columns(struct servicenow_column *ret_columns)
+size_t ticket_cancel_columns(const char *table, struct servicenow_column *ret_columns)
 {
 	static const struct servicenow_column columns[] = {
 		{ "short_description", "Cancelled: opened without a company", SERVICENOW_TEXT },
@@ -252,6 +252,9 @@ size_t ticket_cancel_columns(struct servicenow_column *ret_columns)
 		{ "state", "8", SERVICENOW_TEXT },
 	};
 
+	size_t count = sizeof(columns) / sizeof(columns[0]);
+
 	memcpy(ret_columns, columns, sizeof(columns));
-	return sizeof(columns) / sizeof(columns[0]);
+	/* Other task tables count their states differently: neutral and not ours is enough. */
+	return strcmp(table, "incident") == 0 ? count : count - 1;
 }

@@ -51,6 +51,6 @@ enum { TICKET_COLUMNS = 16 };
 size_t ticket_columns(const struct facts *facts, const char *cmdb_ci, struct arena *arena,
 		      struct servicenow_column *ret_columns);
 /* Columns that take back a ticket which went to nobody: neutral, and no longer ours. */
-size_t ticket_cancel_columns(struct servicenow_column *ret_columns);
+size_t ticket_cancel_columns(const char *table, struct servicenow_column *ret_columns);
 
 #endif

@@ -196,6 +196,26 @@ def test_servicenow_only(system):
         assert "securex-incident-id" not in notes(ticket)[1]
 
 
+def test_configuration_item(acme):
+    """Linked when there is one of that name; an instance without any is not asked for each device."""
+    acme.start("incident")
+    add(acme, *(finding(i, host=f"WS-{i}") for i in range(1, 4)))
+    expect_one_each(acme, 3)
+    asked = [c for c in calls(acme, vendor="servicenow") if c["path"].endswith("cmdb_ci")]
+    assert asked and not any("WS-" in c["query"] for c in asked)
+    acme.stop()
+    acme.sandbox.post("accounts", {"vendor": "servicenow", "account": "main", "tables": {
+        "cmdb_ci": [{"sys_id": "a" * 32, "name": "WS-7", "install_status": "1",
+                     "operational_status": "1"}]}})
+    acme.start("incident")
+    add(acme, finding(7, host="WS-7"), finding(8, host="WS-8"))
+    expect_one_each(acme, 5)
+    linked = {t["short_description"].split("for [")[1].split("]")[0]: t.get("cmdb_ci", "")
+              for t in tickets(acme)}
+    assert linked["WS-7"] == "a" * 32
+    assert not any(item for host, item in linked.items() if host != "WS-7")
+
+
 def test_threat_response_only(system):
     system.threat_response()
     system.customer("acme", instance=None)
