@@ -457,6 +457,9 @@ void httpd_free(struct httpd *httpd)
 	if (httpd->listener >= 0)
 		close(httpd->listener);
 	httpd_watch_free(httpd->watch);
+	/* Whoever resumed the last exchange may still be on the way out of httpd_complete(). */
+	pthread_mutex_lock(&httpd->pending);
+	pthread_mutex_unlock(&httpd->pending);
 	pthread_mutex_destroy(&httpd->pending);
 	free(httpd);
 }
