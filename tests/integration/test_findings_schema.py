@@ -144,7 +144,7 @@ def test_asked_for_by_name_is_always_a_finding(path, asked):
 
 
 @pytest.mark.skipif(not SAMPLES, reason="no recorded samples here")
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SAMPLES, ids=[path.stem for path in SAMPLES])
 def test_recorded_events(path):
     results = normalize(path)
     assert results
