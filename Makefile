@@ -47,7 +47,7 @@ LDFLAGS  += $(HARDENLD) -pthread
 LDLIBS   += $(shell pkg-config --libs $(PKGS)) -lm
 
 # TLS to Redis where hiredis has it (1.0 and later).
-ifeq ($(shell pkg-config --exists hiredis_ssl openssl && echo yes),yes)
+ifeq ($(shell pkg-config --exists hiredis_ssl openssl 2>/dev/null && echo yes),yes)
 PKGS     += hiredis_ssl openssl
 CPPFLAGS += -DTOCSIN_REDIS_TLS
 endif
@@ -179,6 +179,11 @@ test:
 	@TOCSIN_BUILD=$B TOCSIN_TEST_PATIENCE=$(if $(SAN)$(TSAN),4,2) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider -n $(TEST_JOBS) tests/e2e tests/integration
 
+# Needs a container engine; .ci/run says where none can be had.
+compose-test:
+	@$(PACKAGES) test
+	@/usr/bin/python3 -m pytest -q -s -x -p no:cacheprovider -p no:xdist tests/container
+
 lint:
 	@$(PACKAGES) build lint
 	@+$(MAKE) --no-print-directory all
@@ -201,6 +206,6 @@ conformance:
 clean:
 	rm -rf build
 
-.PHONY: all check fuzz fuzz-run fuzz-corpus fuzz-corpus-run demo test lint docs bench bench-tools conformance clean
+.PHONY: all check fuzz fuzz-run fuzz-corpus fuzz-corpus-run demo test compose-test lint docs bench bench-tools conformance clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,190 @@
+"""docker-compose.yml on a real engine: production without customers, the demo, what its containers may do, and
+that nothing is lost or doubled while Redis restarts and containers are killed."""
+import collections
+import itertools
+import json
+import pathlib
+import random
+import time
+import urllib.error
+
+import pytest
+
+from compose import SERVICES, Compose, wait_until
+
+CHAOS_S = 30
+STORIES = 60
+HOSTS = "CHAOS-"
+WORKERS = ("collector", "normalizer", "incident")
+
+
+@pytest.fixture(scope="module", name="stack")
+def fixture_stack():
+    """Built and started as production; each test goes on from where the last one ended."""
+    stack = Compose()
+    started = time.monotonic()
+    stack.compose("--profile", "demo", "--profile", "client", "build", "-q", seconds=900)
+    print(f"\nbuilt in {time.monotonic() - started:.0f} s")
+    try:
+        yield stack
+    finally:
+        stack.down()
+
+
+def test_production_says_what_to_do_first(stack):
+    stack.up([])
+    wait_until(lambda: stack.healthy("redis", "setup", *WORKERS), 60, "healthy without customers")
+    logs = stack.logs("setup")
+    assert "no customers in /etc/tocsin yet: add one with `tocsin customer add`" in logs, logs
+    for service in ("redis", "setup", *WORKERS):
+        for container in stack.containers(service):
+            ports = stack.inspect(container)["NetworkSettings"]["Ports"] or {}
+            assert not any(ports.values()), f"{service} is published: {ports}"
+
+
+def count_tickets(stack):
+    try:
+        return sum(row["incidents"] for row in stack.ask("summary")["servicenow"].values())
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return 0
+
+
+def test_the_demo_makes_tickets(stack):
+    started = time.monotonic()
+    stack.up("--profile", "demo", ["--scale", "collector=2", "--scale", "normalizer=2", "--scale", "incident=2"])
+    wait_until(lambda: count_tickets(stack), 60, "the first ticket")
+    print(f"\nfirst ticket {time.monotonic() - started:.0f} s after `up`")
+    wait_until(lambda: stack.healthy("redis", "setup", *WORKERS), 60, "healthy")
+    assert [len(stack.containers(worker)) for worker in WORKERS] == [2, 2, 2]
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_containers_may_do_nothing_but_their_work(stack, service):
+    for container in stack.containers(service):
+        found = stack.inspect(container)
+        process = status_of(found["State"]["Pid"])
+        assert set(process["Uid"].split()) == {"65532"}
+        assert set(process["Gid"].split()) == {"65532"}
+        assert int(process["CapEff"], 16) == int(process["CapBnd"], 16) == 0
+        assert process["NoNewPrivs"].strip() == "1"
+        assert found["HostConfig"]["ReadonlyRootfs"]
+        assert found["HostConfig"]["Memory"] > 0 and found["HostConfig"]["PidsLimit"] > 0
+        assert found["HostConfig"]["LogConfig"]["Config"]["max-size"]
+        if service != "sandbox":
+            assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+        refused = stack.docker("exec", container, "sh", "-c", "touch /probe 2>&1 || true")
+        assert "Read-only file system" in refused, refused
+
+
+def mounts(stack, service):
+    """Volume and whether it can be written, without the project's name."""
+    return {(mount["Name"].removeprefix(f"{stack.project}_"), mount["RW"])
+            for mount in stack.inspect(stack.containers(service)[0])["Mounts"] if mount["Type"] == "volume"}
+
+
+def test_services_get_only_what_they_need(stack):
+    assert mounts(stack, "collector") == {("key", False), ("password-collector", False)}
+    assert mounts(stack, "incident") == {("key", False), ("password-incident", False)}
+    assert mounts(stack, "normalizer") == {("password-normalizer", False)}
+    assert mounts(stack, "setup") == {("config", False), ("password-setup", False)}
+    assert mounts(stack, "redis") == {("redis", True), ("acl", False)}
+    networks = {service: {name.removeprefix(f"{stack.project}_") for name in
+                          stack.inspect(stack.containers(service)[0])["NetworkSettings"]["Networks"]}
+                for service in SERVICES}
+    assert networks == {"redis": {"redis"}, "setup": {"redis"}, "normalizer": {"redis"},
+                        "collector": {"redis", "vendors"}, "incident": {"redis", "vendors"}, "sandbox": {"vendors"}}
+    network = json.loads(stack.docker("network", "inspect", f"{stack.project}_redis"))[0]
+    assert network["Internal"]
+
+
+def test_redis_is_as_it_must_be(stack):
+    container = stack.containers("redis")[0]
+    command = ("exec", container, "redis-cli", "-e", "--no-auth-warning")
+    assert "PONG" in stack.docker(*command, "--user", "health", "--pass", "none", "ping")
+    for refused in (("ping",), ("--user", "health", "--pass", "none", "get", "tocsin:customers"),
+                    ("--user", "collector", "--pass", "guessed", "ping")):
+        assert "PONG" not in stack.docker(*command, *refused, check=False), refused
+    for setting in ("appendonly yes", "appendfsync always", "maxmemory-policy noeviction"):
+        assert setting in stack.docker("exec", container, "cat", "/etc/tocsin/redis.conf")
+
+
+def crash(stack, container):
+    """Ends at once, as after a power cut, and is started again as the restart policy would."""
+    stack.docker("kill", "--signal", "KILL", container)
+    stack.docker("start", container)
+
+
+def make_trouble(stack):
+    """Every service in turn, Redis by turns with a stop and with a crash."""
+    dice = random.Random(7)
+    end = time.monotonic() + CHAOS_S
+    done = collections.Counter()
+    for service in itertools.cycle(("incident", "redis", "normalizer", "collector", "incident", "redis", "setup")):
+        if service == "redis" and done["redis"] % 2 == 0:
+            stack.docker("restart", "--time", "10", stack.containers("redis")[0])
+        else:
+            crash(stack, dice.choice(stack.containers(service)))
+        done[service] += 1
+        if time.monotonic() > end:
+            break
+        time.sleep(1)
+    print(f"\nkilled or restarted in {CHAOS_S} s: {dict(done)}")
+    assert len(done) == 5, done
+
+
+def story_hosts(stack):
+    events = stack.ask("events/acme?full=0")["events"]
+    return {event["hostname"] for event in events if event["hostname"].startswith(HOSTS)}
+
+
+def incidents(stack):
+    return stack.tocsin("incident", "list", "--limit", "1000")["incidents"]
+
+
+def settled(stack):
+    """Nothing waits, and every incident is on both sides; then the rows."""
+    status = stack.tocsin("status")
+    waiting = [row for row in status["streams"] if row["length"]]
+    if waiting or status["deferred"]["count"] or status["dead"]["count"]:
+        assert not status["dead"]["count"], json.dumps(stack.tocsin("dead", "list"), indent=2)
+        return None
+    rows = incidents(stack)
+    hosts = {row["host"] for row in rows}
+    complete = all(row["state"] == "open" and row["sys_id"] and row["ctim_id"] for row in rows)
+    return rows if complete and story_hosts(stack) <= hosts else None
+
+
+def test_nothing_is_lost_or_doubled(stack):
+    stack.ask("generate", {"account": "acme", "rate": STORIES / CHAOS_S, "total": STORIES, "unique_hosts": True,
+                           "host_prefix": HOSTS, "seed": 5,
+                           "mix": {"quarantined": 1, "threat_detected": 1, "cloud_ioc": 1, "executed_malware": 1}})
+    make_trouble(stack)
+    wait_until(lambda: len(story_hosts(stack)) > STORIES / 3, 30, "events of the stories")
+    stack.ask("generate", method="DELETE")
+    rows = wait_until(lambda: settled(stack), 120, "everything settled")
+
+    per_host = collections.Counter(row["host"] for row in rows if row["host"].startswith(HOSTS))
+    assert set(per_host) == story_hosts(stack)
+    assert set(per_host.values()) == {1}, per_host.most_common(3)
+
+    summary = stack.ask("summary")
+    for vendor in ("servicenow", "threat_response"):
+        assert not any(account["duplicates"] for account in summary[vendor].values()), summary[vendor]
+    tickets = [record["sys_id"] for instance in summary["servicenow"]
+               for record in stack.ask(f"state/servicenow/{instance}")["incidents"]]
+    assert sorted(tickets) == sorted(row["sys_id"] for row in rows)
+    threats = [record["id"] for organisation in summary["threat_response"]
+               for record in stack.ask(f"state/threat_response/{organisation}")["incidents"]]
+    assert sorted(threats) == sorted(row["ctim_id"] for row in rows)
+    print(f"\n{len(rows)} incidents, one ticket each on both sides; {len(per_host)} of them in the middle of the trouble")
+
+
+def test_no_service_was_refused_by_redis(stack):
+    assert "CRITICAL" not in stack.logs("redis"), "Redis lost something while it read its file"
+    for line in stack.logs("setup", *WORKERS).splitlines():
+        assert "NOPERM" not in line and "may not run" not in line, line
