@@ -45,8 +45,9 @@ def tickets(system):
 
 
 def finish(system, total):
-    return wait_until(lambda: tickets(system)["incidents"] >= total and system.drained(), 300,
-                      f"{total} tickets", every=0.05)
+    """Asks Redis first: a summary of thousands of tickets keeps the sandbox from answering."""
+    return wait_until(lambda: system.drained() and tickets(system)["incidents"] >= total, 300,
+                      f"{total} tickets", every=0.02)
 
 
 def cpu_of(pid):
@@ -69,7 +70,7 @@ def calls_rate(folder, total, bare_first):
         bare = bare_curl(system, total * 2) if bare_first else None
         made, before = tickets(system)["incidents"], tickets(system)["calls"]
         service = system.service("incident")
-        wait_until(lambda: tickets(system)["calls"] > before, 30, "the first call", every=0.005)
+        wait_until(lambda: system.length("findings") < total, 30, "it begins", every=0.002)
         start = time.monotonic()
         finish(system, made + total)
         calls = tickets(system)["calls"] - before
