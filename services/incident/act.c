@@ -65,14 +65,16 @@ static const char *result_name(enum saga_result result)
 	return names[result];
 }
 
-/* Refusals repeat as long as an account is parked: they are counted, not told each time. */
+/* What repeats as long as an outage lasts is counted, not told each time, or it would push all
+ * else out of the timeline. */
 static bool worth_telling(const struct turn *turn, enum incident_step_id id,
 			  const struct saga_end *end)
 {
-	const char *before = turn->saved.steps[id].note;
+	const char *before = turn->incident.steps[id].note;
 
-	return end->note &&
-	       (end->result != SAGA_REFUSED || !before || strcmp(before, end->note) != 0);
+	if (!end->note || end->result == SAGA_OK || !before)
+		return end->note != NULL;
+	return !end->routine && strcmp(before, end->note) != 0;
 }
 
 static void step_ended(struct turn *turn, enum incident_step_id id, const struct saga_end *end)

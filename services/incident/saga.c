@@ -166,8 +166,7 @@ static void intend(struct incident_step *step, uint64_t fence, uint64_t now_ms)
 	step->fence = fence;
 	step->attempt++;
 	step->intent_ms = now_ms;
-	step->due_ms = 0;
-	step->note = NULL;
+	step->due_ms = 0; /* the note stays: how the attempt before ended */
 }
 
 void saga_begin(struct incident *incident, struct saga_policy *policy, enum incident_step_id id,
@@ -223,7 +222,9 @@ void saga_end(struct incident *incident, struct saga_policy *policy, enum incide
 {
 	struct incident_step *step = &incident->steps[id];
 
-	step->note = end->note;
+	/* Why it waits for the gate is not worth forgetting how the last attempt ended. */
+	if (!end->routine || !step->note)
+		step->note = end->note;
 	step->due_ms = 0;
 	policy->ahead[id] = false;
 	if (end->result != SAGA_OK)

@@ -63,7 +63,7 @@ struct saga_end {
 	enum saga_result result;
 	uint64_t retry_after_ms; /* RETRY: the peer's hint; REFUSED: when to ask again */
 	const char *note;	 /* one line for the journal; lives as long as the incident */
-	bool routine;		 /* of no interest to people: a budget, a slot, a breaker */
+	bool routine;		 /* says nothing about the step: the gate let nothing through */
 };
 
 /* Writes the intent into the step, and ahead into the one that follows a ticket at once: one

@@ -143,7 +143,7 @@ struct saga_end turn_failed(struct turn *turn, const struct vendor_session *sess
 		.result = saga_result_of(err, refused, effect),
 		.retry_after_ms = refused ? session->wait_ms : err->retry_after_ms,
 		.note = arena_strdup(turn->arena, err->text),
-		.routine = refused && session->refusal != VENDOR_PARKED,
+		.routine = refused,
 	};
 
 	if (err->kind == ERR_ACCOUNT && !refused)

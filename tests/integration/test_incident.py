@@ -489,6 +489,28 @@ def test_account_out_of_order(acme, kind, parameters):
     expect_one_each(acme, 10, deadline=60)
 
 
+def lines(system, words):
+    return [line for one in incident_ids(system) for line in timeline(system, one).splitlines()
+            if words in line]
+
+
+def test_refusals_do_not_fill_the_timeline(system):
+    """Waiting for a slot, or for a parked account, is said once of each step, however long."""
+    system.servicenow(in_flight=1)
+    system.customer("acme", xdr=None)
+    system.apply()
+    system.start("incident")
+    slow = system.sandbox.fault(kind="latency", vendor="servicenow", ms=400)
+    add(system, *(finding(i) for i in range(8)))
+    wait_until(lambda: len(tickets(system)) == 8 and system.drained(), 60, "eight tickets")
+    assert len(lines(system, "not sent")) <= 2 * 8
+    system.sandbox.heal(slow)
+    system.sandbox.fault(kind="expired_password", vendor="servicenow", account="main")
+    add(system, *(finding(100 + i) for i in range(2)))
+    wait_until(lambda: system.sandbox.hits() >= 6, 30, "several tries of the parked account")
+    assert len(lines(system, "401")) <= 2 * 2 and len(lines(system, "parked")) <= 2 * 2
+
+
 def test_company_that_the_instance_does_not_know(acme):
     """The ticket is taken back, the account stops until someone resumes it."""
     settings = {"account": "snow-main", "caller_id": "c" * 32, "company": "9" * 32,
