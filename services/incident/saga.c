@@ -6,7 +6,13 @@
 #include "base/backoff.h"
 #include "model/finding.h"
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, INSPECT_ATTEMPTS = 3, REFUSED_MIN_MS = 100 };
+enum {
+	DAY_MS = 24 * 60 * 60 * 1000,
+	INSPECT_ATTEMPTS = 3,
+	REFUSED_MIN_MS = 100,
+	PATIENCE = 8, /* of the time waited so far, this part more */
+	PATIENCE_MAX_MS = 30 * 1000,
+};
 
 static bool settled(const struct incident *incident, enum incident_step_id step)
 {
@@ -192,6 +198,21 @@ void saga_withdraw(struct incident *incident, struct saga_policy *policy)
 	}
 }
 
+/* The gate's hint is when one more call fits. Thousands may wait for it: if all came then,
+ * their turns would leave no room for anybody else's. Who has waited long can wait a little
+ * more. */
+static uint64_t refused_until_ms(const struct incident *incident, uint64_t hint_ms,
+				 uint64_t now_ms)
+{
+	uint64_t waited = incident->created_ms > 0 && now_ms > incident->created_ms
+			      ? now_ms - incident->created_ms
+			      : 0;
+	uint64_t more = waited / PATIENCE;
+
+	return now_ms + later(hint_ms, REFUSED_MIN_MS) +
+	       backoff_random(0, more < PATIENCE_MAX_MS ? more : PATIENCE_MAX_MS);
+}
+
 static void put_off(struct incident *incident, struct saga_policy *policy,
 		    enum incident_step_id id, const struct saga_end *end, uint64_t now_ms)
 {
@@ -210,7 +231,8 @@ static void put_off(struct incident *incident, struct saga_policy *policy,
 	if (end->phase != SAGA_LOOK_UP)
 		step->status = STEP_WAITING;
 	if (end->result == SAGA_REFUSED)
-		policy->not_before_ms[id] = now_ms + later(end->retry_after_ms, REFUSED_MIN_MS);
+		policy->not_before_ms[id] =
+		    refused_until_ms(incident, end->retry_after_ms, now_ms);
 	else
 		step->due_ms =
 		    now_ms + backoff_ms(policy->backoff_base_ms, policy->backoff_cap_ms,

@@ -335,6 +335,32 @@ static void test_refusals_do_not_count(void **state)
 	assert_true(move.action == SAGA_RUN && !move.look_up);
 }
 
+/* A budget of 8,000 calls an hour has room for one every 450 ms. A storm of incidents that all
+ * came back then would keep every thread busy with being refused. */
+static void test_a_storm_does_not_come_back_at_once(void **state)
+{
+	enum { STORM = 3000, HINT_MS = 450 };
+	uint64_t sum_ms = 0;
+
+	(void)state;
+	for (int i = 0; i < STORM; i++) {
+		struct incident incident = planned();
+		struct saga_policy with = policy();
+
+		incident.created_ms = now_ms - 5 * minute_ms;
+		saga_begin(&incident, &with, STEP_THREAT_RESPONSE_CREATE, 1, now_ms);
+		end_step(&incident, &with, STEP_THREAT_RESPONSE_CREATE, SAGA_CALL, SAGA_REFUSED,
+			 HINT_MS);
+
+		uint64_t wait_ms = with.not_before_ms[STEP_THREAT_RESPONSE_CREATE] - now_ms;
+
+		assert_true(wait_ms >= HINT_MS && wait_ms <= HINT_MS + minute_ms / 2);
+		sum_ms += wait_ms;
+	}
+	/* Turns a second, of all of them. */
+	assert_true(STORM * 1000.0 / ((double)sum_ms / STORM) < 300);
+}
+
 static void test_backoff_honours_the_peer(void **state)
 {
 	struct incident incident = planned();
@@ -548,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_intent_written_ahead),
 		cmocka_unit_test(test_results_of_errors),
 		cmocka_unit_test(test_refusals_do_not_count),
+		cmocka_unit_test(test_a_storm_does_not_come_back_at_once),
 		cmocka_unit_test(test_backoff_honours_the_peer),
 		cmocka_unit_test(test_one_side_down_does_not_hold_the_other),
 		cmocka_unit_test(test_link_goes_before_notes),
