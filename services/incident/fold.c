@@ -167,18 +167,26 @@ static void fold_item(struct turn *turn, const char *text)
 	}
 }
 
-/* A customer that was given another account before anything was done at the old one. */
+/* Nothing is there yet, and nothing may still come of an attempt. */
+static bool is_untouched(const struct incident *incident, enum incident_step_id create)
+{
+	enum incident_step_status status = incident->steps[create].status;
+
+	return status == STEP_NEW || status == STEP_WAITING;
+}
+
+/* A customer that was given another account before anything was made at the old one. */
 static void follow_account(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
 	const char *account = turn->customer->servicenow.account;
 
 	if (account && incident->servicenow_account && !incident->stray &&
-	    incident->steps[STEP_SERVICENOW_CREATE].intent_ms == 0)
+	    is_untouched(incident, STEP_SERVICENOW_CREATE))
 		incident->servicenow_account = account;
 	account = turn->customer->threat_response.account;
 	if (account && incident->threat_response_account &&
-	    incident->steps[STEP_THREAT_RESPONSE_CREATE].intent_ms == 0)
+	    is_untouched(incident, STEP_THREAT_RESPONSE_CREATE))
 		incident->threat_response_account = account;
 }
 

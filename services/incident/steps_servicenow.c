@@ -112,6 +112,13 @@ static const char *cmdb_ci(struct turn *turn, struct vendor_session *session, co
 	return sys_id && *sys_id ? sys_id : NULL;
 }
 
+/* Company and the other references are of the instance that the customer is at now. */
+static bool has_moved(const struct turn *turn)
+{
+	return strcmp(turn->customer->servicenow.account, turn->incident.servicenow_account) !=
+	       0;
+}
+
 static struct saga_end create_prepare(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
@@ -120,6 +127,8 @@ static struct saga_end create_prepare(struct turn *turn)
 
 	if (!turn_session(turn, account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, account, SAGA_PREPARE);
+	if (has_moved(turn)) /* the next turn follows */
+		return end_of(SAGA_PREPARE, SAGA_REFUSED, "the customer has moved");
 
 	const struct facts *facts = turn_facts(turn, &err);
 
@@ -163,7 +172,8 @@ static struct saga_end create_look_up(struct turn *turn)
 		};
 		const char *state = servicenow_record_value(&found[i], "state");
 
-		if (is_ours(turn, &found[i]))
+		/* Of the company it was opened for nothing is known any more but our key. */
+		if (has_moved(turn) || is_ours(turn, &found[i]))
 			return created(turn, &session, SAGA_LOOK_UP, ticket.sys_id,
 				       ticket.number);
 		if (!state || strcmp(state, "8") != 0)

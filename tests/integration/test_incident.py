@@ -489,6 +489,29 @@ def test_account_out_of_order(acme, kind, parameters):
     expect_one_each(acme, 10, deadline=60)
 
 
+@pytest.mark.parametrize("kind, at_old, at_new", [("cut_after", 1, 0), ("cut_before", 0, 1)])
+def test_customer_moves_while_it_is_open_whether_there_is_a_ticket(system, kind, at_old, at_new):
+    """What was opened at the old instance is adopted, not taken for a stray; what was not is
+    opened at the new one. The old account is other customers' too: it is not parked."""
+    there = {"caller_id": "1" * 32, "company": "2" * 32, "assignment_group": "3" * 32}
+    system.servicenow()
+    system.servicenow("other")
+    system.sandbox.servicenow("other", "tocsin", "snow-secret", there)
+    system.customer("acme", xdr=None)
+    system.apply()
+    system.start("incident", TOCSIN_QUARANTINE="6s")
+    fault = system.sandbox.fault(kind=kind, vendor="servicenow", account="main", method="POST")
+    add(system, finding(1))
+    wait_until(lambda: system.sandbox.hits() == 1, 20, "an answer that says nothing")
+    system.sandbox.heal(fault)
+    system.customer("acme", xdr=None, servicenow={"account": "snow-other", **there})
+    system.apply()
+    wait_until(lambda: incident(system)["state"] == "open" and system.drained(), 30, "one ticket")
+    assert [len(tickets(system, name)) for name in ("main", "other")] == [at_old, at_new]
+    assert not any(t["state"] == "8" for name in ("main", "other") for t in tickets(system, name))
+    assert "parked" not in system.redis.client.hgetall("tocsin:account:snow-main")
+
+
 def lines(system, words):
     return [line for one in incident_ids(system) for line in timeline(system, one).splitlines()
             if words in line]

@@ -260,7 +260,7 @@ static void test_account_is_followed(void **state)
 	fixture.customer.servicenow.account = arena_strdup(fixture.arena, "new");
 	fold(&fixture, NULL, 0);
 	assert_string_equal(incident->servicenow_account, "new");
-	incident->steps[STEP_SERVICENOW_CREATE].intent_ms = 1;
+	incident->steps[STEP_SERVICENOW_CREATE].status = STEP_INTENT;
 	fixture.customer.servicenow.account = arena_strdup(fixture.arena, "newer");
 	fold(&fixture, NULL, 0);
 	assert_string_equal(incident->servicenow_account, "new");
