@@ -444,22 +444,17 @@ static void pushed_events_with_nonces_and_fates(void **state)
 
 /* ---- incidents ---- */
 
-static void an_incident_from_claim_to_release(void **state)
+/* Twenty findings of one group: the first opens, the others join. */
+static void claim_one_group(void)
 {
-	struct settle_from findings;
-	struct settle_from actions;
-	struct saga_keys keys;
-	struct incident_hold hold;
-	struct incident_hold other;
-	struct group_answer answers[20];
-	struct group_finding claims[20];
 	const struct field fields[] = { field_text("customer", "acme"),
 					field_text("uid", "u") };
-	bool released = false;
-	(void)state;
-	settle_from_init(&findings, 0, STREAM_FINDINGS, STREAM_ACTIONS, "c1", TTL_MS);
-	settle_from_init(&actions, 0, STREAM_ACTIONS, NULL, "c1", TTL_MS);
 	const struct entry *entries = take("findings", "c1", 20);
+	struct group_finding claims[20];
+	struct group_answer answers[20];
+	struct settle_from findings;
+
+	settle_from_init(&findings, 0, STREAM_FINDINGS, STREAM_ACTIONS, "c1", TTL_MS);
 	for (size_t i = 0; i < 20; i++)
 		claims[i] = (struct group_finding){
 			.entry_id = entries[i].id,
@@ -481,6 +476,18 @@ static void an_incident_from_claim_to_release(void **state)
 	assert_string_equal(answers[19].incident, "cand0");
 	WANT(group_claim(redis, &findings, claims, 20, answers, &err));
 	assert_int_equal(answers[3].outcome, GROUP_NOT_OURS);
+}
+
+static void an_incident_from_claim_to_release(void **state)
+{
+	struct settle_from actions;
+	struct saga_keys keys;
+	struct incident_hold hold;
+	struct incident_hold other;
+	bool released = false;
+	(void)state;
+	settle_from_init(&actions, 0, STREAM_ACTIONS, NULL, "c1", TTL_MS);
+	claim_one_group();
 
 	struct redis_reply *reply = redis_command(
 	    redis, &err, "XREADGROUP GROUP tocsin c1 COUNT 1 STREAMS tocsin:{p0}:actions >");
