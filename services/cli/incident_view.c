@@ -14,6 +14,8 @@
 #include "table.h"
 #include "view.h"
 
+#define SHADOW "shadow"
+
 enum { SCAN_COUNT = 1000, FIELDS_MAX = 512, WORDS_MAX = 1024 };
 
 /* ---- one ---- */
@@ -28,19 +30,24 @@ static json_t *view_step(const struct incident *incident, enum incident_step_id 
 			 "due_ms", view_ms(step->due_ms), "note", view_text(step->note));
 }
 
+/* In shadow mode nothing goes on outside, so the saga's own state would say the wrong thing. */
+static const char *shown_state(const struct incident *incident)
+{
+	return incident->shadow ? SHADOW : incident_state_name(incident->state);
+}
+
 static json_t *view_head(const struct incident *incident, unsigned partition, const char *id)
 {
 	json_t *view = json_pack(
 	    "{s:s,s:o,s:i,s:s,s:o,s:b,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:o}", "id", id,
 	    "customer", view_text(incident->customer), "partition", (int)partition, "state",
-	    incident_state_name(incident->state), "reason", view_text(incident->reason),
-	    "shadow", incident->shadow, "severity",
-	    finding_severity_name(incident->severity_id), "title", view_text(incident->title),
-	    "host", view_text(incident->host), "findings", (json_int_t)incident->findings,
-	    "opened_ms", view_ms(incident->created_ms), "changed_ms",
-	    view_ms(incident->changed_ms), "event_ms", view_ms(incident->event_ms),
-	    "observed_ms", view_ms(incident->observed_ms), "ticket_ms",
-	    view_ms(incident->ticket_ms));
+	    shown_state(incident), "reason", view_text(incident->reason), "shadow",
+	    incident->shadow, "severity", finding_severity_name(incident->severity_id), "title",
+	    view_text(incident->title), "host", view_text(incident->host), "findings",
+	    (json_int_t)incident->findings, "opened_ms", view_ms(incident->created_ms),
+	    "changed_ms", view_ms(incident->changed_ms), "event_ms",
+	    view_ms(incident->event_ms), "observed_ms", view_ms(incident->observed_ms),
+	    "ticket_ms", view_ms(incident->ticket_ms));
 
 	json_object_set_new(view, "number", view_text(incident->number));
 	json_object_set_new(view, "sys_id", view_text(incident->sys_id));
@@ -180,23 +187,26 @@ static void add_found(struct finds *finds, struct found found)
 	finds->items[finds->count++] = found;
 }
 
+static const char *row_state(const struct redis_reply *row)
+{
+	bool shadow = strcmp(reply_text(reply_at(row, 4)), "1") == 0;
+
+	return shadow ? SHADOW : reply_text(reply_at(row, 2));
+}
+
 static bool wanted(const struct incident_filter *filter, const struct redis_reply *row)
 {
 	const struct {
 		const char *want;
 		size_t column;
-	} tests[] = { { filter->customer, 1 }, { filter->state, 2 }, { filter->number, 3 } };
-	bool shadow = strcmp(reply_text(reply_at(row, 4)), "1") == 0;
+	} tests[] = { { filter->customer, 1 }, { filter->number, 3 } };
 
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-		if (!tests[i].want)
-			continue;
-		if (tests[i].column == 2 && strcmp(tests[i].want, "shadow") == 0 && shadow)
-			continue;
-		if (strcasecmp(tests[i].want, reply_text(reply_at(row, tests[i].column))) != 0)
+		if (tests[i].want &&
+		    strcasecmp(tests[i].want, reply_text(reply_at(row, tests[i].column))) != 0)
 			return false;
 	}
-	return true;
+	return !filter->state || strcasecmp(filter->state, row_state(row)) == 0;
 }
 
 /* One page of SCAN: the incidents among its keys are asked for in one round trip. */
@@ -227,8 +237,7 @@ static bool visit_page(struct redis *redis, unsigned partition, const struct red
 		good = good && row;
 		page[i].created_ms = (uint64_t)reply_integer(reply_at(row, 0));
 		/* Gone since it was listed: every column is nil. */
-		snprintf(page[i].state, sizeof page[i].state, "%s",
-			 reply_text(reply_at(row, 2)));
+		snprintf(page[i].state, sizeof page[i].state, "%s", row_state(row));
 		if (page[i].state[0] && wanted(filter, row))
 			add_found(finds, page[i]);
 		reply_free(row);
@@ -325,6 +334,7 @@ json_t *incident_tally(struct redis *redis, unsigned partitions, struct err *err
 
 	for (enum incident_state s = INCIDENT_OPENING; s <= INCIDENT_FAILED; s++)
 		json_object_set_new(tally, incident_state_name(s), json_integer(0));
+	json_object_set_new(tally, SHADOW, json_integer(0));
 	for (unsigned partition = 0; good && partition < partitions; partition++)
 		good = scan(redis, partition, &everything, &finds, err);
 	sort_and_unite(&finds);

@@ -76,6 +76,7 @@ static void render_queues(struct buf *out, const struct screen *screen, const js
 		{ "Incidents opening", "incidents.opening" },
 		{ "Incidents open", "incidents.open" },
 		{ "Incidents failed", "incidents.failed" },
+		{ "Incidents in shadow", "incidents.shadow" },
 		{ "Put off", "deferred.count" },
 		{ "Dead", "dead.count" },
 		{ "Oldest dead", "dead.oldest_ms", CELL_AGE },

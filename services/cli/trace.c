@@ -217,7 +217,7 @@ static bool tell_incident(struct story *story, const struct quarry *quarry, cons
 		return true;
 	}
 	const char *reason = json_string_value(json_object_get(story->incident, "reason"));
-	tell(story, "It belongs to incident %s, which is %s%s%s.", id,
+	tell(story, "It belongs to incident %s (%s)%s%s.", id,
 	     json_string_value(json_object_get(story->incident, "state")), reason ? ": " : "",
 	     reason ? reason : "");
 	tell_ticket(story, story->incident);
