@@ -164,11 +164,25 @@ static bool step_run(struct turn *turn, const struct saga_move *move, struct err
 	return ok;
 }
 
+static struct saga_move next_move(struct turn *turn)
+{
+	uint64_t now = clock_wall_ms();
+	struct saga_move move = saga_next(&turn->incident, &turn->policy, now);
+
+	/* Back in shadow mode: what was begun waits like a paused customer's. */
+	if (turn->customer->mode == CUSTOMER_SHADOW && move.action != SAGA_DONE) {
+		move.action = SAGA_WAIT;
+		move.due_ms = now + CUSTOMER_WAIT_MS;
+		turn->reason = arena_printf(turn->arena, "customer:%s", turn->customer->id);
+	}
+	return move;
+}
+
 /* Everything that can be done now. */
 static bool steps_run(struct turn *turn, struct saga_move *ret_move, struct err *err)
 {
 	for (;;) {
-		*ret_move = saga_next(&turn->incident, &turn->policy, clock_wall_ms());
+		*ret_move = next_move(turn);
 		if (ret_move->action != SAGA_RUN || worker_stopping(turn->worker))
 			return true;
 		if (worker_lost(turn->worker))

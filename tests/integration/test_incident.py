@@ -269,6 +269,34 @@ def test_shadow_mode_then_live(system):
     assert "Event id: 3" in notes(tickets(system)[0])[0]
 
 
+def waiting_reasons(system):
+    rows = system.redis.client.fcall("deferred_list", 1, system.key_name("deferred"), 0, 100)
+    return [row[2] for row in rows]
+
+
+def test_shadow_mode_stops_what_was_begun(system):
+    """Nothing is done outside from then on; live again, it goes on."""
+    system.servicenow()
+    system.customer("acme", xdr=None)
+    system.apply()
+    system.start("incident")
+    fault = system.sandbox.fault(kind="5xx_before", vendor="servicenow", account="main", status=503)
+    add(system, finding(1))
+    wait_until(lambda: system.sandbox.hits() > 1, 20, "tries")
+    system.customer("acme", xdr=None, mode="shadow")
+    system.apply()
+    wait_until(lambda: "customer:acme" in waiting_reasons(system), 20, "waits for the customer")
+    system.sandbox.heal(fault)
+    done = len(calls(system))
+    add(system, finding(2, group="1", severity_id=5))
+    wait_until(lambda: incident(system)["waiting.count"] == "1", 20, "the later one is looked at")
+    assert len(calls(system)) == done and not tickets(system)
+    system.customer("acme", xdr=None)
+    system.apply()
+    time_is_up = ("wake_matching", 1, system.key_name("deferred"), "customer:acme", 0)
+    wait_until(lambda: system.redis.client.fcall(*time_is_up) and tickets(system), 20, "the ticket")
+
+
 def test_paused_and_unknown_customers_wait(acme):
     acme.customer("later")
     acme.customer("acme", mode="paused")
