@@ -30,6 +30,7 @@ enum {
 	CUSTOMER_WAIT_MS = 60 * 1000, /* for a customer to be there, or live, again */
 	BUSY_SLACK_MS = 100,
 	WAKE_SLACK_MS = 1000, /* wake-ups so close to each other are one */
+	OVERDUE_MS = 5 * 60 * 1000,
 	HOLD_SLACK_MS = 5000,
 	HANDED_ON_MAX = 64,
 	SEAT_WAIT_MS = 300, /* in the thread, for a burst to pass */
@@ -253,10 +254,12 @@ static bool comes_again(const struct turn *turn, const struct entry *entry,
 {
 	bool carrier = entry->woken || entry->deliveries > 1;
 	uint64_t now = clock_wall_ms(), wake = turn->incident.wake_ms;
+	/* One that did not come when it should have may be dead, or lost with its set. */
+	bool awaited = wake > 0 && wake + OVERDUE_MS > now;
 
 	if (move->action == SAGA_DONE)
 		return false;
-	if (!carrier && wake > 0 && move->action == SAGA_WAIT &&
+	if (!carrier && awaited && move->action == SAGA_WAIT &&
 	    wake <= move->due_ms + WAKE_SLACK_MS)
 		return false;
 	*ret_delay_ms =

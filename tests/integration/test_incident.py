@@ -478,6 +478,25 @@ def test_two_workers_share_the_work(acme):
     assert len(ctim(acme)["incidents"]) == 10
 
 
+def test_wake_up_that_was_lost_is_made_again(system):
+    """The one that waited for the incident died, and was replayed, or dropped: the next wake-up
+    of any kind takes its place."""
+    system.servicenow()
+    system.customer("acme", xdr=None)
+    system.apply()
+    system.sandbox.fault(kind="429", vendor="servicenow", account="main", retry_after=3000)
+    system.start("incident")
+    add(system, finding(1))
+    wait_until(lambda: waiting_reasons(system), 20, "it waits")
+    (incident_id,) = incident_ids(system)
+    system.redis.client.delete(system.key_name("deferred"))
+    hour_ago = int(time.time() * 1000) - 3_600_000
+    system.redis.client.hset(system.key_name(f"incident:{incident_id}"), "wake_ms", hour_ago)
+    system.redis.client.xadd(system.key_name("actions"), {"v": "1", "incident": incident_id})
+    wait_until(lambda: system.length("actions") == 0, 20, "the wake-up is settled")
+    assert waiting_reasons(system)
+
+
 # ---- accounts
 
 
