@@ -364,7 +364,8 @@ static bool check(struct keeper *keeper, struct err *err)
 
 /* ---- the end ---- */
 
-/* On behalf of a thread that did not come to an end in time. */
+/* On behalf of a thread that did not come to an end in time. What it has begun must not look as
+ * if nobody had seen it (entry->woken), so it is put off, if only for a moment. */
 static void hand_back_thread(struct keeper *keeper, struct worker_thread *thread)
 {
 	const struct bus_settings *settings = keeper->bus->settings;
@@ -376,18 +377,15 @@ static void hand_back_thread(struct keeper *keeper, struct worker_thread *thread
 	atomic_store(&thread->lost, true);
 	take_pulse(keeper, thread, &pulse);
 	for (size_t i = 0; i < pulse.count; i++) {
-		const char *id = pulse.ids[i];
 		const struct defer_item item = {
-			.id = id,
+			.id = pulse.ids[i],
 			.delay_ms = until > now ? until - now : 0,
-			.reason = "stopped while a call was under way",
+			.reason = until > now ? "stopped while a call was under way"
+					      : "stopped while it was worked on",
 		};
-		bool done = until > now
-				? settle_defer(keeper->redis, &thread->from, &item, NULL, &err)
-				: settle_release(keeper->redis, &thread->from, &id, 1, &err);
-		if (!done)
-			log_warn("%s entry %s stays with %s: %s", thread->pool->spec.stream, id,
-				 thread->consumer, err.text);
+		if (!settle_defer(keeper->redis, &thread->from, &item, NULL, &err))
+			log_warn("%s entry %s stays with %s: %s", thread->pool->spec.stream,
+				 item.id, thread->consumer, err.text);
 	}
 }
 
