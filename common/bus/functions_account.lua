@@ -100,6 +100,8 @@ local function account_leave(keys, args)
   end
   local broken = fields['open_until'] ~= nil
   if outcome == 'fault' then
+    -- Calls that were under way when it was parked are no better witnesses than the first.
+    if fields['parked'] and not probe then return 'same' end
     redis.call('HSET', key, 'parked', args[4])
     if fields['parked'] then return 'same' end
     redis.call('HSET', key, 'parked_ms', text(now), 'probe_ms', text(now + interval))
@@ -124,11 +126,12 @@ local function account_leave(keys, args)
   return 'same'
 end
 
--- KEYS account   ARGV reason, probe interval ms
+-- KEYS account   ARGV reason, probe interval ms   Stronger than what a call found out: its reason
+-- takes the place of another.
 local function account_park(keys, args)
   local now = now_ms()
   permitted({ 'HSET', keys[1], 'f', 'v' })
-  if redis.call('HEXISTS', keys[1], 'parked') == 1 then return 0 end
+  if account(keys[1])['parked'] == args[1] then return 0 end
   redis.call('HSET', keys[1], 'parked', args[1], 'parked_ms', text(now), 'probe_ms',
     text(now + number(args[2], 'interval')))
   return 1

@@ -772,11 +772,12 @@ def test_account_fault_parks_once_and_a_probe_resumes(library):
     assert library.leave("fault", reason="401 from ServiceNow") == "parked"
     assert library.leave("fault", reason="401 again") == "same"
     answer = library.enter()
-    assert answer[0] == "parked" and answer[3] == "401 again" and answer[1] > 50000
+    assert answer[0] == "parked" and answer[3] == "401 from ServiceNow" and answer[1] > 50000
     library.redis.hset(name, "probe_ms", "1")
     assert library.enter(in_flight=1, token="p")[0] == "probe"
     assert library.enter()[0] == "parked"
     assert library.leave("fault", token="p", probe=1, reason="still") == "same"
+    assert library.enter()[3] == "still"
     library.redis.hset(name, "probe_ms", "1")
     assert library.enter()[0] == "probe"
     assert library.leave("ok") == "same"
@@ -792,6 +793,16 @@ def test_operators_park_and_resume(library):
     assert library.call("account_resume", name) == 1
     assert library.call("account_resume", name) == 0
     assert library.enter()[0] == "entered"
+
+
+def test_operators_reason_stays_until_they_resume(library):
+    """Calls that were under way, or that parked it before, must not make it one that a probe may
+    resume."""
+    name = ["tocsin:account:acme.sn"]
+    library.leave("fault", reason="acme.sn: create: answered 403")
+    assert library.call("account_park", name, "until resumed: no company", 60000) == 1
+    library.leave("fault", reason="acme.sn: search: answered 401")
+    assert library.enter()[3] == "until resumed: no company"
 
 
 def test_account_of_the_wrong_type_or_without_right(library, as_user):
