@@ -201,8 +201,10 @@ static void claim_all(struct batch *batch, struct outcome *outcomes)
 		struct outcome *outcome = &outcomes[batch->places[i]];
 
 		if (!ok) {
-			/* Some chunks may have been done: settling those again does nothing. */
+			/* Some chunks may have been done: settling those again does nothing.
+			 * What Redis refuses is no finding's own fault: none ages by it. */
 			outcome_from_error(batch->worker, &err, outcome);
+			outcome->uncounted = true;
 			continue;
 		}
 		*outcome = (struct outcome){ .kind = OUTCOME_SETTLED };

@@ -246,6 +246,20 @@ def test_malformed_finding_is_dead(acme):
     assert acme.fate("acme", 1).startswith("dead:")
 
 
+def test_what_redis_refuses_does_not_age(acme):
+    """A key of another type, a right that is missing: nothing is dead however long it lasts."""
+    one = finding(1)
+    spoiled = acme.key_name(f"group:acme:{one['group']}")
+    acme.redis.client.rpush(spoiled, "x")
+    acme.start("incident", TOCSIN_GIVE_UP="4s", TOCSIN_FATE_TTL="60s")
+    add(acme, one)
+    started = time.monotonic()
+    wait_until(lambda: acme.length("dead") or time.monotonic() - started > 8, 20, "twice the time")
+    assert acme.length("dead") == 0
+    acme.redis.client.delete(spoiled)
+    expect_one_each(acme, 1)
+
+
 def test_shadow_mode_then_live(system):
     """Nothing outside; what would have been done is told; live, the next finding opens it."""
     system.servicenow()
