@@ -25,6 +25,7 @@ enum {
 	GATE_WAIT_MIN_MS = 500,
 	GATE_WAIT_MAX_MS = 2000,
 	RATE_RESET_MAX_S = 3600,
+	FINGERPRINT_MAX = 64 << 10,
 	DEFAULT_PROBE_INTERVAL_MS = 60 * 1000,
 };
 
@@ -354,18 +355,32 @@ static bool fetch_token(void *opaque, char **ret_token, uint64_t *ret_life_ms, s
 	return attempt->request->fetch_token(&grant, ret_token, ret_life_ms, err);
 }
 
+static const char *text_or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* A token is good for whoever it was given to, and shown only to whoever gave it. */
 static bool take_token(struct attempt *attempt, struct err *err)
 {
 	const struct account *account = attempt->session->account;
+	struct buf print;
+
+	buf_init(&print, FINGERPRINT_MAX);
+	buf_addf(&print, "%s %s %s %s", account->url, text_or_empty(account->intel_url),
+		 text_or_empty(account->client_id),
+		 account->secret /* sealed: changes with each sealing */);
+
 	const struct token_request request = {
 		.account = account->id,
-		.fingerprint = account->secret, /* sealed: changes with each sealing */
+		.fingerprint = buf_text(&print),
 		.deadline_ms = attempt->deadline_ms,
 		.fetch = fetch_token,
 		.opaque = attempt,
 	};
 
 	attempt->token = token_get(attempt->session->vendor->tokens, &request, err);
+	buf_done(&print);
 	return attempt->token != NULL;
 }
 

@@ -355,6 +355,32 @@ static void one_fresh_token_after_a_401(void **state)
 	assert_true(fake.parked);
 }
 
+/* Its secret stays sealed as it was: only its address, or its client, is another. */
+static void an_account_that_changed_gets_a_token_of_its_own(void **state)
+{
+	struct err err;
+	char **changed[] = { &fake.account.url, &fake.account.client_id };
+
+	(void)state;
+	fake_reset();
+	fake_json(200, "{\"access_token\":\"first\",\"expires_in\":600}");
+	fake_json(200, "{}");
+	assert_true(call(VENDOR_AUTH_BEARER, true, &err));
+	for (size_t i = 0; i < sizeof changed / sizeof changed[0]; i++) {
+		char *before = *changed[i];
+
+		*changed[i] = (char[]){ "https://another.example" };
+		fake_reset();
+		fake_json(200, "{\"access_token\":\"second\",\"expires_in\":600}");
+		fake_json(200, "{}");
+		bool ok = call(VENDOR_AUTH_BEARER, true, &err);
+
+		*changed[i] = before;
+		assert_true(ok);
+		assert_string_equal(fake_asked(fake.request_count - 1)->bearer, "second");
+	}
+}
+
 static void a_token_endpoint_that_refuses(void **state)
 {
 	static const struct {
@@ -483,6 +509,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_person_must_right_waits_for_one, start,
 						end),
 		cmocka_unit_test_setup_teardown(one_fresh_token_after_a_401, start, end),
+		cmocka_unit_test_setup_teardown(an_account_that_changed_gets_a_token_of_its_own,
+						start, end),
 		cmocka_unit_test_setup_teardown(a_token_endpoint_that_refuses, start, end),
 		cmocka_unit_test_setup_teardown(a_secret_that_does_not_open_parks, start, end),
 		cmocka_unit_test_setup_teardown(no_account_holds_more_than_its_share, start,
