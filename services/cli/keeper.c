@@ -3,13 +3,16 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "bus/setup.h"
@@ -161,6 +164,54 @@ static bool apply_customers(struct redis *redis, const char *config_dir, unsigne
 	return good;
 }
 
+/* ---- lost data ---- */
+
+/*
+ * A file beside the customers' remembers that Redis has held data of this installation. When it
+ * then comes up empty, they were lost, and services look for what is open outside before they
+ * open it again (meta's lost_ms). Written before the generation, so that none works without.
+ */
+static void marker_path(const char *config_dir, unsigned partition, struct buf *ret_path)
+{
+	buf_init(ret_path, PATH_MAX);
+	buf_addf(ret_path, "%s/.partition-%u", config_dir, partition);
+}
+
+static bool note_loss(struct redis *redis, const char *config_dir, unsigned partition,
+		      struct err *err)
+{
+	struct buf path;
+	struct key meta;
+
+	marker_path(config_dir, partition, &path);
+	bool held = access(buf_text(&path), F_OK) == 0;
+	buf_done(&path);
+	if (!held)
+		return true;
+	key_format(&meta, partition, "meta");
+	struct redis_reply *reply = redis_command(redis, err, "HGET %s generation", meta.text);
+	bool lost = reply && reply_type(reply) == REPLY_NIL;
+	bool good = reply != NULL;
+	reply_free(reply);
+	return good && (!lost || redis_run(redis, err, "HSET %s lost_ms %llu", meta.text,
+					   (unsigned long long)clock_wall_ms()));
+}
+
+/* A folder that cannot be written costs only that a loss is not noticed. */
+static void remember_partition(const char *config_dir, unsigned partition)
+{
+	struct buf path;
+
+	marker_path(config_dir, partition, &path);
+	FILE *file = fopen(buf_text(&path), "we");
+	if (file)
+		fclose(file);
+	else
+		log_warn("cannot write %s: should Redis lose its data, it will not be noticed",
+			 buf_text(&path));
+	buf_done(&path);
+}
+
 /* ---- the whole pass ---- */
 
 bool keeper_apply(struct redis *redis, const char *config_dir, unsigned partitions,
@@ -172,8 +223,11 @@ bool keeper_apply(struct redis *redis, const char *config_dir, unsigned partitio
 
 	for (unsigned partition = 0; good && partition < partitions; partition++) {
 		bool is_new = false;
-		good = setup_partition(redis, partition, &is_new, err);
+		good = note_loss(redis, config_dir, partition, err) &&
+		       setup_partition(redis, partition, &is_new, err);
 		ret_pass->new_generations += is_new;
+		if (is_new)
+			remember_partition(config_dir, partition);
 	}
 	if (!good)
 		keeper_pass_done(ret_pass);
