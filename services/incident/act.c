@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "adopt.h"
 #include "app.h"
 #include "base/arena.h"
 #include "base/backoff.h"
@@ -298,6 +299,7 @@ static void policy_init(struct turn *turn)
 		.backoff_base_ms = times->backoff_base_ms,
 		.backoff_cap_ms = times->backoff_cap_ms,
 		.notes_per_day = turn->customer->notes_per_day,
+		.look_first = turn->lost_ms > 0,
 	};
 	memcpy(turn->policy.note_interval_ms, turn->customer->note_interval_ms,
 	       sizeof(turn->policy.note_interval_ms));
@@ -383,6 +385,8 @@ static bool turn_once(struct turn *turn, const struct entry *entry, struct outco
 	if (outcome->kind != OUTCOME_UNDECIDED)
 		return true;
 	if (customer_ready(turn)) {
+		turn->lost_ms = adopt_lost_ms(turn->app, turn->redis,
+					      worker_partition(turn->worker), turn->arena);
 		policy_init(turn);
 		fold_inbox(turn);
 		if (!steps_run(turn, &move, err) || !hand_on_if_closed(turn, err) ||

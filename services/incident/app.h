@@ -19,6 +19,7 @@ struct app {
 	struct roster *roster;
 	struct vendor *vendor;
 	struct memo *hosts;  /* "<account> <host>": sys_id of its configuration item */
+	struct memo *losses; /* per partition: when Redis lost its data */
 	struct memo *alarms; /* what was complained about lately */
 };
 

@@ -117,6 +117,16 @@ static void keep_line(struct turn *turn, const struct finding *finding)
 		    arena_printf(turn->arena, "%s%s%s", lines, *lines ? "\n" : "", line);
 }
 
+static void wait_for_note(struct turn *turn, const char *text, const struct finding *finding)
+{
+	struct incident *incident = &turn->incident;
+
+	keep_item(turn, text);
+	keep_line(turn, finding);
+	if (incident->waiting_count++ == 0)
+		incident->waiting_since_ms = clock_wall_ms();
+}
+
 static void fold_later(struct turn *turn, const char *text, const struct finding *finding)
 {
 	struct incident *incident = &turn->incident;
@@ -130,11 +140,17 @@ static void fold_later(struct turn *turn, const char *text, const struct finding
 			  finding->event_id);
 		return;
 	}
-	keep_item(turn, text);
-	keep_line(turn, finding);
-	if (incident->waiting_count++ == 0)
-		incident->waiting_since_ms = clock_wall_ms();
+	wait_for_note(turn, text, finding);
 	turn_tell(turn, "event joined", finding->event_id);
+}
+
+void fold_opening_as_note(struct turn *turn)
+{
+	struct incident_item item;
+
+	if (incident_item_decode(&item, turn->incident.opening, &turn->incident, turn->arena,
+				 NULL))
+		wait_for_note(turn, turn->incident.opening, &item.finding);
 }
 
 /* ---- all of it ---- */

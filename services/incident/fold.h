@@ -7,4 +7,7 @@ struct turn;
  * first finding opens it, later ones wait for a note. Nothing is written yet. */
 void fold_inbox(struct turn *turn);
 
+/* The opening finding found its ticket there: it becomes a later one. */
+void fold_opening_as_note(struct turn *turn);
+
 #endif

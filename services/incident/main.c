@@ -48,7 +48,9 @@ static const struct conf_option options[] = {
 
 enum {
 	HOUR_MS = 60 * 60 * 1000,
+	MINUTE_MS = 60 * 1000,
 	HOSTS_REMEMBERED = 4096,
+	LOSSES_REMEMBERED = 256,
 	ALARMS_REMEMBERED = 256,
 	FINDING_BATCH = 32,
 	MALLOC_ARENAS = 4,
@@ -125,6 +127,7 @@ static bool build(struct incidents *incidents, struct err *err)
 		.roster = roster_new(),
 		.vendor = vendor_new(&needs),
 		.hosts = memo_new(HOSTS_REMEMBERED, HOUR_MS / 6),
+		.losses = memo_new(LOSSES_REMEMBERED, MINUTE_MS),
 		.alarms = memo_new(ALARMS_REMEMBERED, HOUR_MS),
 	};
 	return true;
@@ -166,6 +169,7 @@ static void take_down(struct incidents *incidents)
 	vendor_free(incidents->app.vendor);
 	roster_free(incidents->app.roster);
 	memo_free(incidents->app.hosts);
+	memo_free(incidents->app.losses);
 	memo_free(incidents->app.alarms);
 	vault_free(incidents->vault);
 }

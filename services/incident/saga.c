@@ -128,11 +128,13 @@ static struct saga_move run_move(const struct incident *incident,
 {
 	const struct incident_step *step = &incident->steps[id];
 	bool intended = step->status == STEP_INTENT, ahead = policy->ahead[id];
+	bool first = policy->look_first && step->status == STEP_NEW &&
+		     (id == STEP_THREAT_RESPONSE_CREATE || id == STEP_SERVICENOW_CREATE);
 
 	return (struct saga_move){
 		.action = SAGA_RUN,
 		.step = id,
-		.look_up = intended && !ahead,
+		.look_up = first || (intended && !ahead),
 		.begun = ahead && now_ms < step->intent_ms + policy->start_by_ms,
 	};
 }

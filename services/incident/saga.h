@@ -23,6 +23,7 @@ struct saga_policy {
 	uint64_t backoff_base_ms, backoff_cap_ms;
 	uint64_t note_interval_ms[4];
 	unsigned notes_per_day;
+	bool look_first; /* Redis lost its data: look for what was opened before, then open */
 	/* Steps that something refused during this turn are not asked for again before then;
 	 * not written to the journal, so that a resumed account is tried at once. */
 	uint64_t not_before_ms[INCIDENT_STEPS];

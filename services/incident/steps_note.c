@@ -1,5 +1,4 @@
 /* Work notes on later findings, and what is done when the ticket turns out to be closed. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,40 +22,13 @@ static unsigned number_of(const struct servicenow_record *record, const char *co
 	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
 }
 
-/* ServiceNow's "2026-11-21 18:16:05" (UTC, raw) as milliseconds; 0 when it is empty. */
-static uint64_t time_of(const struct servicenow_record *record, const char *column)
-{
-	const char *value = servicenow_record_value(record, column);
-	char text[CLOCK_TEXT_SIZE];
-	uint64_t ms;
-
-	if (!value || strlen(value) != 19)
-		return 0;
-	snprintf(text, sizeof(text), "%.10sT%.8sZ", value, value + 11);
-	return clock_parse(text, &ms) ? ms : 0;
-}
-
-/* Resolved, closed or cancelled. Of other task tables only `active` says so: their states
- * differ.
- */
-static bool is_over(const struct turn *turn, const struct servicenow_record *ticket)
-{
-	const char *active = servicenow_record_value(ticket, "active");
-	unsigned state = number_of(ticket, "state");
-
-	return (active && strcmp(active, "false") == 0) ||
-	       (strcmp(turn->customer->servicenow.table, "incident") == 0 && state >= 6 &&
-		state <= 8);
-}
-
 /* What came later is handed on to a new incident (act.c). */
 static struct saga_end closed(struct turn *turn, const struct servicenow_record *ticket)
 {
 	struct incident *incident = &turn->incident;
-	uint64_t resolved = time_of(ticket, "resolved_at"), over = time_of(ticket, "closed_at");
 
 	incident->state = INCIDENT_CLOSED;
-	incident->closed_ms = resolved > 0 && (over == 0 || resolved < over) ? resolved : over;
+	incident->closed_ms = ticket_closed_ms(ticket);
 	incident->reason =
 	    arena_printf(turn->arena, "ticket %s is in state %s", incident->number,
 			 servicenow_record_value(ticket, "state"));
@@ -125,7 +97,7 @@ static struct saga_end note_prepare(struct turn *turn)
 
 	if (!company || strcmp(company, turn->customer->servicenow.company) != 0)
 		return end_of(SAGA_PREPARE, SAGA_FAILED, "the ticket is another company's now");
-	if (is_over(turn, &ticket))
+	if (ticket_is_over(turn->customer->servicenow.table, &ticket))
 		return closed(turn, &ticket);
 	plan_raise(turn, &ticket);
 	freeze(incident);

@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "adopt.h"
 #include "app.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -35,8 +36,8 @@ static struct saga_end created(struct turn *turn, const struct vendor_session *s
 
 	incident->sys_id = arena_strdup(turn->arena, sys_id);
 	incident->number = arena_strdup(turn->arena, number);
-	incident->ticket_url = arena_printf(turn->arena, "%s/%s.do?sys_id=%s",
-					    session->account->url, table_of(turn), sys_id);
+	incident->ticket_url =
+	    ticket_url(session->account, turn->customer, sys_id, turn->arena);
 	incident->impact = priority.impact;
 	incident->urgency = priority.urgency;
 	incident->told_severity_id = incident->severity_id;
@@ -160,6 +161,8 @@ static struct saga_end create_look_up(struct turn *turn)
 	struct err err = { 0 };
 	size_t count;
 
+	if (turn_looks_first(turn, STEP_SERVICENOW_CREATE))
+		return adopt_servicenow(turn);
 	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
 		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
 	incident_key(turn->app->installation, &turn->incident, key);

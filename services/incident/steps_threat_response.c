@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "app.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -102,6 +103,8 @@ static struct saga_end create_look_up(struct turn *turn)
 	struct err err = { 0 };
 	size_t count;
 
+	if (turn_looks_first(turn, STEP_THREAT_RESPONSE_CREATE))
+		return adopt_threat_response(turn);
 	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
 		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
 	incident_key(turn->app->installation, &turn->incident, key);

@@ -3,10 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "facts.h"
 #include "text.h"
 #include "vendor/servicenow.h"
@@ -188,6 +190,47 @@ const char *ticket_link_marker(const struct incident *incident, struct arena *ar
 const char *ticket_note_marker(const struct incident *incident, struct arena *arena)
 {
 	return arena_printf(arena, "[tocsin:%s:note:%u]", incident->id, incident->notes);
+}
+
+/* ---- a ticket that was read ---- */
+
+bool ticket_is_over(const char *table, const struct servicenow_record *ticket)
+{
+	const char *active = servicenow_record_value(ticket, "active");
+	const char *text = servicenow_record_value(ticket, "state");
+	unsigned long state = text ? strtoul(text, NULL, 10) : 0;
+
+	if (active && strcmp(active, "false") == 0)
+		return true;
+	/* Resolved is still active; other task tables count their states differently. */
+	return strcmp(table, "incident") == 0 && state >= 6 && state <= 8;
+}
+
+/* ServiceNow's "2026-11-21 18:16:05" (UTC, raw) as milliseconds; 0 when it is empty. */
+static uint64_t time_of(const struct servicenow_record *record, const char *column)
+{
+	const char *value = servicenow_record_value(record, column);
+	char text[CLOCK_TEXT_SIZE];
+	uint64_t ms;
+
+	if (!value || strlen(value) != 19)
+		return 0;
+	snprintf(text, sizeof(text), "%.10sT%.8sZ", value, value + 11);
+	return clock_parse(text, &ms) ? ms : 0;
+}
+
+uint64_t ticket_closed_ms(const struct servicenow_record *ticket)
+{
+	uint64_t resolved = time_of(ticket, "resolved_at"), over = time_of(ticket, "closed_at");
+
+	return resolved > 0 && (over == 0 || resolved < over) ? resolved : over;
+}
+
+const char *ticket_url(const struct account *account, const struct customer *customer,
+		       const char *sys_id, struct arena *arena)
+{
+	return arena_printf(arena, "%s/%s.do?sys_id=%s", account->url,
+			    customer->servicenow.table, sys_id);
 }
 
 /* ---- columns ---- */

@@ -113,6 +113,11 @@ const struct facts *turn_facts(struct turn *turn, struct err *err)
 	return facts;
 }
 
+bool turn_looks_first(const struct turn *turn, enum incident_step_id step)
+{
+	return turn->policy.look_first && turn->incident.steps[step].intent_ms == 0;
+}
+
 bool turn_session(const struct turn *turn, const char *account, enum saga_phase phase,
 		  struct vendor_session *ret_session)
 {

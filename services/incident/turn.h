@@ -37,6 +37,7 @@ struct turn {
 	const char *timeline; /* lines since the last write, or NULL */
 	bool drop_group;      /* with the next write */
 	uint64_t intent_mono_ms; /* of the step in hand */
+	uint64_t lost_ms;	 /* when Redis lost its data, 0 for never: look first */
 	const char *reason;	 /* why something has to wait, "account:<id>" or words */
 
 	struct facts *facts; /* use turn_facts() */
@@ -61,6 +62,8 @@ const struct facts *turn_facts(struct turn *turn, struct err *err);
  * call phase its times count from the intent. */
 bool turn_session(const struct turn *turn, const char *account, enum saga_phase phase,
 		  struct vendor_session *ret_session);
+/* Whether this look-up is the one before the first attempt, after Redis lost its data. */
+bool turn_looks_first(const struct turn *turn, enum incident_step_id step);
 /* The end of a phase that failed. effect: of the call that did. */
 struct saga_end turn_failed(struct turn *turn, const struct vendor_session *session,
 			    enum saga_phase phase, bool effect, const struct err *err);

@@ -511,6 +511,39 @@ def test_wake_up_that_was_lost_is_made_again(system):
     assert waiting_reasons(system)
 
 
+def test_redis_loses_everything(acme):
+    """What is open is found again and goes on; what was closed stays so; nothing is doubled."""
+    acme.start("incident")
+    add(acme, finding("first-1", group="a"), finding("first-2", group="b"),
+        finding("first-3", group="c"))
+    expect_one_each(acme, 3)
+    closed = next(t for t in tickets(acme) if "Event id: first-3" in notes(t)[0])
+    change_ticket(acme, closed, state="6", close_code="Solution provided", close_notes="done")
+    acme.stop()
+    acme.redis.client.flushall()
+    acme.apply()
+    acme.start("incident")
+    # Polled again; and for one group another event comes first, so that its id is another.
+    add(acme, finding("first-1", group="a"), finding("first-3", group="c"),
+        finding("later-2", group="b", event_type="Quarantine Failure"))
+    wait_until(lambda: acme.drained() and len(incident_ids(acme)) == 3, 30, "all are settled")
+    assert len(tickets(acme)) == 3 and len(ctim(acme)["incidents"]) == 3
+    states = {incident(acme, i)["event_id"]: incident(acme, i) for i in incident_ids(acme)}
+    assert states["first-1"]["state"] == states["later-2"]["state"] == "open"
+    assert states["first-3"]["state"] == "closed"
+    by_event = {notes(t)[0].split("Event id: ")[1].split()[0]: t for t in tickets(acme)}
+    assert states["first-1"]["servicenow.sys_id"] == by_event["first-1"]["sys_id"]
+    assert states["later-2"]["servicenow.sys_id"] == by_event["first-2"]["sys_id"]
+    assert len(notes(by_event["first-1"])) == 2 and len(notes(by_event["first-3"])) == 2
+    assert "Quarantine Failure" in notes(by_event["first-2"])[2]
+    for entity in ctim(acme)["incidents"]:
+        assert len([r for r in entity["external_references"]
+                    if r["source_name"] == "ServiceNow"]) == 1
+    # What never was outside is opened as ever.
+    add(acme, finding("new-1", group="d"))
+    wait_until(lambda: len(tickets(acme)) == 4 and acme.drained(), 20, "a new one")
+
+
 # ---- accounts
 
 

@@ -281,6 +281,27 @@ static void test_intent_written_ahead(void **state)
 	arena_free(arena);
 }
 
+/* After a loss of Redis: look before the first attempt, and only then. */
+static void test_look_first(void **state)
+{
+	struct incident incident = planned();
+	struct saga_policy with = policy();
+	struct saga_move move;
+
+	(void)state;
+	incident.threat_response_account = NULL;
+	saga_plan(&incident);
+	with.look_first = true;
+	move = saga_next(&incident, &with, now_ms);
+	assert_true(move.step == STEP_SERVICENOW_CREATE && move.look_up);
+	end_step(&incident, &with, move.step, SAGA_LOOK_UP, SAGA_RETRY, 0);
+	move = saga_next(&incident, &with, now_ms + 120000);
+	assert_true(move.step == STEP_SERVICENOW_CREATE && move.look_up);
+	end_step(&incident, &with, move.step, SAGA_LOOK_UP, SAGA_ABSENT, 0);
+	move = saga_next(&incident, &with, now_ms);
+	assert_true(move.step == STEP_SERVICENOW_CREATE && !move.look_up);
+}
+
 /* ---- ends ---- */
 
 static void test_results_of_errors(void **state)
@@ -572,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_absent_is_done_again),
 		cmocka_unit_test(test_failed_look_up_stays_open),
 		cmocka_unit_test(test_intent_written_ahead),
+		cmocka_unit_test(test_look_first),
 		cmocka_unit_test(test_results_of_errors),
 		cmocka_unit_test(test_refusals_do_not_count),
 		cmocka_unit_test(test_a_storm_does_not_come_back_at_once),

@@ -1,0 +1,220 @@
+/* Finding again what an empty Redis has forgotten. */
+#include "adopt.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "bus/redis.h"
+#include "fold.h"
+#include "memo.h"
+#include "ticket.h"
+#include "vendor/servicenow.h"
+#include "vendor/threat_response.h"
+
+enum { FOUND_MAX = 50 };
+
+/* An open ticket is reused whatever its age; beyond this nobody still expects it. */
+static const uint64_t remembered_ms = 30ULL * 24 * 60 * 60 * 1000;
+
+uint64_t adopt_lost_ms(const struct app *app, struct redis *redis, unsigned partition,
+		       struct arena *arena)
+{
+	const char *name = arena_printf(arena, "lost %u", partition);
+	const char *known = memo_get(app->losses, name, arena);
+	struct err ignored;
+	struct key meta;
+
+	if (!known) {
+		key_format(&meta, partition, "meta");
+		struct redis_reply *reply =
+		    redis_command(redis, &ignored, "HGET %s lost_ms", meta.text);
+
+		if (!reply)
+			return 0;
+		known = arena_strdup(arena, reply_text(reply));
+		memo_set(app->losses, name, known);
+		reply_free(reply);
+	}
+	uint64_t lost_ms = strtoull(known, NULL, 10);
+
+	return clock_wall_ms() < lost_ms + remembered_ms ? lost_ms : 0;
+}
+
+static struct saga_end end_of(enum saga_result result, const char *note)
+{
+	return (struct saga_end){ .phase = SAGA_LOOK_UP, .result = result, .note = note };
+}
+
+/* ---- Threat Response ---- */
+
+static bool carries(const struct threat_response_incident *found, const char *external_id)
+{
+	for (size_t i = 0; i < found->external_id_count; i++) {
+		if (strcmp(found->external_ids[i], external_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Our own one, else an open one; a closed one only for an event from before the loss, which
+ * has been dealt with. */
+static const struct threat_response_incident *pick_incident(
+    const struct turn *turn, const struct threat_response_incident *found, size_t count)
+{
+	const struct threat_response_incident *best = NULL;
+	char key[INCIDENT_KEY_SIZE];
+
+	incident_key(turn->app->installation, &turn->incident, key);
+	for (size_t i = 0; i < count; i++) {
+		bool open = strncmp(found[i].status, "Closed", 6) != 0;
+
+		if (carries(&found[i], key))
+			return &found[i];
+		if (open || (!best && turn->incident.event_ms <= turn->lost_ms))
+			best = &found[i];
+	}
+	return best;
+}
+
+struct saga_end adopt_threat_response(struct turn *turn)
+{
+	const char *account = turn->incident.threat_response_account;
+	const struct threat_response_incident *adopted;
+	struct threat_response_incident *found;
+	struct vendor_session session;
+	char key[INCIDENT_KEY_SIZE];
+	struct err err = { 0 };
+	size_t count;
+
+	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
+	incident_group_key(turn->app->installation, &turn->incident, key);
+	if (!threat_response_find(&session, key, turn->arena, &found, &count, &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	adopted = pick_incident(turn, found, count);
+	if (!adopted)
+		return end_of(SAGA_ABSENT, "looked up by its group: not there");
+	turn->incident.ctim_id = adopted->id;
+	return end_of(SAGA_OK, arena_printf(turn->arena, "adopted %s", adopted->id));
+}
+
+/* ---- ServiceNow ---- */
+
+static const char *value(const struct servicenow_record *record, const char *column)
+{
+	const char *text = servicenow_record_value(record, column);
+
+	return text ? text : "";
+}
+
+/* Our own one, else the newest open one, else one that was closed after this event. */
+static const struct servicenow_record *pick_ticket(struct turn *turn,
+						   const struct servicenow_record *found,
+						   size_t count)
+{
+	const struct servicenow_record *best = NULL;
+	char key[INCIDENT_KEY_SIZE];
+
+	incident_key(turn->app->installation, &turn->incident, key);
+	for (size_t i = 0; i < count; i++) {
+		const struct servicenow_record *one = &found[i];
+		bool over = ticket_is_over(turn->customer->servicenow.table, one);
+		uint64_t closed_ms = ticket_closed_ms(one);
+
+		if (strcmp(value(one, "company"), turn->customer->servicenow.company) != 0)
+			continue;
+		if (strcmp(value(one, "correlation_id"), key) == 0)
+			return one;
+		if (!over || (!best && closed_ms >= turn->incident.event_ms))
+			best = one;
+	}
+	return best;
+}
+
+/* Whether the ticket's notes have this text: then it need not be written once more. */
+static bool is_noted(struct turn *turn, struct vendor_session *session, const char *sys_id,
+		     const char *text)
+{
+	const struct servicenow_journal journal = {
+		.table = turn->customer->servicenow.table,
+		.sys_id = sys_id,
+		.marker = text,
+	};
+	bool found = false, readable = false;
+	struct err ignored;
+
+	return servicenow_note_exists(session, &journal, turn->arena, &found, &readable, NULL,
+				      &ignored) &&
+	       found;
+}
+
+static void adopt_ticket(struct turn *turn, struct vendor_session *session,
+			 const struct servicenow_record *ticket)
+{
+	struct incident *incident = &turn->incident;
+	const char *sys_id = value(ticket, "sys_id");
+
+	incident->sys_id = sys_id;
+	incident->number = value(ticket, "number");
+	incident->ticket_url =
+	    ticket_url(session->account, turn->customer, sys_id, turn->arena);
+	incident->impact = (unsigned)strtoul(value(ticket, "impact"), NULL, 10);
+	incident->urgency = (unsigned)strtoul(value(ticket, "urgency"), NULL, 10);
+	incident->told_severity_id = incident->severity_id;
+	incident->ticket_ms = clock_wall_ms();
+	if (ticket_is_over(turn->customer->servicenow.table, ticket)) {
+		incident->state = INCIDENT_CLOSED;
+		incident->closed_ms = ticket_closed_ms(ticket);
+		incident->reason = arena_printf(turn->arena, "ticket %s was closed after this",
+						incident->number);
+		incident->opening = NULL;
+		turn->drop_group = true;
+		return;
+	}
+	if (is_noted(turn, session, sys_id, "respond/trigger/tocsin/close"))
+		incident->steps[STEP_SERVICENOW_LINK] = (struct incident_step){
+			.status = STEP_SKIPPED,
+			.note = "the closing URL is there",
+		};
+	/* As a first note says it, or a later one. */
+	if (!is_noted(turn, session, sys_id,
+		      arena_printf(turn->arena, "Event id: %s", incident->event_id)) &&
+	    !is_noted(turn, session, sys_id,
+		      arena_printf(turn->arena, ", event %s", incident->event_id)))
+		fold_opening_as_note(turn);
+}
+
+struct saga_end adopt_servicenow(struct turn *turn)
+{
+	const char *account = turn->incident.servicenow_account;
+	const struct servicenow_record *adopted;
+	struct servicenow_record *found;
+	struct vendor_session session;
+	char prefix[INCIDENT_KEY_SIZE];
+	const struct servicenow_search search = {
+		.table = turn->customer->servicenow.table,
+		.correlation_id = prefix,
+		.prefix = true,
+		.fields = "company,impact,urgency,active,resolved_at,closed_at",
+		.limit = FOUND_MAX,
+	};
+	struct err err = { 0 };
+	size_t count;
+
+	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
+	/* The whole key without the id at its end. */
+	incident_key(turn->app->installation, &turn->incident, prefix);
+	prefix[strlen(prefix) - (INCIDENT_ID_SIZE - 1)] = '\0';
+	if (!servicenow_find(&session, &search, turn->arena, &found, &count, NULL, &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	adopted = pick_ticket(turn, found, count);
+	if (!adopted)
+		return end_of(SAGA_ABSENT, "looked up by its group: not there");
+	adopt_ticket(turn, &session, adopted);
+	return end_of(SAGA_OK, arena_printf(turn->arena, "adopted %s", turn->incident.number));
+}
