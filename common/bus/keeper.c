@@ -438,10 +438,11 @@ static bool tick(struct keeper *keeper, struct err *err)
 static uint64_t until_next(const struct keeper *keeper)
 {
 	uint64_t now = clock_mono_ms();
-	uint64_t next = least(least(keeper->next_heartbeat, keeper->next_scan),
-			      least(keeper->next_wake, keeper->next_check));
-	if (atomic_load(&keeper->bus->stopping))
+	uint64_t next = least(keeper->next_heartbeat, keeper->next_check);
+	if (atomic_load(&keeper->bus->stopping)) /* nothing is looked for any more */
 		next = least(next, now + STOPPING_MS);
+	else
+		next = least(next, least(keeper->next_scan, keeper->next_wake));
 	return next > now ? next - now : 1;
 }
 

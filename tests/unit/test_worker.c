@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -565,6 +566,32 @@ static void what_is_in_hand_may_end_and_nothing_new_begins(void **state)
 	assert_int_equal(pending(), 0);
 }
 
+static long times_woken(void)
+{
+	struct rusage usage;
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_nvcsw;
+}
+
+/* The keeper has nothing to do but heartbeats: it must not turn on the spot. */
+static void stopping_is_waited_for_in_peace(void **state)
+{
+	struct probe probe = { .kind = OUTCOME_DONE };
+	struct probe *shared = &probe;
+	(void)state;
+	add_entries(1);
+	struct bus *bus = run(&shared, handle_slowly, 1, 1);
+	WAIT_FOR(probe.waiting, 10);
+	bus_stop(bus);
+	nap_ms(200); /* what it looks for when not stopping is overdue by now */
+	long before = times_woken();
+	nap_ms(400);
+	assert_true(times_woken() - before < 200); /* the handler itself: 80 */
+	atomic_store(&probe.go, true);
+	assert_true(bus_join(bus, clock_mono_ms() + 2000));
+	bus_free(bus);
+}
+
 static void released_entries_are_taken_at_once_and_uncounted(void **state)
 {
 	struct probe probe = { .kind = OUTCOME_RELEASE };
@@ -825,6 +852,7 @@ int main(void)
 		TEST(a_stuck_thread_is_reported_and_loses_its_entry),
 		TEST(an_idle_one_stops_at_once),
 		TEST(what_is_in_hand_may_end_and_nothing_new_begins),
+		TEST(stopping_is_waited_for_in_peace),
 		TEST(released_entries_are_taken_at_once_and_uncounted),
 		TEST(a_call_under_way_keeps_its_entry_away_until_quarantine_is_over),
 		TEST(one_that_does_not_end_loses_what_it_holds),
