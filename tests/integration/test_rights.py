@@ -115,6 +115,8 @@ def test_incident(role, library):
     assert user.call("incident_finish", [key(name) for name in names], GROUP, "c1", wake_up, 1000, 0,
                      "waits", 0, "w1", fence, 60000, "1:a", 1, "done", "keep", "i2", 1,
                      *counted({"a": "b"}), "uid") == 1
+    # What came after its ticket was closed goes back to where it came from.
+    assert user.call("append", [key("findings")], 1000, 0, 0, 0, *counted({"n": "1"})) == [0]
     assert user.call("account_park", ["tocsin:account:acme"], "x", 1000) == 1
     assert user.call("account_resume", ["tocsin:account:acme"]) == 1
     denied(user.add, "raw")
