@@ -93,9 +93,13 @@ def test_outages_of_hours_leave_nothing_dead(system):
     groups = run(system, names, problems=15)
     wait_until(lambda: system.settled("c-good", [p[0] for p in groups["c-good"]]), 60,
                "the good instance's tickets", every=0.1)
-    accounts = system.tocsin("account", "list")["accounts"]
-    parked = {account["id"] for account in accounts if account.get("parked")}
-    assert {"snow-expired", "snow-mandatory"} <= parked, parked
+
+    def both_parked():
+        accounts = system.tocsin("account", "list")["accounts"]
+        parked = {account["id"] for account in accounts if account.get("parked")}
+        return {"snow-expired", "snow-mandatory"} <= parked
+
+    wait_until(both_parked, 30, "the two at fault are parked")
     system.pause(60)
     system.sandbox.heal(down)
     system.pause(60)
