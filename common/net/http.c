@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "net/http_call.h"
+#include "net/http_multi.h"
 
 enum {
 	STACK_BYTES = 512 * 1024,
@@ -34,7 +35,7 @@ struct http {
 	char *proxy, *proxy_auth, *ca_file, *user_agent;
 	struct http_settings settings; /* its texts are the ones above */
 	pthread_t thread;
-	CURLM *multi;
+	struct http_multi multi;
 
 	pthread_mutex_t lock; /* of the next five */
 	struct call_list inbox;
@@ -89,7 +90,7 @@ static void end_active(struct http *http, struct http_call *call)
 
 	list_remove(&http->active, call);
 	http->active_count--;
-	curl_multi_remove_handle(http->multi, easy);
+	curl_multi_remove_handle(http->multi.curl, easy);
 	http_easy_collect(easy, call);
 	http->idle[http->idle_count++] = easy;
 	sem_post(&call->done);
@@ -105,7 +106,7 @@ static void begin(struct http *http, struct http_call *call)
 	if (!call->easy)
 		xmalloc(SIZE_MAX); /* out of memory */
 	http_easy_prepare(call->easy, call, http->settings.connect_timeout_ms);
-	CURLMcode code = curl_multi_add_handle(http->multi, call->easy);
+	CURLMcode code = curl_multi_add_handle(http->multi.curl, call->easy);
 	if (code != CURLM_OK) {
 		call->code = CURLE_FAILED_INIT;
 		end_active(http, call);
@@ -174,7 +175,7 @@ static void collect_finished(struct http *http)
 	CURLMsg *message;
 	int left;
 
-	while ((message = curl_multi_info_read(http->multi, &left))) {
+	while ((message = curl_multi_info_read(http->multi.curl, &left))) {
 		struct http_call *call = NULL;
 		if (message->msg != CURLMSG_DONE)
 			continue;
@@ -184,13 +185,15 @@ static void collect_finished(struct http *http)
 	}
 }
 
-/* How long the thread may sleep; libcurl shortens it to its own timers. */
+/* How long the thread may sleep. */
 static int sleep_ms(const struct http *http, bool stopping, uint64_t stop_at, uint64_t now)
 {
 	uint64_t until = now + SLEEP_MAX_MS;
 
 	if (stopping && http->active.first && stop_at < until)
 		until = stop_at;
+	if (http->multi.timer_at_ms < until)
+		until = http->multi.timer_at_ms;
 	for (const struct http_call *call = http->waiting.first; call; call = call->next) {
 		enum http_cause cause;
 		uint64_t at = give_up_at(call, &cause) + 1;
@@ -205,12 +208,11 @@ static void *drive(void *opaque)
 	struct http *http = opaque;
 	bool stopping;
 	uint64_t stop_at;
-	int running;
 
 	for (;;) {
 		bool ending = take_inbox(http, &stopping, &stop_at);
 		serve_waiting(http, stopping, clock_mono_ms());
-		curl_multi_perform(http->multi, &running);
+		http_multi_run_timer(&http->multi);
 		collect_finished(http);
 		uint64_t now = clock_mono_ms();
 		if (stopping && now >= stop_at)
@@ -220,8 +222,8 @@ static void *drive(void *opaque)
 		/* A freed slot is given away before sleeping. */
 		if (http->waiting.first && http->active_count < http->settings.max_in_flight)
 			continue;
-		curl_multi_poll(http->multi, NULL, 0, sleep_ms(http, stopping, stop_at, now),
-				NULL);
+		http_multi_wait(&http->multi, sleep_ms(http, stopping, stop_at, now));
+		collect_finished(http);
 	}
 }
 
@@ -276,8 +278,7 @@ static void release(struct http *http)
 	for (unsigned i = 0; i < http->idle_count; i++)
 		curl_easy_cleanup(http->idle[i]);
 	free(http->idle);
-	if (http->multi)
-		curl_multi_cleanup(http->multi);
+	http_multi_done(&http->multi);
 	pthread_mutex_destroy(&http->lock);
 	if (http->proxy_auth)
 		explicit_bzero(http->proxy_auth, strlen(http->proxy_auth));
@@ -301,14 +302,10 @@ struct http *http_new(const struct http_settings *settings, struct err *err)
 	pthread_mutex_init(&http->lock, NULL);
 	adopt_settings(http, settings);
 	http->idle = xcalloc(http->settings.max_in_flight, sizeof *http->idle);
-	http->multi = curl_multi_init();
-	if (http->multi) {
-		/* More than one vendor's worth: a connection given up is a handshake. */
-		curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS,
-				  (long)http->settings.max_in_flight * 2);
-		if (start_thread(http))
-			return http;
-	}
+	/* More than one vendor's worth: a connection given up is a handshake. */
+	if (http_multi_init(&http->multi, http->settings.max_in_flight * 2) &&
+	    start_thread(http))
+		return http;
 	err_fill(err, ERR_TRANSIENT, "cannot start the HTTP client");
 	release(http);
 	return NULL;
@@ -320,7 +317,7 @@ void http_stop(struct http *http, unsigned grace_ms)
 	http->stopping = true;
 	http->stop_at_ms = clock_mono_ms() + grace_ms;
 	pthread_mutex_unlock(&http->lock);
-	curl_multi_wakeup(http->multi);
+	http_multi_wake(&http->multi);
 }
 
 void http_free(struct http *http)
@@ -333,7 +330,7 @@ void http_free(struct http *http)
 	http->stopping = true;
 	http->ending = true;
 	pthread_mutex_unlock(&http->lock);
-	curl_multi_wakeup(http->multi);
+	http_multi_wake(&http->multi);
 	pthread_join(http->thread, NULL);
 	release(http);
 }
@@ -351,7 +348,7 @@ static bool submit(struct http *http, struct http_call *call)
 	}
 	pthread_mutex_unlock(&http->lock);
 	if (wake)
-		curl_multi_wakeup(http->multi);
+		http_multi_wake(&http->multi);
 	return accepted;
 }
 
