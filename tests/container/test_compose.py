@@ -137,9 +137,20 @@ def make_trouble(stack):
     assert len(done) == 5, done
 
 
+def story_events(stack):
+    return [event for event in stack.ask("events/acme")["events"] if event["hostname"].startswith(HOSTS)]
+
+
 def story_hosts(stack):
-    events = stack.ask("events/acme?full=0")["events"]
-    return {event["hostname"] for event in events if event["hostname"].startswith(HOSTS)}
+    return {event["hostname"] for event in story_events(stack)}
+
+
+def final_fates(stack):
+    """One of each event of the stories, once all of them are in incidents."""
+    events = story_events(stack)
+    fates = [row["fate"] for answer in stack.trace(event["id"] for event in events)
+             for row in answer.get("events", ())]
+    return fates if len(fates) == len(events) and all(fate.startswith("incident:") for fate in fates) else None
 
 
 def incidents(stack):
@@ -162,10 +173,11 @@ def settled(stack):
 def test_nothing_is_lost_or_doubled(stack):
     stack.ask("generate", {"account": "acme", "rate": STORIES / CHAOS_S, "total": STORIES, "unique_hosts": True,
                            "host_prefix": HOSTS, "seed": 5,
-                           "mix": {"quarantined": 1, "threat_detected": 1, "cloud_ioc": 1, "executed_malware": 1}})
+                           "mix": {"quarantine_failure": 1, "threat_detected": 1, "cloud_ioc": 1, "executed_malware": 1}})
     make_trouble(stack)
     wait_until(lambda: len(story_hosts(stack)) > STORIES / 3, 30, "events of the stories")
     stack.ask("generate", method="DELETE")
+    fates = wait_until(lambda: final_fates(stack), 120, "every event in an incident")
     rows = wait_until(lambda: settled(stack), 120, "everything settled")
 
     per_host = collections.Counter(row["host"] for row in rows if row["host"].startswith(HOSTS))
@@ -181,10 +193,21 @@ def test_nothing_is_lost_or_doubled(stack):
     threats = [record["id"] for organisation in summary["threat_response"]
                for record in stack.ask(f"state/threat_response/{organisation}")["incidents"]]
     assert sorted(threats) == sorted(row["ctim_id"] for row in rows)
-    print(f"\n{len(rows)} incidents, one ticket each on both sides; {len(per_host)} of them in the middle of the trouble")
+    print(f"\n{len(rows)} incidents, one ticket each on both sides; {len(per_host)} of them, of {len(fates)} events, "
+          "in the middle of the trouble")
 
 
 def test_no_service_was_refused_by_redis(stack):
     assert "CRITICAL" not in stack.logs("redis"), "Redis lost something while it read its file"
     for line in stack.logs("setup", *WORKERS).splitlines():
         assert "NOPERM" not in line and "may not run" not in line, line
+
+
+def test_services_stop_when_they_are_told(stack):
+    started = time.monotonic()
+    stack.compose("stop", "setup", *WORKERS)
+    assert time.monotonic() - started < 20
+    for service in ("setup", *WORKERS):
+        for container in stack.containers(service):
+            state = stack.inspect(container)["State"]
+            assert state["ExitCode"] == 0 and not state["OOMKilled"], (service, state)
