@@ -85,7 +85,7 @@ static void step_ended(struct turn *turn, enum incident_step_id id, const struct
 
 	if (worth_telling(turn, id, end))
 		turn_tell(turn, name, end->note);
-	saga_end(&turn->incident, &turn->policy, id, end, clock_wall_ms());
+	saga_end(&turn->incident, &turn->policy, id, end, turn_now_ms(turn));
 	saga_set_state(&turn->incident);
 	if (saga_opening_over(&turn->incident))
 		turn->incident.opening = turn->incident.observables = NULL;
@@ -101,13 +101,11 @@ static void step_ended(struct turn *turn, enum incident_step_id id, const struct
 /* Makes the intent durable. False with err. */
 static bool step_begin(struct turn *turn, enum incident_step_id id, struct err *err)
 {
-	uint64_t now = clock_wall_ms();
-
 	turn->intent_mono_ms = clock_mono_ms();
-	saga_begin(&turn->incident, &turn->policy, id, turn->hold.fence, now);
+	saga_begin(&turn->incident, &turn->policy, id, turn->hold.fence, turn_now_ms(turn));
 	if (!steps[id]->effect)
 		return true;
-	worker_intent(turn->worker, now);
+	worker_intent(turn->worker, clock_wall_ms());
 	return turn_journal(turn, err);
 }
 
@@ -168,7 +166,7 @@ static bool step_run(struct turn *turn, const struct saga_move *move, struct err
 
 static struct saga_move next_move(struct turn *turn)
 {
-	uint64_t now = clock_wall_ms();
+	uint64_t now = turn_now_ms(turn);
 	struct saga_move move = saga_next(&turn->incident, &turn->policy, now);
 
 	/* Back in shadow mode: what was begun waits like a paused customer's. */
@@ -254,7 +252,7 @@ static bool comes_again(const struct turn *turn, const struct entry *entry,
 			const struct saga_move *move, uint64_t *ret_delay_ms)
 {
 	bool carrier = entry->woken || entry->deliveries > 1;
-	uint64_t now = clock_wall_ms(), wake = turn->incident.wake_ms;
+	uint64_t now = turn_now_ms(turn), wake = turn->incident.wake_ms;
 	/* One that did not come when it should have may be dead, or lost with its set. */
 	bool awaited = wake > 0 && wake + OVERDUE_MS > now;
 
@@ -341,6 +339,7 @@ static bool take(struct turn *turn, const struct entry *entry, struct outcome *o
 {
 	uint64_t ttl = 2 * turn->app->times->call_deadline_ms + HOLD_SLACK_MS;
 
+	turn->taken_mono_ms = clock_mono_ms();
 	if (!incident_take(turn->redis, &turn->keys, worker_consumer(turn->worker), ttl,
 			   turn->arena, &turn->hold, err))
 		return false;

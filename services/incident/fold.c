@@ -124,7 +124,7 @@ static void wait_for_note(struct turn *turn, const char *text, const struct find
 	keep_item(turn, text);
 	keep_line(turn, finding);
 	if (incident->waiting_count++ == 0)
-		incident->waiting_since_ms = clock_wall_ms();
+		incident->waiting_since_ms = turn_now_ms(turn);
 }
 
 static void fold_later(struct turn *turn, const char *text, const struct finding *finding)

@@ -54,9 +54,8 @@ static void plan_raise(struct turn *turn, const struct servicenow_record *ticket
 }
 
 /* From here on the text of this note does not change: it may have to be looked up. */
-static void freeze(struct incident *incident)
+static void freeze(struct incident *incident, uint64_t now)
 {
-	uint64_t now = clock_wall_ms();
 	unsigned today = (unsigned)(now / DAY_MS);
 
 	if (incident->writing_count > 0)
@@ -100,7 +99,7 @@ static struct saga_end note_prepare(struct turn *turn)
 	if (ticket_is_over(turn->customer->servicenow.table, &ticket))
 		return closed(turn, &ticket);
 	plan_raise(turn, &ticket);
-	freeze(incident);
+	freeze(incident, turn_now_ms(turn));
 	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 

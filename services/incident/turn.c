@@ -8,6 +8,11 @@
 #include "base/clock.h"
 #include "bus/worker.h"
 
+uint64_t turn_now_ms(const struct turn *turn)
+{
+	return turn->hold.now_ms + (clock_mono_ms() - turn->taken_mono_ms);
+}
+
 void turn_tell(struct turn *turn, const char *what, const char *words)
 {
 	char now[CLOCK_TEXT_SIZE];

@@ -29,6 +29,7 @@ struct turn {
 
 	struct saga_keys keys;
 	struct incident_hold hold;
+	uint64_t taken_mono_ms;	  /* when that was asked for */
 	struct incident saved;	  /* as Redis has it */
 	struct incident incident; /* as it is now */
 	struct saga_policy policy;
@@ -46,6 +47,9 @@ struct turn {
 	unsigned raise_impact, raise_urgency; /* 0: as it is */
 };
 
+/* Redis's clock: hosts whose own ones differ agree on what is due, and on when the quarantine
+ * of another one's call is over. */
+uint64_t turn_now_ms(const struct turn *turn);
 /* Adds a line to the timeline: what, then words. */
 void turn_tell(struct turn *turn, const char *what, const char *words);
 /* Makes everything since the last write durable, except that the opening finding may stay in

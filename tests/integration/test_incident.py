@@ -3,11 +3,12 @@ happens on the way."""
 import collections
 import hashlib
 import json
+import subprocess
 import time
 import urllib.parse
 
 import pytest
-from harness import System, wait_until
+from harness import System, build_dir, wait_until
 
 COMPANY = "d" * 32
 
@@ -490,6 +491,42 @@ def test_two_workers_share_the_work(acme):
     assert sum(int(incident(acme, i)["findings"]) for i in incident_ids(acme)) == 30
     assert len({t["correlation_id"] for t in tickets(acme)}) == 10
     assert len(ctim(acme)["incidents"]) == 10
+
+
+FAST_CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+	int error = real(id, now);
+	if (id == CLOCK_REALTIME)
+		now->tv_sec += 3600;
+	return error;
+}
+"""
+
+
+@pytest.mark.skipif(build_dir().name != "release", reason="sanitizers want to be loaded first")
+def test_take_over_by_a_host_whose_clock_is_fast(acme):
+    """It waits the quarantine all the same: the vendor may still be at work on the dead one's
+    call."""
+    library = acme.folder / "fast_clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], check=True, text=True,
+                   input=FAST_CLOCK)
+    slowly = {"TOCSIN_REMOTE_MAX": "13s", "TOCSIN_QUARANTINE": "16s"}
+    service = acme.start("incident", **slowly)
+    acme.sandbox.fault(kind="latency", vendor="servicenow", method="POST", ms=12_000, commit="late",
+                       count=1)
+    add(acme, finding(1))
+    wait_until(lambda: acme.sandbox.hits() == 1, 20, "the call is under way")
+    service.kill()
+    acme.services.remove(service)
+    struck = time.monotonic()
+    acme.start("incident", LD_PRELOAD=str(library), **slowly)
+    wait_until(lambda: time.monotonic() > struck + 13, 20, "the vendor has done it")
+    expect_one_each(acme, 1)
 
 
 def test_wake_up_that_was_lost_is_made_again(system):
