@@ -25,6 +25,7 @@
 enum {
 	PAGES_MAX = 20000,    /* ten million events: a vendor that never ends is broken */
 	EMPTY_PAGES_MAX = 10, /* in a row, each naming a next one */
+	RESUME_TRIES = 20,
 	WAIT_MIN_MS = 1000,
 };
 
@@ -212,8 +213,10 @@ static void record_break(struct run *run)
 		cursor->resume_start_ms = run->task.start_ms;
 		cursor->resume_newest_ms = run->newest_ms;
 		cursor->resume_server_ms = run->server_ms;
-	} else if (why.kind == ERR_PERMANENT) {
-		cursor->resume = ""; /* perhaps it is the token that is no longer understood */
+	} else if (outcome == POLL_FAILED &&
+		   (why.kind == ERR_PERMANENT || cursor->failures % RESUME_TRIES == 0)) {
+		/* Perhaps it is the token that the vendor does not understand, or chokes on. */
+		cursor->resume = "";
 	}
 	arena_reset(run->page_arena);
 	if (!commit(run, &none, true)) {

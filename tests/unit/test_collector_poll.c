@@ -415,6 +415,33 @@ static void test_breaks_off_and_resumes(void **state)
 	assert_int_equal(store.fate_count, vendor.count);
 }
 
+/* A vendor that answers 500 to one page for ever must not end the polling of its source. */
+static void test_resuming_is_given_up(void **state)
+{
+	struct poll_result result;
+	unsigned polls = 0;
+
+	(void)state;
+	events_every(1000, 100);
+	vendor.fail_at = 5;
+	err_fill(&vendor.failure, ERR_TRANSIENT, "500: no such page");
+	result = poll_once();
+	assert_int_equal(result.outcome, POLL_FAILED);
+	assert_string_equal(cursor_text("resume"), "40");
+	for (; *cursor_text("resume") && polls < 50; polls++) {
+		now += MINUTE;
+		vendor.calls = 0;
+		vendor.fail_at = 1;
+		result = poll_once();
+		assert_int_equal(result.outcome, POLL_FAILED);
+	}
+	assert_in_range(polls, 10, 30); /* an outage of minutes costs no position */
+	vendor.fail_at = 0;
+	result = poll_once();
+	assert_int_equal(result.outcome, POLL_OK);
+	assert_int_equal(store.fate_count, vendor.count);
+}
+
 static void test_other_settings_do_not_resume(void **state)
 {
 	(void)state;
@@ -548,6 +575,7 @@ int main(void)
 		cmocka_unit_test_setup(test_late_events_within_the_look_back, reset),
 		cmocka_unit_test_setup(test_failure_moves_no_mark, reset),
 		cmocka_unit_test_setup(test_breaks_off_and_resumes, reset),
+		cmocka_unit_test_setup(test_resuming_is_given_up, reset),
 		cmocka_unit_test_setup(test_other_settings_do_not_resume, reset),
 		cmocka_unit_test_setup(test_redis_refuses, reset),
 		cmocka_unit_test_setup(test_crash_at_every_commit, reset),
