@@ -31,6 +31,20 @@ uint64_t clock_mono_ms(void)
 	return source ? source() : read_clock(CLOCK_MONOTONIC);
 }
 
+struct timespec clock_mono_after(uint64_t ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += (time_t)(ms / 1000);
+	at.tv_nsec += (long)(ms % 1000) * 1000000L;
+	if (at.tv_nsec >= 1000000000L) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000L;
+	}
+	return at;
+}
+
 void clock_inject(uint64_t (*wall_ms)(void), uint64_t (*mono_ms)(void))
 {
 	atomic_store(&wall_source, wall_ms);

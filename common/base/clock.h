@@ -4,12 +4,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Milliseconds everywhere. Wall time is since 1970 UTC; monotonic time has no zero. Tests
  * replace both with clock_inject() before any thread starts; NULL restores the real clock. */
 uint64_t clock_wall_ms(void);
 uint64_t clock_mono_ms(void);
 void clock_inject(uint64_t (*wall_ms)(void), uint64_t (*mono_ms)(void));
+/* ms from now, for pthread_cond_timedwait() with CLOCK_MONOTONIC: always by the real clock. */
+struct timespec clock_mono_after(uint64_t ms);
 
 enum { CLOCK_TEXT_SIZE = 32 };
 

@@ -208,22 +208,9 @@ void bus_stop(struct bus *bus)
 	bus_signal(bus);
 }
 
-static struct timespec mono_after(uint64_t ms)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += (time_t)(ms / 1000);
-	at.tv_nsec += (long)(ms % 1000) * 1000000L;
-	if (at.tv_nsec >= 1000000000L) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000L;
-	}
-	return at;
-}
-
 void bus_pause(struct bus *bus, uint64_t ms)
 {
-	struct timespec at = mono_after(ms);
+	struct timespec at = clock_mono_after(ms);
 	pthread_mutex_lock(&bus->lock);
 	if (!atomic_load(&bus->abandoned) && !bus->keeper_end)
 		pthread_cond_timedwait(&bus->changed, &bus->lock, &at);
@@ -232,7 +219,7 @@ void bus_pause(struct bus *bus, uint64_t ms)
 
 void bus_wait_ready(struct bus *bus, uint64_t ms)
 {
-	struct timespec at = mono_after(ms);
+	struct timespec at = clock_mono_after(ms);
 	pthread_mutex_lock(&bus->lock);
 	if (!atomic_load(&bus->stopping) && !atomic_load(&bus->ready))
 		pthread_cond_timedwait(&bus->changed, &bus->lock, &at);
@@ -253,7 +240,7 @@ static bool wait_until(struct bus *bus, uint64_t until_mono_ms,
 		       bool (*done)(const struct bus *bus))
 {
 	uint64_t now = clock_mono_ms();
-	struct timespec at = mono_after(until_mono_ms > now ? until_mono_ms - now : 0);
+	struct timespec at = clock_mono_after(until_mono_ms > now ? until_mono_ms - now : 0);
 	pthread_mutex_lock(&bus->lock);
 	int error = 0;
 	while (!done(bus) && error == 0)

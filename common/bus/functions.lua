@@ -99,6 +99,12 @@ local function body(key, id)
   return fields, first, attempt, rows[1] ~= nil
 end
 
+local function drop(key, group, ids)
+  if #ids == 0 then return end
+  redis.call('XACK', key, group, unpack(ids))
+  redis.call('XDEL', key, unpack(ids))
+end
+
 local function kind(key)
   return string.match(key, '}:(.*)$') or key
 end
@@ -112,8 +118,7 @@ local function bury_entry(key, dead, group, id, reason, deliveries, fate_key, fa
   for _, part in ipairs(fields) do entry[#entry + 1] = part end
   local dead_id = redis.call('XADD', dead, '*', unpack(entry))
   if fate_key then redis.call('SET', fate_key, 'dead:' .. dead_id, 'PX', fate_ttl) end
-  redis.call('XACK', key, group, id)
-  redis.call('XDEL', key, id)
+  drop(key, group, { id })
 end
 
 -- In the deferred set an entry is its stream's key, a line feed, and the packed rest, so that wake
@@ -126,8 +131,7 @@ local function put_off(key, deferred, group, id, delay, counted, reason)
     redis.call('ZADD', deferred, now + delay, key .. '\n' ..
       cmsgpack.pack({ id, first, attempt, counted and 1 or 0, now, reason, fields }))
   end
-  redis.call('XACK', key, group, id)
-  redis.call('XDEL', key, id)
+  drop(key, group, { id })
 end
 
 local function putting_off_permitted(key, deferred, group, id)

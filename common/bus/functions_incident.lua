@@ -111,10 +111,7 @@ local function group_claim(keys, args)
       done[#done + 1] = claim.id
     end
   end
-  if #done > 0 then
-    redis.call('XACK', key, group, unpack(done))
-    redis.call('XDEL', key, unpack(done))
-  end
+  drop(key, group, done)
   return answers
 end
 
@@ -239,8 +236,7 @@ local function end_settle(turn, actions, deferred)
   if turn.pending and turn.delay then
     put_off(actions, deferred, turn.group, turn.id, turn.delay, turn.counted, turn.reason)
   elseif turn.pending then
-    redis.call('XACK', actions, turn.group, turn.id)
-    redis.call('XDEL', actions, turn.id)
+    drop(actions, turn.group, { turn.id })
   end
 end
 

@@ -53,10 +53,7 @@ local function settle(keys, args)
       done[#done + 1] = entry.id
     end
   end
-  if #done > 0 then
-    redis.call('XACK', key, group, unpack(done))
-    redis.call('XDEL', key, unpack(done))
-  end
+  drop(key, group, done)
   return answers
 end
 

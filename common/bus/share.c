@@ -97,14 +97,7 @@ bool share_take(struct share *share, const char *account)
 /* The row of an account stays while somebody waits for it, but may move. */
 static void wait_for_room(struct share *share, const char *account, uint64_t wait_ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(wait_ms / 1000);
-	until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	struct timespec until = clock_mono_after(wait_ms);
 	find_row(share, account)->waiting++;
 	int woken = 0;
 	while (woken == 0 && find_row(share, account)->held >= share->limit)

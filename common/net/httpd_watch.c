@@ -31,15 +31,8 @@ struct httpd_watch {
 /* Waits for a change until at most ms from now. */
 static void wait_ms(struct httpd_watch *watch, uint64_t ms)
 {
-	struct timespec until;
+	struct timespec until = clock_mono_after(ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(ms / 1000);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
 }
 

@@ -405,15 +405,8 @@ void service_on_stop(struct service *service, void (*callback)(void *opaque), vo
 
 bool service_wait_ms(struct service *service, uint64_t ms)
 {
-	struct timespec until;
+	struct timespec until = clock_mono_after(ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(ms / 1000);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 	pthread_mutex_lock(&service->lock);
 	while (!service->stopping &&
 	       pthread_cond_timedwait(&service->stop, &service->lock, &until) == 0)

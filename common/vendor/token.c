@@ -152,14 +152,12 @@ static char *entry_fetch(struct token_cache *cache, struct entry *entry,
 static bool entry_wait(struct token_cache *cache, uint64_t deadline_ms)
 {
 	uint64_t now_ms = clock_mono_ms();
-	struct timespec until;
 
 	if (now_ms >= deadline_ms)
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	uint64_t ns = (uint64_t)until.tv_nsec + (deadline_ms - now_ms) % 1000 * 1000000;
-	until.tv_sec += (time_t)((deadline_ms - now_ms) / 1000 + ns / 1000000000);
-	until.tv_nsec = (long)(ns % 1000000000);
+
+	struct timespec until = clock_mono_after(deadline_ms - now_ms);
+
 	pthread_cond_timedwait(&cache->changed, &cache->lock, &until);
 	return true;
 }
