@@ -11,8 +11,11 @@
 enum { SHARED_ID_MAX = 24, NAME_MAX_BYTES = 128, SECRET_MAX_BYTES = 12 * 1024 };
 
 const char *const account_kind_names[] = { "secure_endpoint", "threat_response", "servicenow",
-					   NULL };
+					   "defender", NULL };
 
+/* A GUID or a domain: it becomes a part of a path. */
+static const char tenant_letters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
 /* The two spellings of North America are both the vendor's. */
@@ -22,7 +25,9 @@ static const char *const region_parts[] = { "", "", ".eu", ".apjc" };
 static const struct {
 	const char *url_start, *url_end;     /* around the region's part; NULL: no regions */
 	const char *intel_start, *intel_end; /* likewise */
+	const char *url, *login_url;	     /* for everyone; NULL: must be given */
 	unsigned calls_per_hour;	     /* the vendor's limit */
+	unsigned burst;			     /* 0: as large a share as anyone's */
 	unsigned in_flight;
 } kinds[ACCOUNT_KINDS] = {
 	[ACCOUNT_SECURE_ENDPOINT] = { "https://api", ".amp.cisco.com", .calls_per_hour = 3000 },
@@ -30,6 +35,10 @@ static const struct {
 				      "https://private.intel", ".amp.cisco.com/ctia",
 				      .calls_per_hour = 8000 },
 	[ACCOUNT_SERVICENOW] = { .in_flight = 4 },
+	[ACCOUNT_DEFENDER] = { .url = "https://api.security.microsoft.com",
+			       .login_url = "https://login.microsoftonline.com",
+			       .calls_per_hour = 1500,
+			       .burst = 60 }, /* and 24 that grow back: below 100 a minute */
 };
 
 const char *account_kind_name(enum account_kind kind)
@@ -53,6 +62,8 @@ void account_clear(struct account *account)
 	free(account->owner);
 	free(account->url);
 	free(account->intel_url);
+	free(account->login_url);
+	free(account->tenant_id);
 	free(account->region);
 	free(account->client_id);
 	free(account->username);
@@ -155,20 +166,58 @@ static bool read_servicenow(struct account *account, const struct form *form, st
 	       form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err);
 }
 
+static bool read_defender(struct account *account, const struct form *form, struct err *err)
+{
+	static const char *const members[] = { "id",	    "kind",	 "tenant_id",
+					       "client_id", "secret",	 "token_version",
+					       "url",	    "login_url", "calls_per_hour",
+					       "in_flight", NULL };
+	static const char *const versions[] = { "v2", "v1", NULL };
+	unsigned version = 0;
+
+	account->url = xstrdup(kinds[ACCOUNT_DEFENDER].url);
+	account->login_url = xstrdup(kinds[ACCOUNT_DEFENDER].login_url);
+	if (!form_known(form, members, err) || !form_need(form, "tenant_id", err) ||
+	    !form_text(form, "tenant_id", NAME_MAX_BYTES, tenant_letters, &account->tenant_id,
+		       err) ||
+	    !form_need(form, "client_id", err) ||
+	    !form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err) ||
+	    !form_choice(form, "token_version", versions, &version, err) ||
+	    !form_url(form, "url", &account->url, err) ||
+	    !form_url(form, "login_url", &account->login_url, err))
+		return false;
+	account->token_v1 = version == 1;
+	return true;
+}
+
+static bool read_kind(struct account *account, const struct form *form, struct err *err)
+{
+	switch (account->kind) {
+	case ACCOUNT_SERVICENOW:
+		return read_servicenow(account, form, err);
+	case ACCOUNT_DEFENDER:
+		return read_defender(account, form, err);
+	case ACCOUNT_SECURE_ENDPOINT:
+	case ACCOUNT_THREAT_RESPONSE:
+		break;
+	}
+	return read_cisco(account, form, err);
+}
+
 bool account_read(struct account *ret_account, enum account_kind kind, const struct form *form,
 		  struct err *err)
 {
 	ret_account->kind = kind;
 	ret_account->calls_per_hour = kinds[kind].calls_per_hour;
 	ret_account->in_flight = kinds[kind].in_flight;
-	bool read = kind == ACCOUNT_SERVICENOW ? read_servicenow(ret_account, form, err)
-					       : read_cisco(ret_account, form, err);
-	if (!read || !form_need(form, "secret", err) ||
+	if (!read_kind(ret_account, form, err) || !form_need(form, "secret", err) ||
 	    !form_text(form, "secret", SECRET_MAX_BYTES, NULL, &ret_account->secret, err) ||
 	    !form_unsigned(form, "calls_per_hour", 1000000, &ret_account->calls_per_hour,
 			   err) ||
 	    !form_unsigned(form, "in_flight", 1000, &ret_account->in_flight, err))
 		return false;
+	if (ret_account->calls_per_hour / 8 > kinds[kind].burst)
+		ret_account->burst = kinds[kind].burst;
 	if (!vault_is_sealed(ret_account->secret))
 		return form_refuse(form, "secret", err,
 				   "is not sealed: enter it with `tocsin customer add`");
@@ -211,12 +260,17 @@ json_t *account_write(const struct account *account)
 
 	account_put_text(object, "region", account->region, NULL);
 	if (!account->region) {
-		account_put_text(object, "url", account->url, NULL);
+		account_put_text(object, "url", account->url, kinds[account->kind].url);
 		account_put_text(object, "intel_url", account->intel_url, NULL);
 	}
 	if (account->kind == ACCOUNT_SERVICENOW)
 		account_put_text(object, "auth",
 				 account->auth == ACCOUNT_AUTH_OAUTH ? "oauth" : "basic", NULL);
+	account_put_text(object, "login_url", account->login_url,
+			 kinds[account->kind].login_url);
+	account_put_text(object, "tenant_id", account->tenant_id, NULL);
+	if (account->token_v1)
+		account_put_text(object, "token_version", "v1", NULL);
 	account_put_text(object, "username", account->username, NULL);
 	account_put_text(object, "client_id", account->client_id, NULL);
 	account_put_text(object, "secret", account->secret, NULL);

@@ -19,7 +19,12 @@ struct vault;
  * these structs is owned by them.
  */
 
-enum account_kind { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_THREAT_RESPONSE, ACCOUNT_SERVICENOW };
+enum account_kind {
+	ACCOUNT_SECURE_ENDPOINT,
+	ACCOUNT_THREAT_RESPONSE,
+	ACCOUNT_SERVICENOW,
+	ACCOUNT_DEFENDER,
+};
 enum account_auth { ACCOUNT_AUTH_BASIC, ACCOUNT_AUTH_OAUTH };
 
 /*
@@ -30,8 +35,11 @@ enum account_auth { ACCOUNT_AUTH_BASIC, ACCOUNT_AUTH_OAUTH };
  *   Threat Response  https://visibility[.eu|.apjc].amp.cisco.com/iroh, and intel_url
  *                    https://private.intel[.eu|.apjc].amp.cisco.com/ctia
  *   ServiceNow       https://<instance>.service-now.com
+ *   Defender         https://api.security.microsoft.com (the API is below /api), and login_url
+ *                    https://login.microsoftonline.com
  * Regions and hosts: CiscoSecurity/amp-00-integration-workflows docs/source/amp/intro.rst,
- * CiscoSecurity/tr-05-api-module threatresponse/urls.
+ * CiscoSecurity/tr-05-api-module threatresponse/urls, MicrosoftDocs/defender-docs
+ * defender-endpoint/gov.md.
  */
 struct account {
 	/* 1 to 49 of a-z 0-9 - and '.'; a customer's own one is "<customer>.<kind>" */
@@ -40,12 +48,16 @@ struct account {
 	char *owner; /* customer id or "account:<id>": first part of the seal's place */
 	char *url;
 	char *intel_url; /* Threat Response only */
+	char *login_url; /* Defender only: where Entra gives tokens */
+	char *tenant_id; /* Defender only: the customer's, a GUID or a domain */
+	bool token_v1;	 /* Defender only: Entra's older token endpoint */
 	char *region;	 /* nam (also written us), eu, apjc; NULL when a url was given */
 	enum account_auth auth;
-	char *client_id; /* Secure Endpoint, Threat Response, ServiceNow OAuth */
+	char *client_id; /* Secure Endpoint, Threat Response, ServiceNow OAuth, Defender */
 	char *username;	 /* ServiceNow basic */
 	char *secret;	 /* sealed: API key, client password, client secret or password */
 	unsigned calls_per_hour; /* budget; 0: none */
+	unsigned burst;		 /* of them at once after a pause; 0: an eighth */
 	unsigned in_flight;	 /* calls at once over all processes; 0: no limit */
 };
 

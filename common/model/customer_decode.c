@@ -116,13 +116,16 @@ static bool read_source(struct customer *customer, enum account_kind kind,
 {
 	static const char *const members[] = { "account",	  "interval",	 "look_back",
 					       "first_look_back", "event_types", NULL };
+	static const char *const plain_members[] = { "account", "interval", "look_back",
+						     "first_look_back", NULL };
+	bool typed = kind == ACCOUNT_SECURE_ENDPOINT;
 	struct customer_source *source = &customer->sources[customer->source_count++];
 
 	source->name = xstrdup(form->name);
 	source->interval_ms = SOURCE_INTERVAL_MS;
 	source->look_back_ms = SOURCE_LOOK_BACK_MS;
 	source->first_look_back_ms = SOURCE_FIRST_LOOK_BACK_MS;
-	return form_known(form, members, err) &&
+	return form_known(form, typed ? members : plain_members, err) &&
 	       read_account_id(customer, form, kind, &source->account, err) &&
 	       form_span(form, "interval", SOURCE_INTERVAL_LEAST_MS, DAY_MS,
 			 &source->interval_ms, err) &&
@@ -135,7 +138,8 @@ static bool read_source(struct customer *customer, enum account_kind kind,
 static bool read_sources(struct customer *customer, const struct form *file, struct err *err)
 {
 	/* Each polls with an account of the same name. */
-	static const enum account_kind pollable[] = { ACCOUNT_SECURE_ENDPOINT };
+	static const enum account_kind pollable[] = { ACCOUNT_SECURE_ENDPOINT,
+						      ACCOUNT_DEFENDER };
 	enum { COUNT = sizeof pollable / sizeof pollable[0] };
 	const char *names[COUNT + 1] = { 0 };
 	struct form sources;

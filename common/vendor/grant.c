@@ -1,5 +1,6 @@
 /* Asking a token endpoint (RFC 6749). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -47,6 +48,17 @@ static bool sendable(const char *token)
 	return true;
 }
 
+/* RFC 6749 has a number; Entra's older endpoint sends it as a text. */
+static uint64_t life_of(const json_t *root)
+{
+	const char *text = body_peek(root, "expires_in");
+	size_t size = strlen(text);
+
+	if (size == 0)
+		return body_number(root, "expires_in");
+	return size <= 9 && strspn(text, "0123456789") == size ? strtoull(text, NULL, 10) : 0;
+}
+
 static bool read_token(const struct http_response *response, uint64_t default_life_ms,
 		       struct vendor_token *ret_token, struct err *err)
 {
@@ -59,7 +71,7 @@ static bool read_token(const struct http_response *response, uint64_t default_li
 			       "no token: the token endpoint answered %d without one",
 			       response->status);
 	}
-	uint64_t life_s = body_number(root, "expires_in");
+	uint64_t life_s = life_of(root);
 
 	if (life_s > LIFE_MAX_S)
 		life_s = LIFE_MAX_S;

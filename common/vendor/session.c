@@ -141,6 +141,7 @@ static struct gate_limits limits_of(const struct vendor_session *session)
 	struct gate_limits limits = session->vendor->limits;
 
 	limits.calls_per_hour = session->account->calls_per_hour;
+	limits.burst = session->account->burst;
 	limits.in_flight = session->account->in_flight;
 	return limits;
 }

@@ -14,8 +14,8 @@ const struct command_option command_globals[] = {
 
 #define FROM_WHERE                                                                             \
 	{ "secret-file", "NAME=FILE",                                                          \
-	  "read the secret of secure_endpoint, threat_response or servicenow from a file, - "  \
-	  "for stdin",                                                                         \
+	  "read the secret of an account of kind NAME, like servicenow, from a file; - is "    \
+	  "stdin",                                                                             \
 	  .many = true },                                                                      \
 	{                                                                                      \
 		"secrets-stdin", NULL,                                                         \
@@ -48,6 +48,25 @@ const struct command_option command_globals[] = {
 	      .sets = "sources.secure_endpoint.first_look_back" },                             \
 	    { "event-types", "LIST", "ids with commas; without it the default list",           \
 	      .sets = "sources.secure_endpoint.event_types[]" },                               \
+	    { "defender-account", "ACCOUNT", "poll with a shared account",                     \
+	      .sets = "sources.defender.account" },                                            \
+	    { "defender-tenant-id", "ID", "the customer's, in Entra: a GUID or a domain",      \
+	      .sets = "accounts.defender.tenant_id" },                                         \
+	    { "defender-client-id", "ID", "of the app; its secret's value is the secret",      \
+	      .sets = "accounts.defender.client_id" },                                         \
+	    { "defender-token-version", "VERSION", "v2 (the default) or v1",                   \
+	      .sets = "accounts.defender.token_version" },                                     \
+	    { "defender-url", "URL", "of the API, for a region or a government cloud",         \
+	      .sets = "accounts.defender.url" },                                               \
+	    { "defender-login-url", "URL", "of Entra, for a government cloud",                 \
+	      .sets = "accounts.defender.login_url" },                                         \
+	    { "defender-interval", "TIME", "between polls, 10s to 24h; default 5m",            \
+	      .sets = "sources.defender.interval" },                                           \
+	    { "defender-look-back", "TIME", "how much each poll overlaps; default 10m",        \
+	      .sets = "sources.defender.look_back" },                                          \
+	    { "defender-first-look-back", "TIME",                                              \
+	      "how far back the first poll goes; default 1h",                                  \
+	      .sets = "sources.defender.first_look_back" },                                    \
 	    { "threat-response-account", "ACCOUNT", "open incidents with a shared account",    \
 	      .sets = "threat_response.account" },                                             \
 	    { "threat-response-region", "REGION", "nam, eu or apjc",                           \
@@ -137,14 +156,21 @@ static const struct command_option remove_options[] = {
 };
 
 static const struct command_option account_add_options[] = {
-	{ "kind", "KIND", "secure_endpoint, threat_response or servicenow", .sets = "kind" },
-	{ "region", "REGION", "nam, eu or apjc; not for servicenow", .sets = "region" },
+	{ "kind", "KIND", "secure_endpoint, defender, threat_response or servicenow",
+	  .sets = "kind" },
+	{ "region", "REGION", "nam, eu or apjc; of secure_endpoint and threat_response",
+	  .sets = "region" },
 	{ "url", "URL", "instead of a region; https://INSTANCE.service-now.com",
 	  .sets = "url" },
 	{ "intel-url", "URL", "of CTIA, with --url of threat_response", .sets = "intel_url" },
 	{ "auth", "AUTH", "servicenow: basic (the default) or oauth", .sets = "auth" },
 	{ "username", "NAME", "servicenow with basic", .sets = "username" },
 	{ "client-id", "ID", "of the API client", .sets = "client_id" },
+	{ "tenant-id", "ID", "defender: the customer's, a GUID or a domain",
+	  .sets = "tenant_id" },
+	{ "token-version", "VERSION", "defender: v2 (the default) or v1",
+	  .sets = "token_version" },
+	{ "login-url", "URL", "of Entra, with --kind defender", .sets = "login_url" },
 	{ "calls-per-hour", "N", "budget of all processes together; 0: none",
 	  .sets = "calls_per_hour#" },
 	{ "in-flight", "N", "calls at once of all processes together; 0: no limit",
@@ -230,7 +256,7 @@ const struct command commands[] = {
 	{ "customer import", "CSV", 1, 1, "adds customers from a table",
 	  "The first line names the columns: id, name, mode, ... as the options of customer "
 	  "add,\n"
-	  "with _ for -, and secure_endpoint_secret, threat_response_secret,\n"
+	  "with _ for -, and secure_endpoint_secret, defender_secret, threat_response_secret,\n"
 	  "servicenow_secret. Options given here are used for rows that leave them empty.\n"
 	  "\n"
 	  "The older table is read as well: customer_name, encoded_amp_api_credentials "

@@ -15,7 +15,7 @@
 enum { NUMBERS_MAX = 1000 };
 
 static const enum account_kind kinds[] = { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_THREAT_RESPONSE,
-					   ACCOUNT_SERVICENOW };
+					   ACCOUNT_SERVICENOW, ACCOUNT_DEFENDER };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* ---- settings ---- */
@@ -104,17 +104,20 @@ bool draft_set(json_t *draft, const char *path, const char *value, const char *w
 
 void draft_complete(json_t *draft)
 {
+	static const char *const polled[] = { "secure_endpoint", "defender" };
 	static const char *const targets[] = { "threat_response", "servicenow" };
 	json_t *accounts = json_object_get(draft, "accounts");
 
-	if (json_object_get(accounts, "secure_endpoint")) {
+	for (size_t i = 0; i < sizeof polled / sizeof polled[0]; i++) {
 		json_t *sources = json_object_get(draft, "sources");
+		if (!json_object_get(accounts, polled[i]))
+			continue;
 		if (!json_is_object(sources)) {
 			sources = json_object();
 			json_object_set_new(draft, "sources", sources);
 		}
-		if (!json_object_get(sources, "secure_endpoint"))
-			json_object_set_new(sources, "secure_endpoint", json_object());
+		if (!json_object_get(sources, polled[i]))
+			json_object_set_new(sources, polled[i], json_object());
 	}
 	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
 		if (json_object_get(accounts, targets[i]) &&
@@ -154,8 +157,9 @@ size_t draft_missing(const json_t *draft, enum store_kind kind, const char **ret
 
 void draft_keep_secrets(json_t *draft, const json_t *older, enum store_kind kind)
 {
-	static const char *const identity[] = { "region",    "url",	 "intel_url", "auth",
-						"client_id", "username", NULL };
+	static const char *const identity[] = { "region",    "url",	  "intel_url",
+						"auth",	     "client_id", "username",
+						"tenant_id", "login_url", NULL };
 
 	for (size_t i = 0; i < KINDS; i++) {
 		json_t *mine = credentials(draft, kind, kinds[i]);
@@ -193,8 +197,8 @@ bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets
 		if (!object)
 			return err_set(err, ERR_PERMANENT,
 				       "secret %s: there are no credentials of that vendor "
-				       "(secure_endpoint, threat_response, servicenow) to use "
-				       "it with",
+				       "(secure_endpoint, threat_response, servicenow, "
+				       "defender) to use it with",
 				       secrets->names[i]);
 		wipe(json_object_get(object, "secret"));
 		json_object_set_new(object, "secret", json_string(secrets->values[i]));

@@ -71,6 +71,8 @@ static bool ask(const struct verifier *verifier, const struct account *account,
 		return verify_secure_endpoint(&session, checks);
 	case ACCOUNT_THREAT_RESPONSE:
 		return verify_threat_response(&session, checks);
+	case ACCOUNT_DEFENDER:
+		return verify_defender(&session, checks);
 	case ACCOUNT_SERVICENOW:
 		break;
 	}

@@ -51,6 +51,87 @@ static char *example(const char *name)
 	return text;
 }
 
+#define DEFENDER(more)                                                                         \
+	"{\"id\":\"acme\",\"accounts\":{\"defender\":{\"tenant_id\":\"contoso.example\","      \
+	"\"client_id\":\"app\",\"secret\":" SEALED more
+
+static void defender_is_read_and_written(void **state)
+{
+	static const char plain[] = DEFENDER("}},\"sources\":{\"defender\":{}}}");
+	static const char full[] =
+	    DEFENDER(",\"token_version\":\"v1\",\"url\":\"https://eu.api.example/\","
+		     "\"login_url\":\"https://login.example\",\"calls_per_hour\":100}},"
+		     "\"sources\":{\"defender\":{\"interval\":\"1m\",\"look_back\":\"2h\","
+		     "\"first_look_back\":\"1d\"}}}");
+	static const char *const texts[] = { plain, full };
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct customer *customer = decode(texts[i], &err);
+
+		if (!customer)
+			fail_msg("%s", err.text);
+		char *text = customer_encode(customer);
+		customer_free(customer);
+		customer = decode(text, &err);
+		if (!customer)
+			fail_msg("%s", err.text);
+		const struct account *account = &customer->accounts[0];
+		const struct customer_source *source = customer_source(customer, "defender");
+		assert_int_equal(account->kind, ACCOUNT_DEFENDER);
+		assert_string_equal(account->id, "acme.defender");
+		assert_string_equal(account->tenant_id, "contoso.example");
+		assert_string_equal(account->client_id, "app");
+		assert_int_equal(account->token_v1, i == 1);
+		assert_string_equal(account->url, i ? "https://eu.api.example"
+						    : "https://api.security.microsoft.com");
+		assert_string_equal(account->login_url,
+				    i ? "https://login.example"
+				      : "https://login.microsoftonline.com");
+		assert_int_equal(account->calls_per_hour, i ? 100 : 1500);
+		assert_int_equal(account->burst, i ? 0 : 60); /* never over 100 a minute */
+		assert_string_equal(source->account, "acme.defender");
+		assert_int_equal(source->interval_ms, i ? 60000 : 300000);
+		assert_int_equal(source->look_back_ms, i ? 7200000 : 600000);
+		assert_int_equal(source->first_look_back_ms, i ? 86400000 : 3600000);
+		assert_true(source->default_types);
+		free(text);
+		customer_free(customer);
+	}
+}
+
+static void defender_is_read_strictly(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{ DEFENDER("}},\"sources\":{\"defender\":{\"event_types\":[1]}}}"),
+		  "sources.defender.event_types" },
+		{ DEFENDER(",\"region\":\"eu\"}}}"), "accounts.defender.region" },
+		{ DEFENDER(",\"token_version\":\"v3\"}}}"),
+		  "accounts.defender.token_version: \"v3\" is not one of v2, v1" },
+		{ DEFENDER(",\"login_url\":\"http://login.example\"}}}"),
+		  "accounts.defender.login_url" },
+		{ "{\"id\":\"acme\",\"accounts\":{\"defender\":{\"client_id\":\"a\","
+		  "\"secret\":" SEALED "}}}",
+		  "accounts.defender.tenant_id: is missing" },
+		{ "{\"id\":\"acme\",\"accounts\":{\"defender\":{\"tenant_id\":\"../x\","
+		  "\"client_id\":\"a\",\"secret\":" SEALED "}}}",
+		  "accounts.defender.tenant_id" },
+		{ "{\"id\":\"acme\",\"sources\":{\"defender\":{}}}",
+		  "sources.defender.account" },
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_null(decode(cases[i].text, &err));
+		if (!strstr(err.text, cases[i].says))
+			fail_msg("%s is not in: %s", cases[i].says, err.text);
+	}
+}
+
 static void the_page_for_people_is_true(void **state)
 {
 	static const uint64_t notes[] = { 0, 600000, 3600000, 21600000 };
@@ -383,6 +464,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_page_for_people_is_true),
+		cmocka_unit_test(defender_is_read_and_written),
+		cmocka_unit_test(defender_is_read_strictly),
 		cmocka_unit_test(says_little_means_defaults),
 		cmocka_unit_test(knows_the_hosts_of_regions),
 		cmocka_unit_test(names_what_is_wrong),
