@@ -4,9 +4,11 @@
 #include <string.h>
 
 extern const struct source_driver source_secure_endpoint;
+extern const struct source_driver source_defender;
 
 static const struct source_driver *const drivers[] = {
 	&source_secure_endpoint,
+	&source_defender,
 };
 
 enum { DRIVERS = sizeof(drivers) / sizeof(drivers[0]) };

@@ -13,6 +13,7 @@
 #include "collector/source.h"
 #include "model/customer.h"
 #include "model/raw.h"
+#include "vendor/defender.h"
 #include "vendor/secure_endpoint.h"
 
 static struct secure_endpoint_query asked;
@@ -207,6 +208,53 @@ static void test_event_too_large(void **state)
 	arena_free(arena);
 }
 
+/* ---- Defender ---- */
+
+static struct defender_query asked_alerts;
+
+bool defender_alerts(struct vendor_session *session, const struct defender_query *query,
+		     const char *next, struct arena *arena, struct defender_page *ret_page,
+		     struct err *err)
+{
+	static struct defender_alert alerts[] = {
+		{ "{}", 2, "da1_-2", 1700000001190, 1699999200722 },
+		{ "{}", 2, "da1_-2", 1700000001191, 1699999200722 },
+		{ "[1]", 3, "6366_2018", 0, 5 },
+		{ "[2]", 3, "", 7, 5 },
+	};
+
+	(void)session;
+	(void)arena;
+	(void)err;
+	asked_alerts = *query;
+	asked_next = next;
+	*ret_page = (struct defender_page){ alerts, 4, "500", 99 };
+	return true;
+}
+
+/* Each change is an event of its own, told by its time. */
+static void test_alerts_become_events(void **state)
+{
+	struct source_task task = { .start_ms = 1234 };
+	struct arena *arena = arena_new();
+	struct source_page page;
+
+	(void)state;
+	assert_true(source_find("defender")->page(&task, "400", arena, &page, NULL));
+	assert_int_equal(asked_alerts.from_ms, 1234);
+	assert_string_equal(asked_next, "400");
+	assert_string_equal(page.next, "500");
+	assert_int_equal(page.server_ms, 99);
+	assert_int_equal(page.count, 4);
+	assert_string_equal(page.events[0].id, "da1_-2:1700000001190");
+	assert_int_equal(page.events[0].time_ms, 1700000001190);
+	assert_string_equal(page.events[1].id, "da1_-2:1700000001191");
+	assert_string_equal(page.events[2].id, ""); /* one is derived from what it holds */
+	assert_int_equal(page.events[2].time_ms, 5);
+	assert_string_equal(page.events[3].id, "");
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_events_become_entries),
 		cmocka_unit_test(test_asked_for_by_name),
 		cmocka_unit_test(test_event_too_large),
+		cmocka_unit_test(test_alerts_become_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
