@@ -117,3 +117,17 @@ void attack_read(struct ocsf_finding *finding, struct json_node *tactics,
 	for (size_t i = 0; i < narrow_count; i++)
 		add(finding, common, &narrow[i]);
 }
+
+void attack_add_tactic(struct ocsf_finding *finding, const char *uid)
+{
+	if (finding->attack_count == 0) {
+		add(finding, &(struct attack_id){ uid, NULL }, NULL);
+		return;
+	}
+	for (size_t i = 0; i < finding->attack_count; i++) {
+		if (finding->attacks[i].tactic_uid)
+			continue;
+		finding->attacks[i].tactic_uid = uid;
+		finding->attacks[i].tactic_name = tactic_name(uid);
+	}
+}

@@ -14,4 +14,7 @@ struct json_node;
 void attack_read(struct ocsf_finding *finding, struct json_node *tactics,
 		 struct json_node *techniques);
 
+/* The tactic, a literal, of every technique read so far; alone when there is none. */
+void attack_add_tactic(struct ocsf_finding *finding, const char *uid);
+
 #endif

@@ -9,9 +9,10 @@
  * handler.c               one stream entry: what becomes of it
  * normalize.c             one event: bytes in, finding or reason out; the list of sources
  * map_secure_endpoint.c   what is true of a Secure Endpoint record; the next source goes beside
- * secure_endpoint_types.c its event types
- * record.c, attack.c, file_path.c   reading what vendors have in common
- * ocsf_finding.c, ocsf_evidence.c, ocsf_device.c, ocsf_url.c   writing OCSF
+ * map_defender.c          of an alert of Defender for Endpoint, map_defender_evidence.c its
+ * things secure_endpoint_types.c its event types record.c, attack.c, file_path.c   reading what
+ * vendors have in common ocsf_finding.c, ocsf_evidence.c, ocsf_device.c, ocsf_url.c   writing
+ * OCSF
  *
  * How entries are read, settled and taken over is in common/bus/worker.h.
  */

@@ -23,5 +23,6 @@ typedef const char *mapper(const struct raw *raw, struct json_node *record, stru
 			   struct ocsf_finding *ret_finding);
 
 mapper map_secure_endpoint;
+mapper map_defender;
 
 #endif

@@ -19,6 +19,7 @@ static const struct {
 	mapper *map;
 } sources[] = {
 	{ "secure_endpoint", map_secure_endpoint },
+	{ "defender", map_defender },
 };
 
 enum { PATHS_MAX = 16, STEPS_MAX = 8 };
@@ -140,14 +141,21 @@ static const struct json_node *follow(const struct json_node *node, const struct
 	return node;
 }
 
-/* Without any of the paths an event is on its own. The path is part of the digest, so that a
- * correlation id never meets a hash that looks the same; so is the host: what strikes two
- * computers is two incidents. */
+/* Without any of the paths the mapper's word counts, else an event is on its own. The path is
+ * part of the digest, so that a correlation id never meets a hash that looks the same; so is
+ * the host: what strikes two computers is two incidents. */
 static void find_group(const struct normalizer *normalizer, const struct raw *raw,
-		       const struct json_node *record, const char *host, char *ret_group)
+		       const struct json_node *record, const struct ocsf_finding *mapped,
+		       char *ret_group)
 {
+	const char *host = mapped->device_uid ? mapped->device_uid : mapped->hostname;
 	const char *parts[] = { raw->customer, raw->source,   host ? host : "",
 				"event_id",    raw->event_id, NULL };
+
+	if (mapped->group_value) {
+		parts[3] = mapped->group_name;
+		parts[4] = mapped->group_value;
+	}
 
 	for (size_t i = 0; i < normalizer->path_count; i++) {
 		const struct path *path = &normalizer->paths[i];
@@ -242,8 +250,7 @@ enum normalize_verdict normalize(const struct normalizer *normalizer, const stru
 		*ret_skip = arena_strdup(arena, skip);
 		return NORMALIZE_SKIP;
 	}
-	find_group(normalizer, raw, record,
-		   mapped.device_uid ? mapped.device_uid : mapped.hostname, group);
+	find_group(normalizer, raw, record, &mapped, group);
 	if (!ocsf_finding_write(&mapped, scratch->arena, &scratch->out)) {
 		err_fill(err, ERR_PERMANENT, "the finding would be larger than %d bytes",
 			 FINDING_PAYLOAD_MAX);

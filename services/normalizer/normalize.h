@@ -10,7 +10,7 @@ struct arena;
 /* The default of TOCSIN_GROUPING: the vendor's correlation, then the file, then the kind of
  * threat. */
 #define NORMALIZE_GROUPING                                                                     \
-	"detection_id,threat_hunting.incident_id,file.identity.sha256,"                        \
+	"incidentId,detection_id,threat_hunting.incident_id,file.identity.sha256,"             \
 	"cloud_ioc.short_description,detection,event_type_id"
 
 /* What is set up once and then only read, by all threads. */

@@ -1,4 +1,6 @@
 /* Where it happened. */
+#include <string.h>
+
 #include "model/json_writer.h"
 
 #include "ocsf_writer.h"
@@ -44,6 +46,17 @@ static bool has_device(const struct ocsf_finding *finding)
 	return finding->device_uid || finding->hostname;
 }
 
+static void put_name(const struct ocsf_finding *finding, struct buf *out)
+{
+	size_t size = finding->hostname ? strcspn(finding->hostname, ".") : 0;
+
+	if (finding->device_domain && size > 0)
+		ocsf_put_cut(out, "name", finding->hostname, size);
+	else
+		ocsf_put(out, "name", finding->hostname);
+	ocsf_put(out, "domain", finding->device_domain);
+}
+
 void ocsf_put_device(struct ocsf_writer *writer)
 {
 	const struct ocsf_finding *finding = writer->finding;
@@ -54,7 +67,7 @@ void ocsf_put_device(struct ocsf_writer *writer)
 	json_begin(out, "device", '{');
 	ocsf_put(out, "uid", finding->device_uid);
 	ocsf_put(out, "hostname", finding->hostname);
-	ocsf_put(out, "name", finding->hostname);
+	put_name(finding, out);
 	ocsf_observe(writer, "device.hostname", OCSF_OBSERVABLE_HOSTNAME, finding->hostname);
 	ocsf_observe(writer, "device.uid", OCSF_OBSERVABLE_DEVICE_UID, finding->device_uid);
 	put_addresses(writer);
@@ -66,8 +79,14 @@ void ocsf_put_device(struct ocsf_writer *writer)
 			put_interface(out, &finding->interfaces[i]);
 		json_end(out, ']');
 	}
-	if (finding->group_count > 0) {
+	ocsf_put_user(out, "owner", &finding->device_owner, false);
+	if (finding->group_count > 0 || finding->device_group) {
 		json_begin(out, "groups", '[');
+		if (finding->device_group) {
+			json_begin(out, NULL, '{');
+			ocsf_put_cut(out, "name", finding->device_group, OCSF_ID_MAX_BYTES);
+			json_end(out, '}');
+		}
 		for (size_t i = 0; i < finding->group_count; i++) {
 			json_begin(out, NULL, '{');
 			ocsf_put_cut(out, "uid", finding->groups[i], OCSF_ID_MAX_BYTES);

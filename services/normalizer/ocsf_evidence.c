@@ -50,7 +50,7 @@ static void put_hash(struct buf *out, int algorithm_id, const char *algorithm,
 	json_end(out, '}');
 }
 
-static void put_file(struct buf *out, const char *name, const struct ocsf_file *file)
+void ocsf_put_file(struct buf *out, const char *name, const struct ocsf_file *file)
 {
 	json_begin(out, name, '{');
 	ocsf_put(out, "name", ocsf_file_name(file));
@@ -65,27 +65,43 @@ static void put_file(struct buf *out, const char *name, const struct ocsf_file *
 	json_end(out, '}');
 }
 
-static void put_user(struct buf *out, const struct ocsf_user *user, bool with_type)
+/* What OCSF needs to tell one from another. */
+static bool has_user(const struct ocsf_user *user)
 {
-	if (!user->name)
+	return user->name || user->uid;
+}
+
+void ocsf_put_user(struct buf *out, const char *name, const struct ocsf_user *user,
+		   bool with_type)
+{
+	if (!has_user(user))
 		return;
-	json_begin(out, "user", '{');
+	json_begin(out, name, '{');
 	ocsf_put(out, "name", user->name);
 	ocsf_put(out, "domain", user->domain);
+	ocsf_put_cut(out, "uid", user->uid, OCSF_ID_MAX_BYTES);
+	ocsf_put_cut(out, "uid_alt", user->uid_alt, OCSF_ID_MAX_BYTES);
+	ocsf_put_cut(out, "email_addr", user->email_addr, OCSF_ID_MAX_BYTES);
 	if (with_type)
 		ocsf_put_id(out, "type_id", "type", user_types, user->type_id);
 	json_end(out, '}');
 }
 
-static void put_process(struct buf *out, const struct ocsf_process *process, bool with_file)
+void ocsf_put_process(struct buf *out, const char *name, const struct ocsf_process *process,
+		      bool with_file)
 {
 	if (!process->known)
 		return;
-	json_begin(out, "process", '{');
+	json_begin(out, name, '{');
 	json_put_int(out, "pid", process->pid);
 	ocsf_put(out, "name", process->file.name);
+	ocsf_put(out, "cmd_line", process->cmd_line);
+	if (process->created_ms)
+		json_put_int(out, "created_time", (int64_t)process->created_ms);
 	if (with_file && ocsf_file_name(&process->file))
-		put_file(out, "file", &process->file);
+		ocsf_put_file(out, "file", &process->file);
+	if (process->parent)
+		ocsf_put_process(out, "parent_process", process->parent, with_file);
 	json_end(out, '}');
 }
 
@@ -94,8 +110,8 @@ static void put_actor(const struct ocsf_writer *writer, bool brief)
 {
 	size_t begun = json_begin(writer->out, "actor", '{');
 
-	put_process(writer->out, &writer->finding->process, !brief);
-	put_user(writer->out, &writer->finding->user, !brief);
+	ocsf_put_process(writer->out, "process", &writer->finding->process, !brief);
+	ocsf_put_user(writer->out, "user", &writer->finding->user, !brief);
 	json_end_unless_empty(writer->out, begun, '}');
 }
 
@@ -141,28 +157,49 @@ static void put_connection(struct ocsf_writer *writer)
 	json_end(out, '}');
 }
 
+void ocsf_put_url_parts(struct buf *out, const char *url, struct ocsf_url *ret_parts,
+			struct arena *arena)
+{
+	*ret_parts = (struct ocsf_url){ 0 };
+	json_begin(out, "url", '{');
+	ocsf_put(out, "url_string", url);
+	if (ocsf_url_split(url, ret_parts, arena)) {
+		ocsf_put(out, "scheme", ret_parts->scheme);
+		ocsf_put(out, "hostname", ret_parts->host);
+		if (ret_parts->port)
+			json_put_int(out, "port", ret_parts->port);
+		ocsf_put(out, "path", ret_parts->path);
+		ocsf_put(out, "query_string", ret_parts->query);
+	}
+	json_end(out, '}');
+}
+
 static void put_url(struct ocsf_writer *writer)
 {
 	const char *url = writer->finding->url;
-	struct buf *out = writer->out;
 	struct ocsf_url parts;
 
 	if (!url)
 		return;
-	json_begin(out, "url", '{');
-	ocsf_put(out, "url_string", url);
+	ocsf_put_url_parts(writer->out, url, &parts, writer->arena);
 	ocsf_observe(writer, "evidences[0].url.url_string", OCSF_OBSERVABLE_URL, url);
-	if (ocsf_url_split(url, &parts, writer->arena)) {
-		ocsf_put(out, "scheme", parts.scheme);
-		ocsf_put(out, "hostname", parts.host);
-		if (parts.port)
-			json_put_int(out, "port", parts.port);
-		ocsf_put(out, "path", parts.path);
-		ocsf_put(out, "query_string", parts.query);
-		ocsf_observe(writer, "evidences[0].url.hostname", OCSF_OBSERVABLE_HOSTNAME,
-			     parts.host);
-	}
-	json_end(out, '}');
+	ocsf_observe(writer, "evidences[0].url.hostname", OCSF_OBSERVABLE_HOSTNAME, parts.host);
+}
+
+const char *ocsf_verdict_caption(int id)
+{
+	static const struct ocsf_caption verdicts[] = {
+		{ OCSF_VERDICT_UNKNOWN, "Unknown" },
+		{ OCSF_VERDICT_FALSE_POSITIVE, "False Positive" },
+		{ OCSF_VERDICT_TRUE_POSITIVE, "True Positive" },
+		{ OCSF_VERDICT_BENIGN, "Benign" },
+		{ OCSF_VERDICT_TEST, "Test" },
+		{ OCSF_VERDICT_INSUFFICIENT_DATA, "Insufficient Data" },
+		{ OCSF_VERDICT_SECURITY_RISK, "Security Risk" },
+		{ 0 }
+	};
+
+	return ocsf_caption(verdicts, id);
 }
 
 static void put_verdict(const struct ocsf_writer *writer)
@@ -176,9 +213,7 @@ static void put_verdict(const struct ocsf_writer *writer)
 	if (finding->verdict_id == OCSF_VERDICT_OTHER)
 		ocsf_put_cut(out, "verdict", finding->verdict_text, OCSF_TITLE_MAX_BYTES);
 	else
-		json_put_string(out, "verdict",
-				finding->verdict_id == OCSF_VERDICT_BENIGN ? "Benign"
-									   : "Unknown");
+		json_put_string(out, "verdict", ocsf_verdict_caption(finding->verdict_id));
 }
 
 static void observe_file(struct ocsf_writer *writer)
@@ -230,12 +265,16 @@ void ocsf_put_evidence(struct ocsf_writer *writer)
 	const struct ocsf_finding *finding = writer->finding;
 	struct buf *out = writer->out;
 
+	if (finding->evidence_count > 0) {
+		ocsf_put_evidence_list(writer);
+		return;
+	}
 	if (!has_evidence(finding))
 		return;
 	json_begin(out, "evidences", '[');
 	json_begin(out, NULL, '{');
 	if (ocsf_file_name(&finding->file)) {
-		put_file(out, "file", &finding->file);
+		ocsf_put_file(out, "file", &finding->file);
 		observe_file(writer);
 	}
 	put_actor(writer, true);
@@ -266,6 +305,8 @@ static const struct {
 	{ "backdoor", 2, "Backdoor" },
 	{ "adware", 1, "Adware" },
 	{ "spyware", 17, "Spyware" },
+	{ "trojanspy", 17, "Spyware" },
+	{ "pws:", 17, "Spyware" },
 	{ "infostealer", 17, "Spyware" },
 	{ "coinminer", 13, "Resource-Exploitation" },
 	{ "cryptominer", 13, "Resource-Exploitation" },
@@ -275,6 +316,8 @@ static const struct {
 	{ "exploit", 8, "Exploit-Kit" },
 	{ "trojan", 18, "Trojan" },
 	{ "virus", 19, "Virus" },
+	{ "hacktool", 99, "Hacking Tool" },
+	{ "pua:", 99, "Potentially Unwanted Application" },
 };
 
 void ocsf_put_malware(const struct ocsf_writer *writer)
@@ -306,7 +349,7 @@ void ocsf_put_malware(const struct ocsf_writer *writer)
 	json_put_string(out, "provider", finding->product->full_name);
 	if (ocsf_file_name(&finding->file)) {
 		json_begin(out, "files", '[');
-		put_file(out, NULL, &finding->file);
+		ocsf_put_file(out, NULL, &finding->file);
 		json_end(out, ']');
 	}
 	json_end(out, '}');

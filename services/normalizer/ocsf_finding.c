@@ -24,11 +24,11 @@ static const struct ocsf_caption type_names[] = { { OCSF_CREATE, "Detection Find
 						  { OCSF_UPDATE, "Detection Finding: Update" },
 						  { OCSF_CLOSE, "Detection Finding: Close" },
 						  { 0 } };
-static const struct ocsf_caption statuses[] = { { OCSF_NEW, "New" },
-						{ OCSF_IN_PROGRESS, "In Progress" },
-						{ OCSF_SUPPRESSED, "Suppressed" },
-						{ OCSF_RESOLVED, "Resolved" },
-						{ 0 } };
+static const struct ocsf_caption statuses[] = {
+	{ OCSF_STATUS_UNKNOWN, "Unknown" },  { OCSF_NEW, "New" },
+	{ OCSF_IN_PROGRESS, "In Progress" }, { OCSF_SUPPRESSED, "Suppressed" },
+	{ OCSF_RESOLVED, "Resolved" },	     { 0 }
+};
 static const struct ocsf_caption confidences[] = { { OCSF_CONFIDENCE_LOW, "Low" },
 						   { OCSF_CONFIDENCE_HIGH, "High" },
 						   { 0 } };
@@ -37,12 +37,15 @@ static const struct ocsf_caption actions[] = { { OCSF_ALLOWED, "Allowed" },
 					       { OCSF_OBSERVED, "Observed" },
 					       { OCSF_MODIFIED, "Modified" },
 					       { 0 } };
-static const struct ocsf_caption dispositions[] = {
-	{ OCSF_BLOCKED, "Blocked" },	     { OCSF_QUARANTINED, "Quarantined" },
-	{ OCSF_DELETED, "Deleted" },	     { OCSF_RESTORED, "Restored" },
-	{ OCSF_UNCORRECTED, "Uncorrected" }, { OCSF_DETECTED, "Detected" },
-	{ OCSF_NO_ACTION, "No Action" },     { 0 }
-};
+static const struct ocsf_caption dispositions[] = { { OCSF_BLOCKED, "Blocked" },
+						    { OCSF_QUARANTINED, "Quarantined" },
+						    { OCSF_DELETED, "Deleted" },
+						    { OCSF_RESTORED, "Restored" },
+						    { OCSF_CORRECTED, "Corrected" },
+						    { OCSF_UNCORRECTED, "Uncorrected" },
+						    { OCSF_DETECTED, "Detected" },
+						    { OCSF_NO_ACTION, "No Action" },
+						    { 0 } };
 static const struct ocsf_caption analytic_types[] = {
 	{ OCSF_ANALYTIC_UNKNOWN, "Unknown" },
 	{ OCSF_ANALYTIC_RULE, "Rule" },
@@ -59,6 +62,7 @@ static const struct ocsf_caption observable_types[] = {
 	{ OCSF_OBSERVABLE_FILE_NAME, "File Name" },
 	{ OCSF_OBSERVABLE_HASH, "Hash" },
 	{ OCSF_OBSERVABLE_FILE_PATH, "File Path" },
+	{ OCSF_OBSERVABLE_REG_PATH, "Registry Key Path" },
 	{ OCSF_OBSERVABLE_DEVICE_UID, "Device Object: uid" },
 	{ 0 },
 };
@@ -148,6 +152,34 @@ static void put_head(const struct ocsf_writer *writer)
 		ocsf_put_id(out, "disposition_id", "disposition", dispositions,
 			    finding->disposition_id);
 	ocsf_put_cut(out, "message", finding->message, OCSF_TITLE_MAX_BYTES);
+	ocsf_put(out, "comment", finding->comment);
+}
+
+static bool has_incident(const struct ocsf_finding *finding)
+{
+	return finding->is_judged || finding->assignee || finding->incident_uid;
+}
+
+/* What OCSF's profile "incident" has room for. */
+static void put_incident(const struct ocsf_writer *writer)
+{
+	const struct ocsf_finding *finding = writer->finding;
+	struct buf *out = writer->out;
+
+	if (finding->is_judged) {
+		json_put_int(out, "verdict_id", finding->judged_id);
+		json_put_string(out, "verdict", ocsf_verdict_caption(finding->judged_id));
+	}
+	ocsf_put_user(out, "assignee", &(struct ocsf_user){ .name = finding->assignee }, false);
+	if (!finding->incident_uid)
+		return;
+	json_begin(out, "tickets", '[');
+	json_begin(out, NULL, '{');
+	ocsf_put_cut(out, "uid", finding->incident_uid, OCSF_ID_MAX_BYTES);
+	json_put_int(out, "type_id", 2);
+	json_put_string(out, "type", "External");
+	json_end(out, '}');
+	json_end(out, ']');
 }
 
 static void put_metadata(const struct ocsf_writer *writer)
@@ -158,23 +190,35 @@ static void put_metadata(const struct ocsf_writer *writer)
 
 	json_begin(out, "metadata", '{');
 	json_put_string(out, "version", "1.8.0");
-	json_put_string(out, "uid",
-			text_join(writer->arena, product->uid, ":", finding->event_uid));
+	json_put_string(
+	    out, "uid",
+	    text_join(writer->arena, product->uid, ":",
+		      finding->metadata_uid ? finding->metadata_uid : finding->event_uid));
 	json_begin(out, "product", '{');
 	json_put_string(out, "vendor_name", product->vendor_name);
 	json_put_string(out, "name", product->name);
 	json_put_string(out, "uid", product->uid);
+	if (finding->feature) {
+		json_begin(out, "feature", '{');
+		ocsf_put_cut(out, "name", finding->feature, OCSF_ID_MAX_BYTES);
+		json_end(out, '}');
+	}
 	json_end(out, '}');
 	size_t begun = json_begin(out, "profiles", '[');
 	if (has_actor(finding))
 		json_put_string(out, NULL, "host");
 	if (finding->action_id || finding->disposition_id || finding->attack_count > 0)
 		json_put_string(out, NULL, "security_control");
+	if (has_incident(finding))
+		json_put_string(out, NULL, "incident");
 	json_end_unless_empty(out, begun, ']');
 	ocsf_put(out, "original_event_uid", finding->event_uid);
 	ocsf_put(out, "original_time", finding->original_time);
 	ocsf_put(out, "event_code", finding->event_code);
 	ocsf_put(out, "correlation_uid", finding->correlation_uid);
+	ocsf_put_cut(out, "tenant_uid", finding->tenant_uid, OCSF_ID_MAX_BYTES);
+	if (finding->modified_ms)
+		json_put_int(out, "modified_time", (int64_t)finding->modified_ms);
 	json_put_string(out, "log_name", product->log_name);
 	json_put_string(out, "log_provider", product->log_provider);
 	json_end(out, '}');
@@ -242,7 +286,34 @@ static void put_analytic(const struct ocsf_writer *writer)
 	ocsf_put(out, "name", finding->analytic_name);
 	ocsf_put(out, "uid", finding->analytic_uid);
 	ocsf_put_id(out, "type_id", "type", analytic_types, finding->analytic_type_id);
+	ocsf_put_cut(out, "category", finding->analytic_category, OCSF_ID_MAX_BYTES);
 	json_end(out, '}');
+}
+
+/* When what it is about began and ended, for findings that live longer than a moment. */
+static void put_seen(const struct ocsf_finding *finding, struct buf *out)
+{
+	if (finding->start_ms)
+		json_put_int(out, "first_seen_time", (int64_t)finding->start_ms);
+	if (finding->end_ms && finding->end_ms >= finding->start_ms)
+		json_put_int(out, "last_seen_time", (int64_t)finding->end_ms);
+}
+
+static void put_relations(const struct ocsf_finding *finding, struct buf *out)
+{
+	if (finding->feature) {
+		json_begin(out, "data_sources", '[');
+		ocsf_put_cut(out, NULL, finding->feature, OCSF_ID_MAX_BYTES);
+		json_end(out, ']');
+	}
+	if (finding->incident_uid) {
+		json_begin(out, "related_events", '[');
+		json_begin(out, NULL, '{');
+		ocsf_put_cut(out, "uid", finding->incident_uid, OCSF_ID_MAX_BYTES);
+		json_put_string(out, "type", "Incident");
+		json_end(out, '}');
+		json_end(out, ']');
+	}
 }
 
 static void put_info(const struct ocsf_writer *writer, const char *attacks)
@@ -257,9 +328,15 @@ static void put_info(const struct ocsf_writer *writer, const char *attacks)
 	size_t begun = json_begin(out, "types", '[');
 	ocsf_put_cut(out, NULL, finding->type, OCSF_TITLE_MAX_BYTES);
 	json_end_unless_empty(out, begun, ']');
-	json_put_int(out, "created_time", (int64_t)finding->time_ms);
+	json_put_int(out, "created_time",
+		     (int64_t)(finding->created_ms ? finding->created_ms : finding->time_ms));
+	if (finding->modified_ms) {
+		json_put_int(out, "modified_time", (int64_t)finding->modified_ms);
+		put_seen(finding, out);
+	}
 	ocsf_put(out, "src_url", finding->src_url);
 	put_analytic(writer);
+	put_relations(finding, out);
 	if (attacks)
 		json_put_raw(out, "attacks", attacks, strlen(attacks));
 	json_begin(out, "product", '{');
@@ -332,6 +409,7 @@ bool ocsf_finding_write(const struct ocsf_finding *finding, struct arena *arena,
 
 	json_begin(out, NULL, '{');
 	put_head(&writer);
+	put_incident(&writer);
 	put_metadata(&writer);
 	put_attacks(&writer, &attacks);
 	put_info(&writer, attacks);

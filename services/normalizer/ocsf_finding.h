@@ -34,6 +34,9 @@ struct ocsf_process {
 	bool known; /* a pid is: without one OCSF has no process */
 	int64_t pid;
 	struct ocsf_file file;
+	const char *cmd_line;
+	uint64_t created_ms;
+	const struct ocsf_process *parent; /* NULL: not known */
 };
 
 enum { OCSF_USER_UNKNOWN = 0, OCSF_USER_SYSTEM = 3 };
@@ -41,6 +44,25 @@ enum { OCSF_USER_UNKNOWN = 0, OCSF_USER_SYSTEM = 3 };
 struct ocsf_user {
 	const char *name, *domain;
 	int type_id;
+	const char *uid, *uid_alt, *email_addr;
+};
+
+/* One of several things found, for sources that list them. What is not there is not written;
+ * without any of these it is none. */
+struct ocsf_evidence {
+	const char *name; /* what kind of thing, in the source's word */
+	struct ocsf_file file;
+	struct ocsf_process process;
+	struct ocsf_user user;
+	const char *ip, *url, *hostname;
+	const char *reg_path;
+	struct {
+		const char *name, *data;
+		int type_id;
+		const char *type; /* with 99 */
+	} reg_value;		  /* needs reg_path */
+	const char *data_name;	  /* the node is a member of this name; NULL: all of data */
+	const struct json_node *data;
 };
 
 struct ocsf_endpoint {
@@ -68,11 +90,22 @@ enum ocsf_analytic_type {
 enum ocsf_direction { OCSF_DIRECTION_UNKNOWN = 0, OCSF_INBOUND = 1, OCSF_OUTBOUND = 2 };
 enum ocsf_verdict {
 	OCSF_VERDICT_UNKNOWN = 0,
+	OCSF_VERDICT_FALSE_POSITIVE = 1,
+	OCSF_VERDICT_TRUE_POSITIVE = 2,
 	OCSF_VERDICT_BENIGN = 5,
+	OCSF_VERDICT_TEST = 6,
+	OCSF_VERDICT_INSUFFICIENT_DATA = 7,
+	OCSF_VERDICT_SECURITY_RISK = 8,
 	OCSF_VERDICT_OTHER = 99
 };
 enum ocsf_activity { OCSF_CREATE = 1, OCSF_UPDATE = 2, OCSF_CLOSE = 3 };
-enum ocsf_status { OCSF_NEW = 1, OCSF_IN_PROGRESS = 2, OCSF_SUPPRESSED = 3, OCSF_RESOLVED = 4 };
+enum ocsf_status {
+	OCSF_STATUS_UNKNOWN = 0,
+	OCSF_NEW = 1,
+	OCSF_IN_PROGRESS = 2,
+	OCSF_SUPPRESSED = 3,
+	OCSF_RESOLVED = 4
+};
 enum ocsf_confidence { OCSF_CONFIDENCE_LOW = 1, OCSF_CONFIDENCE_HIGH = 3 };
 enum ocsf_action { OCSF_ALLOWED = 1, OCSF_DENIED = 2, OCSF_OBSERVED = 3, OCSF_MODIFIED = 4 };
 enum ocsf_disposition {
@@ -80,6 +113,7 @@ enum ocsf_disposition {
 	OCSF_QUARANTINED = 3,
 	OCSF_DELETED = 5,
 	OCSF_RESTORED = 9,
+	OCSF_CORRECTED = 11,
 	OCSF_UNCORRECTED = 13,
 	OCSF_DETECTED = 15,
 	OCSF_NO_ACTION = 16,
@@ -91,6 +125,7 @@ enum {
 	OCSF_ATTACKS_MAX = 32,
 	OCSF_CVES_MAX = 32,
 	OCSF_DATA_MAX = 4,
+	OCSF_EVIDENCES_MAX = 64,
 };
 
 struct ocsf_finding {
@@ -104,9 +139,16 @@ struct ocsf_finding {
 	enum ocsf_action action_id;
 	bool is_alert;
 	uint64_t time_ms, start_ms, end_ms;
+	uint64_t created_ms; /* of the finding at the source; 0: time_ms */
+	uint64_t modified_ms;
 
-	const char *event_uid; /* the source's id of the event */
+	const char *event_uid;	  /* the source's id of the event */
+	const char *metadata_uid; /* when event_uid names more than one event */
 	const char *event_code;
+	const char *tenant_uid; /* of the customer, at the source */
+
+	/* What belongs together when none of the operator's paths says so. NULL: nothing. */
+	const char *group_name, *group_value;
 	const char *correlation_uid;
 	const char *original_time;
 
@@ -115,14 +157,26 @@ struct ocsf_finding {
 	const char *src_url;
 	const char *analytic_name, *analytic_uid;
 	enum ocsf_analytic_type analytic_type_id;
+	const char *analytic_category;
 	const char *malware_name;
 	const char *remediation;
+	const char *feature; /* part of the product that found it */
+	const char *comment;
+
+	/* The source's own handling of it. */
+	bool is_judged;
+	enum ocsf_verdict judged_id;
+	const char *assignee;
+	const char *incident_uid; /* at the source, which groups findings by it */
 	struct ocsf_attack attacks[OCSF_ATTACKS_MAX];
 	size_t attack_count;
 	const char *cves[OCSF_CVES_MAX]; /* upper case */
 	size_t cve_count;
 
 	const char *device_uid, *hostname;
+	const char *device_domain; /* with it, the hostname begins with the name */
+	const char *device_group;  /* one that has a name only */
+	struct ocsf_user device_owner;
 	struct ocsf_interface interfaces[OCSF_INTERFACES_MAX];
 	size_t interface_count;
 	const char *groups[OCSF_GROUPS_MAX];
@@ -146,6 +200,9 @@ struct ocsf_finding {
 		const struct json_node *node;
 	} data[OCSF_DATA_MAX]; /* of the evidence, as it came */
 	size_t data_count;
+	/* Instead of the things found above: a list. */
+	const struct ocsf_evidence *evidences;
+	size_t evidence_count;
 
 	const struct json_node *record; /* what of it is not `used` goes to unmapped */
 };

@@ -2,6 +2,7 @@
 #define NORMALIZER_OCSF_WRITER_H
 
 #include "ocsf_finding.h"
+#include "ocsf_url.h"
 
 /* What the parts of ocsf_finding.h share. */
 
@@ -36,6 +37,7 @@ enum {
 	OCSF_OBSERVABLE_FILE_NAME = 7,
 	OCSF_OBSERVABLE_HASH = 8,
 	OCSF_OBSERVABLE_FILE_PATH = 45,
+	OCSF_OBSERVABLE_REG_PATH = 46,
 	OCSF_OBSERVABLE_DEVICE_UID = 47,
 };
 /* An enum's captions; the list ends with a NULL. */
@@ -55,6 +57,18 @@ void ocsf_put(struct buf *out, const char *name, const char *text);
  * the attribute's and is no observable. */
 void ocsf_observe(struct ocsf_writer *writer, const char *path, int type_id, const char *value);
 
+/* ocsf_evidence.c, shared with ocsf_evidence_list.c: objects with all they need. */
+void ocsf_put_file(struct buf *out, const char *name, const struct ocsf_file *file);
+void ocsf_put_user(struct buf *out, const char *name, const struct ocsf_user *user,
+		   bool with_type);
+void ocsf_put_process(struct buf *out, const char *name, const struct ocsf_process *process,
+		      bool with_file);
+void ocsf_put_url_parts(struct buf *out, const char *url, struct ocsf_url *ret_parts,
+			struct arena *arena);
+/* Captions of enum ocsf_verdict; 99 has none. */
+const char *ocsf_verdict_caption(int id);
+/* ocsf_evidence_list.c: evidences[] of a source that lists them. */
+void ocsf_put_evidence_list(struct ocsf_writer *writer);
 /* ocsf_evidence.c: evidences[], malware[], and the actor at the top. */
 void ocsf_put_evidence(struct ocsf_writer *writer);
 void ocsf_put_malware(const struct ocsf_writer *writer);

@@ -68,6 +68,11 @@ uint64_t record_time(struct json_node *object, const char *name)
 	return time_ms;
 }
 
+uint64_t record_date(struct json_node *object, const char *name)
+{
+	return record_peek_text(object, name) ? record_time(object, name) : 0;
+}
+
 const char *record_hash(struct json_node *object, const char *name, unsigned bytes,
 			struct arena *arena)
 {

@@ -22,6 +22,8 @@ bool record_int(struct json_node *object, const char *name, int64_t *ret_number)
 const char *record_id(struct json_node *object, const char *name);
 /* Wall time in ms of an RFC 3339 text, or of a number of seconds; 0 when it is neither. */
 uint64_t record_time(struct json_node *object, const char *name);
+/* Of a text only. */
+uint64_t record_date(struct json_node *object, const char *name);
 
 /* Hex of a digest of size bytes, lower case. */
 const char *record_hash(struct json_node *object, const char *name, unsigned bytes,

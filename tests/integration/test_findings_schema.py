@@ -16,18 +16,27 @@ from harness.process import ROOT, build_dir
 SHARED = ROOT.parent / "shared"
 SCHEMAS = pathlib.Path(os.environ.get("TOCSIN_SCHEMAS", SHARED / "schema")) / "ocsf"
 SAMPLES = sorted((SHARED / "fixtures/secure-endpoint").glob("amp_events_*.json"))
-GOLDEN = sorted((ROOT / "tests/fixtures/secure_endpoint").glob("*.want.json"))
+ALERTS = [path for path in sorted((SHARED / "fixtures/defender").glob("mde_alert*.json"))
+          if not any(word in path.name for word in ("request", "files", "empty"))]
+SOURCES = ("secure_endpoint", "defender")
+GOLDEN = sorted(path for source in SOURCES
+                for path in (ROOT / "tests/fixtures" / source).glob("*.want.json"))
 
 CAPTIONS = {
     "activity_id": ("activity_name", {1: "Create", 2: "Update", 3: "Close"}),
     "severity_id": ("severity", {0: "Unknown", 1: "Informational", 2: "Low", 3: "Medium", 4: "High",
                                  5: "Critical", 6: "Fatal"}),
-    "status_id": ("status", {1: "New", 2: "In Progress", 3: "Suppressed", 4: "Resolved"}),
+    "status_id": ("status", {0: "Unknown", 1: "New", 2: "In Progress", 3: "Suppressed", 4: "Resolved"}),
     "confidence_id": ("confidence", {1: "Low", 2: "Medium", 3: "High"}),
     "action_id": ("action", {1: "Allowed", 2: "Denied", 3: "Observed", 4: "Modified"}),
     "disposition_id": ("disposition", {2: "Blocked", 3: "Quarantined", 5: "Deleted", 9: "Restored",
+                                       11: "Corrected",
                                        13: "Uncorrected", 15: "Detected", 16: "No Action"}),
 }
+
+
+def golden_name(path):
+    return f"{path.parent.name}-{path.name.removesuffix('.want.json')}"
 
 
 def findings(results):
@@ -70,6 +79,7 @@ def check_by_hand(event):
             assert event[sibling] == captions[event[name]]
     profiles = set(event["metadata"].get("profiles", []))
     assert ("host" in profiles) == ("actor" in event)
+    assert ("incident" in profiles) == bool({"verdict_id", "assignee", "tickets"} & set(event))
     assert ("security_control" in profiles) == bool({"action_id", "disposition_id", "attacks"} & set(event))
     assert event.get("attacks") == event["finding_info"].get("attacks")
     for observable in event.get("observables", []):
@@ -110,29 +120,30 @@ def normalize(path, *args):
 # ---- the tests ----
 
 def test_there_are_golden_files():
-    inputs = sorted(path.name.replace(".in.", ".want.") for path in GOLDEN[0].parent.glob("*.in.json"))
-    assert inputs == [path.name for path in GOLDEN]
+    inputs = sorted(path.with_name(path.name.replace(".in.", ".want.")) for source in SOURCES
+                    for path in (ROOT / "tests/fixtures" / source).glob("*.in.json"))
+    assert inputs == GOLDEN
     assert sum(len(findings(json.loads(path.read_text()))) for path in GOLDEN) > 50
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name.removesuffix(".want.json"))
+@pytest.mark.parametrize("path", GOLDEN, ids=golden_name)
 def test_golden_by_hand(path):
     for event in findings(json.loads(path.read_text())):
         check_by_hand(event)
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason="no OCSF schemas here")
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name.removesuffix(".want.json"))
+@pytest.mark.parametrize("path", GOLDEN, ids=golden_name)
 def test_golden_by_schema(path):
     for event in findings(json.loads(path.read_text())):
         check_by_schema(event)
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["usual", "asked"])
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name.removesuffix(".want.json"))
+@pytest.mark.parametrize("path", GOLDEN, ids=golden_name)
 def test_asked_for_by_name_is_always_a_finding(path, asked):
-    source = path.with_name(path.name.replace(".want.", ".in."))
-    for result in normalize(source, *(["--asked"] if asked else [])):
+    events = path.with_name(path.name.replace(".want.", ".in."))
+    for result in normalize(events, *(["--asked"] if asked else []), "--source", path.parent.name):
         assert result["outcome"] in ({"finding", "refused"} if asked else
                                      {"finding", "refused", "skipped"})
         if result["outcome"] == "finding":
@@ -153,3 +164,14 @@ def test_recorded_events(path):
         if result["outcome"] == "finding":
             check_by_hand(result["finding"])
             check_by_schema(result["finding"])
+
+
+@pytest.mark.skipif(not ALERTS, reason="no recorded samples here")
+@pytest.mark.parametrize("path", ALERTS, ids=lambda path: path.stem)
+def test_recorded_alerts(path):
+    results = normalize(path, "--source", "defender")
+    assert results
+    for result in results:
+        assert result["outcome"] == "finding"
+        check_by_hand(result["finding"])
+        check_by_schema(result["finding"])

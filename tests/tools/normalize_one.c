@@ -1,9 +1,10 @@
 /*
  * normalize-one: what the normalizer makes of recorded events, without Redis.
  *
- *   normalize-one [--asked] FILE...
+ *   normalize-one [--asked] [--source NAME] FILE...
  *
- * A file holds an event, a list of them, or the vendor's envelope {"data": [...]}. One JSON
+ * A file holds an event, a list of them, or the vendor's envelope {"data": [...]} or {"value":
+ * [...]}. One JSON
  * line per event on stdout: file, index, outcome ("finding", "skipped", "refused"), and for a
  * finding its envelope and payload, else the reason. Exit status 1 when something was refused.
  */
@@ -27,6 +28,7 @@ struct tool {
 	struct normalize_scratch *scratch;
 	struct arena *arena;
 	const char *asked;
+	const char *source;
 	bool refused;
 };
 
@@ -69,7 +71,7 @@ static void print_event(struct tool *tool, const char *file, size_t index,
 	json_tree_write(&payload, NULL, event);
 	const struct raw raw = {
 		.customer = "sample",
-		.source = "secure_endpoint",
+		.source = tool->source,
 		.event_id = event_id(tool, event, &payload),
 		.observed_ms = 1700000000000,
 		.trace = "",
@@ -113,6 +115,8 @@ static bool print_file(struct tool *tool, const char *file)
 
 	if (root && json_tree_get(root, "data"))
 		list = json_tree_get(root, "data");
+	else if (root && json_tree_get(root, "value"))
+		list = json_tree_get(root, "value");
 	if (!root)
 		fprintf(stderr, "%s: %s\n", file, err.text);
 	else if (list->kind != JSON_NODE_ARRAY)
@@ -131,16 +135,22 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 	struct normalizer *normalizer = normalizer_new(NORMALIZE_GROUPING, &err);
-	struct tool tool = { .normalizer = normalizer, .asked = "" };
+	struct tool tool = { .normalizer = normalizer,
+			     .asked = "",
+			     .source = "secure_endpoint" };
 	bool read = true;
 	int first = 1;
 
 	if (argc > 1 && strcmp(argv[1], "--asked") == 0) {
 		tool.asked = "1";
-		first = 2;
+		first++;
+	}
+	if (argc > first + 1 && strcmp(argv[first], "--source") == 0) {
+		tool.source = argv[first + 1];
+		first += 2;
 	}
 	if (argc <= first) {
-		fprintf(stderr, "usage: normalize-one [--asked] FILE...\n");
+		fprintf(stderr, "usage: normalize-one [--asked] [--source NAME] FILE...\n");
 		return EXIT_FAILURE;
 	}
 	tool.scratch = normalize_scratch_new();

@@ -1,5 +1,5 @@
 /*
- * Every tests/fixtures/secure_endpoint/NAME.in.json (an event or a list of them) gives exactly
+ * Every tests/fixtures/SOURCE/NAME.in.json (an event or a list of them) gives exactly
  * NAME.want.json. With TOCSIN_GOLDEN_UPDATE=1 the latter are written: read the difference
  * before it is committed. A NAME that ends in "_asked" stands for event types asked for by
  * name.
@@ -55,8 +55,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void add_result(struct golden *golden, const struct json_node *event, const char *asked,
-		       struct buf *out)
+static void add_result(struct golden *golden, const struct json_node *event, const char *source,
+		       const char *asked, struct buf *out)
 {
 	const struct json_node *id = json_tree_get(event, "id");
 	bool has_id = id && id->size > 0 && id->text;
@@ -69,7 +69,7 @@ static void add_result(struct golden *golden, const struct json_node *event, con
 	json_tree_write(&payload, NULL, event);
 	const struct raw raw = {
 		.customer = "acme",
-		.source = "secure_endpoint",
+		.source = source,
 		.event_id = has_id ? id->text : "derived-0123456789abcdef",
 		.observed_ms = 1763750000000,
 		.trace = "",
@@ -99,7 +99,7 @@ static void add_result(struct golden *golden, const struct json_node *event, con
 }
 
 /* A list, one item per event, with line breaks for people. */
-static char *results_of(struct golden *golden, const char *path)
+static char *results_of(struct golden *golden, const char *source, const char *path)
 {
 	const char *asked = strstr(path, "_asked.in.json") ? "1" : "";
 	struct err err = { 0 };
@@ -114,9 +114,9 @@ static char *results_of(struct golden *golden, const char *path)
 	json_begin(&out, NULL, '[');
 	if (root->kind == JSON_NODE_ARRAY) {
 		for (const struct json_node *event = root->first; event; event = event->next)
-			add_result(golden, event, asked, &out);
+			add_result(golden, event, source, asked, &out);
 	} else {
-		add_result(golden, root, asked, &out);
+		add_result(golden, root, source, asked, &out);
 	}
 	json_end(&out, ']');
 	json_t *results = json_loadb(out.data, out.size, JSON_REJECT_DUPLICATES, NULL);
@@ -157,18 +157,20 @@ static void compare(const char *path, const char *got, const char *want)
 			 want, (int)strcspn(got, "\n"), got);
 }
 
-static void every_sample_gives_what_it_should(void **state)
+static void check_samples(struct golden *golden, const char *source, size_t least)
 {
+	char pattern[128];
 	glob_t found;
 
-	assert_int_equal(glob("tests/fixtures/secure_endpoint/*.in.json", 0, NULL, &found), 0);
-	assert_true(found.gl_pathc >= 20);
+	snprintf(pattern, sizeof pattern, "tests/fixtures/%s/*.in.json", source);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_true(found.gl_pathc >= least);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		struct err err = { 0 };
 		char path[256];
 		int stem = (int)strlen(found.gl_pathv[i]) - (int)strlen(".in.json");
 		snprintf(path, sizeof path, "%.*s.want.json", stem, found.gl_pathv[i]);
-		char *got = results_of(*state, found.gl_pathv[i]);
+		char *got = results_of(golden, source, found.gl_pathv[i]);
 		if (!update(path, got)) {
 			char *want = conf_read_file(path, FILE_MAX_BYTES, &err);
 			if (!want)
@@ -181,11 +183,22 @@ static void every_sample_gives_what_it_should(void **state)
 	globfree(&found);
 }
 
+static void secure_endpoint_gives_what_it_should(void **state)
+{
+	check_samples(*state, "secure_endpoint", 20);
+}
+
+static void defender_gives_what_it_should(void **state)
+{
+	check_samples(*state, "defender", 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_sample_gives_what_it_should, setup,
+		cmocka_unit_test_setup_teardown(secure_endpoint_gives_what_it_should, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(defender_gives_what_it_should, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
