@@ -13,6 +13,7 @@ local function claim_target(plan, prefix, group_key, candidate)
     local now_in = state(current)
     if now_in == 'opening' or now_in == 'open' then return current, 'joined' end
   end
+  if candidate == '' then return nil, 'recorded' end
   if state(candidate) then return candidate, 'recorded' end
   plan.groups[group_key], plan.opened[candidate] = candidate, true
   return candidate, 'opened', current or redis.call('GET', group_key .. ':previous')
@@ -66,6 +67,7 @@ end
 -- open item, note item or '' for the same, summary, severity, field count, fields...
 -- Keys of the incidents themselves are reached by the prefix: which one is known only here. Carries
 -- allow-oom: findings that cannot become incidents could never leave a full Redis.
+-- A finding without a candidate ('') joins what is open and opens nothing.
 -- Answers {not ours | opened | joined | recorded, incident id} per finding.
 local function group_claim(keys, args)
   bounded(args)
@@ -89,7 +91,7 @@ local function group_claim(keys, args)
     if claim.ours then
       claim.incident, claim.outcome, claim.previous =
         claim_target(plan, prefix, claim.group_key, claim.candidate)
-      claim_checks(prefix .. claim.incident, claim.group_key)
+      if claim.incident then claim_checks(prefix .. claim.incident, claim.group_key) end
       if claim.fate_key then
         redis.call('GET', claim.fate_key)
         permitted({ 'SET', claim.fate_key, 'x', 'PX', ttl })
@@ -101,12 +103,13 @@ local function group_claim(keys, args)
   for i, claim in ipairs(claims) do
     answers[i] = { claim.outcome or 'not ours', claim.incident or '' }
     if claim.ours then
-      claim_write(args, prefix .. claim.incident, claim, now)
+      if claim.incident then claim_write(args, prefix .. claim.incident, claim, now) end
       if claim.outcome ~= 'recorded' then
         redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', claim.incident)
       end
       if claim.fate_key then
-        redis.call('SET', claim.fate_key, 'incident:' .. claim.incident, 'PX', ttl)
+        local fate = claim.incident and 'incident:' .. claim.incident or 'recorded'
+        redis.call('SET', claim.fate_key, fate, 'PX', ttl)
       end
       done[#done + 1] = claim.id
     end

@@ -71,7 +71,7 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 		redis_call_text(&call, finding->entry_id);
 		redis_call_number(&call, ++key);
 		redis_call_number(&call, finding->fate_key ? ++key : 0);
-		redis_call_text(&call, finding->candidate);
+		redis_call_text(&call, finding->candidate ? finding->candidate : "");
 		redis_call_text(&call, finding->open_item);
 		redis_call_text(&call, finding->note_item ? finding->note_item : "");
 		redis_call_text(&call, finding->summary);

@@ -37,8 +37,9 @@ void saga_keys_init(struct saga_keys *ret_keys, unsigned partition, const char *
 struct group_finding {
 	const char *entry_id;  /* of the findings stream */
 	const char *group_key; /* "group:<customer>:<group>", whole key */
-	const char *fate_key;  /* whole key; set to "incident:<id>"; NULL: none */
-	const char *candidate; /* id of the incident to make when the group has no open one */
+	const char *fate_key;  /* whole key; set to "incident:<id>" or "recorded"; NULL: none */
+	const char *candidate; /* id of the incident to make when the group has no open one;
+				* NULL: make none, its fate is "recorded" then */
 	const char *open_item; /* for the inbox of the new incident */
 	const char *note_item; /* for the inbox of the one it joins; NULL: the same */
 	const char *summary;   /* for the incident's list of findings (last 200 kept) */
@@ -51,8 +52,8 @@ enum group_outcome {
 	GROUP_NOT_OURS, /* the entry had been settled, or is another worker's */
 	GROUP_OPENED,
 	GROUP_JOINED,
-	GROUP_RECORDED, /* the candidate existed already (a repeat after closing): counted there
-			 */
+	GROUP_RECORDED, /* the candidate existed already (a repeat after closing): counted
+			 * there; or there was no candidate, and incident is empty */
 };
 
 struct group_answer {

@@ -41,6 +41,9 @@ struct finding {
 /* OCSF 1.8.0 class "Detection Finding" */
 enum { FINDING_CLASS_UID = 2004 };
 
+/* OCSF status_id: what the source says is over */
+enum { FINDING_STATUS_RESOLVED = 4 };
+
 enum { FINDING_FIELDS = 12, FINDING_PAYLOAD_MAX = 1 << 20 };
 
 size_t finding_encode(const struct finding *finding, struct arena *arena,
@@ -66,6 +69,12 @@ struct finding_view {
 	const char *event_uid;	/* metadata.original_event_uid */
 	const char *correlation_uid;
 	const char *console_url; /* finding_info.src_url */
+	const char *feature;	 /* metadata.product.feature.name: the part that found it */
+	const char *status;	 /* as the source has it, "In Progress" */
+	const char *verdict;	 /* of people at the source */
+	const char *comment;	 /* the newest of theirs */
+	int status_id;
+	int activity_id; /* 1: told for the first time, as far as the source knows */
 	int severity_id;
 	int confidence_id;
 	int disposition_id;		    /* 0 when absent */

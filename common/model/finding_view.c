@@ -304,6 +304,12 @@ static void read_event(const struct reader *reader, const struct json_node *even
 	view->severity_id = id_of(event, "severity_id");
 	view->confidence_id = id_of(event, "confidence_id");
 	view->disposition_id = id_of(event, "disposition_id");
+	view->status_id = id_of(event, "status_id");
+	view->activity_id = id_of(event, "activity_id");
+	view->status = text_of(reader, event, "status");
+	view->verdict = text_of(reader, event, "verdict");
+	view->comment = text_of(reader, event, "comment");
+	view->feature = text_of(reader, json_tree_get(product, "feature"), "name");
 	view->time_ms = time_of(event, "time");
 	view->start_ms = time_of(event, "start_time");
 	view->end_ms = time_of(event, "end_time");

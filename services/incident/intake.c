@@ -99,7 +99,7 @@ static size_t new_fields(struct arena *arena, const struct finding *finding,
 {
 	struct field *fields = arena_alloc(arena, INCIDENT_FIELDS * sizeof(*fields));
 	const struct incident incident = {
-		.id = id,
+		.id = arena_strdup(arena, id),
 		.customer = finding->customer,
 		.group = finding->group,
 		.uid = finding->uid,
@@ -133,12 +133,15 @@ static void claim_add(struct batch *batch, size_t place, const struct entry *ent
 		.entry_id = entry->id,
 		.group_key = arena_strdup(arena, group.text),
 		.fate_key = fate_key(arena, partition, finding),
-		.candidate = arena_strdup(arena, id),
+		/* What the source has settled opens nothing; where something is open, it is
+		   news. */
+		.candidate =
+		    view->status_id == FINDING_STATUS_RESOLVED ? NULL : arena_strdup(arena, id),
 		.open_item = incident_item_encode(&item, arena),
 		.summary = summary(arena, finding, view),
 		.severity = (unsigned)saga_severity_rank(finding->severity_id),
 	};
-	claim->field_count = new_fields(arena, finding, view, claim->candidate, &claim->fields);
+	claim->field_count = new_fields(arena, finding, view, id, &claim->fields);
 	batch->places[batch->count++] = place;
 }
 

@@ -4,7 +4,8 @@
 #include "bus/worker.h"
 
 /* Handles the stream `findings`: what is severe enough joins or opens an incident, in one step
- * with its fate and its settling. worker_state() is a struct app. */
+ * with its fate and its settling. What its source has already resolved opens none.
+ * worker_state() is a struct app. */
 worker_handle intake_handle;
 
 /* The fate of a finding that is buried unseen. */

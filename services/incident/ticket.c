@@ -17,8 +17,10 @@ enum {
 	NOTE_MAX = 16 << 10,
 	LIST_MAX = 30,	   /* observables shown on each side */
 	VALUE_CHARS = 300, /* of one of them */
-	NAME_CHARS = 60,   /* of the customer, in the title */
-	LINE_CHARS = 400,  /* of a later finding */
+	DESCRIPTION_CHARS = 2000,
+	NAME_CHARS = 60,  /* of the customer, in the title */
+	LINE_CHARS = 400, /* of a later finding */
+	STATUS_CHARS = 40,
 };
 
 static const char *take(struct buf *buf, struct arena *arena)
@@ -33,8 +35,13 @@ static const char *take(struct buf *buf, struct arena *arena)
 
 const char *ticket_title(const struct facts *facts, struct arena *arena)
 {
-	return arena_printf(arena, "[%s] - New Cisco Secure event [%s] event for [%s] @ [%s]",
+	const char *product = facts->view.product;
+	/* Cisco's are called as they always were: people have filters. */
+	bool cisco = !product || strncmp(product, "Cisco ", 6) == 0;
+
+	return arena_printf(arena, "[%s] - New %s event [%s] event for [%s] @ [%s]",
 			    text_line(arena, facts->customer->name, NAME_CHARS),
+			    cisco ? "Cisco Secure" : text_line(arena, product, NAME_CHARS),
 			    facts->event_type, facts->host, facts->time);
 }
 
@@ -98,6 +105,12 @@ static void add_line(struct buf *buf, const char *label, const char *text, struc
 		buf_addf(buf, "%s: %s\n", label, text_line(arena, text, VALUE_CHARS));
 }
 
+static void add_long(struct buf *buf, const char *label, const char *text, struct arena *arena)
+{
+	if (text && *text)
+		buf_addf(buf, "%s: %s\n", label, text_line(arena, text, DESCRIPTION_CHARS));
+}
+
 const char *ticket_first_note(const struct facts *facts, struct arena *arena)
 {
 	const struct finding_view *view = &facts->view;
@@ -114,7 +127,15 @@ const char *ticket_first_note(const struct facts *facts, struct arena *arena)
 	add_line(&buf, "Operating system", view->os, arena);
 	add_line(&buf, "User", view->user, arena);
 	add_line(&buf, "Product", view->product, arena);
+	add_line(&buf, "Detected by", view->feature, arena);
 	add_line(&buf, "Event id", facts->finding.event_id, arena);
+	if (view->event_uid && strcmp(view->event_uid, facts->finding.event_id) != 0)
+		add_line(&buf, "Id at the source", view->event_uid, arena);
+	if (view->activity_id > 1)
+		add_line(&buf, "Status at the source", view->status, arena);
+	add_line(&buf, "Verdict at the source", view->verdict, arena);
+	add_long(&buf, "Description", view->description, arena);
+	add_long(&buf, "Comment", view->comment, arena);
 	if (incident->observed_ms >= incident->event_ms && incident->event_ms > 0)
 		buf_addf(&buf, "Seen by Tocsin: %s after the event\n",
 			 span(arena, incident->observed_ms - incident->event_ms));
@@ -160,6 +181,20 @@ const char *ticket_link_note(const struct incident *incident, const struct custo
 	return take(&buf, arena);
 }
 
+/* What a source says that tells of a finding again when it changes. */
+static const char *changes(const struct finding_view *view, struct arena *arena)
+{
+	const char *status = view->activity_id > 1 ? view->status : NULL;
+	const char *verdict = view->verdict, *comment = view->comment;
+
+	return arena_printf(arena, "%s%s%s%s%s%s", status ? ", now " : "",
+			    status ? text_line(arena, status, STATUS_CHARS) : "",
+			    verdict ? ", verdict " : "",
+			    verdict ? text_line(arena, verdict, STATUS_CHARS) : "",
+			    comment ? ", comment: " : "",
+			    comment ? text_line(arena, comment, VALUE_CHARS) : "");
+}
+
 const char *ticket_finding_line(const struct finding *finding, const struct finding_view *view,
 				struct arena *arena)
 {
@@ -168,7 +203,8 @@ const char *ticket_finding_line(const struct finding *finding, const struct find
 	    view->event_type ? view->event_type : "Detection",
 	    finding_severity_name(finding->severity_id), view->title ? view->title : "");
 
-	return arena_printf(arena, "%s, event %s", text_line(arena, line, LINE_CHARS),
+	return arena_printf(arena, "%s%s, event %s", text_line(arena, line, LINE_CHARS),
+			    changes(view, arena),
 			    text_line(arena, finding->event_id, VALUE_CHARS));
 }
 

@@ -455,6 +455,23 @@ def test_claim_after_closing_opens_a_new_one_that_names_the_old(library):
     assert library.redis.hget(key("incident:i1"), "findings") == "2"
 
 
+def test_claim_without_a_candidate_opens_nothing(library):
+    """What the source has settled: recorded, or news for what is open."""
+    a, b, c, d = findings(library, 4)
+    assert library.claim((a, "g1", "")) == [["recorded", ""]]
+    assert library.redis.get(key(f"seen:acme:se:{a}")) == "recorded"
+    assert library.redis.keys(key("incident:*")) == [] and library.redis.xlen(key("actions")) == 0
+    assert library.redis.get(key("group:acme:g1")) is None
+    assert library.claim((b, "g1", "i1"), (c, "g1", "")) == [["opened", "i1"], ["joined", "i1"]]
+    assert inbox(library, "i1") == [f"open {b}", f"note {c}"]
+    assert library.redis.get(key(f"seen:acme:se:{c}")) == "incident:i1"
+    library.redis.hset(key("incident:i1"), "state", "closed")
+    assert library.claim((d, "g1", "")) == [["recorded", ""]]
+    assert library.redis.get(key(f"seen:acme:se:{d}")) == "recorded"
+    assert library.redis.hget(key("incident:i1"), "findings") == "2"
+    assert library.redis.xlen(key("findings")) == 0 and library.pending("findings") == 0
+
+
 def test_claim_of_the_opening_finding_again_is_no_note(library):
     a, b = findings(library, 2)
     library.claim((a, "g1", "i1"))
