@@ -14,6 +14,7 @@
 #include "account.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "defender.h"
 #include "demo.h"
 #include "fault.h"
 #include "generate.h"
@@ -26,9 +27,13 @@
 #include "timer.h"
 
 /* A further vendor is one more file and one more row. */
-static const struct vendor *const vendors[] = { &secure_endpoint_vendor,
-						&threat_response_vendor, &servicenow_vendor,
-						NULL };
+static const struct vendor *const vendors[] = {
+	&secure_endpoint_vendor,
+	&threat_response_vendor,
+	&servicenow_vendor,
+	&defender_vendor,
+	NULL,
+};
 
 struct options {
 	struct server_options server;
@@ -55,7 +60,8 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-	puts("tocsin-sandbox: stands in for Secure Endpoint, Threat Response and ServiceNow\n"
+	puts("tocsin-sandbox: stands in for Secure Endpoint, Threat Response, ServiceNow\n"
+	     "and Defender for Endpoint\n"
 	     "\n"
 	     "  --port N               port to listen on (0: any free one)\n"
 	     "  --listen ADDRESS       IPv4 address to listen on (127.0.0.1)\n"

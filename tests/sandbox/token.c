@@ -51,7 +51,7 @@ void tokens_done(struct tokens *tokens)
 	*tokens = (struct tokens){ 0 };
 }
 
-static char *token_text(const char *key)
+static char *token_text(const char *key, const char *claims)
 {
 	char payload[TOKEN_PART_MAX], encoded[TOKEN_PART_MAX * 2], mark[64];
 	unsigned char random[24];
@@ -60,7 +60,7 @@ static char *token_text(const char *key)
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2base64(mark, sizeof(mark), random, sizeof(random),
 			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	snprintf(payload, sizeof(payload), "{\"sub\":\"%.200s\"}", key);
+	snprintf(payload, sizeof(payload), "{\"sub\":\"%.128s\"%.300s}", key, claims);
 	sodium_bin2base64(encoded, sizeof(encoded), (unsigned char *)payload, strlen(payload),
 			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	buf_init(&text, 4096);
@@ -71,11 +71,18 @@ static char *token_text(const char *key)
 const struct token *tokens_issue(struct tokens *tokens, const char *key, const char *subject,
 				 uint64_t lifetime_ms)
 {
+	return tokens_issue_claims(tokens, key, subject, "", lifetime_ms);
+}
+
+const struct token *tokens_issue_claims(struct tokens *tokens, const char *key,
+					const char *subject, const char *claims,
+					uint64_t lifetime_ms)
+{
 	struct token *token = xcalloc(1, sizeof(*token));
 
 	if (tokens->count >= TOKENS_MAX)
 		tokens_done(tokens);
-	token->text = token_text(key);
+	token->text = token_text(key, claims);
 	token->subject = xstrdup(subject);
 	token->expires_ms = clock_mono_ms() + lifetime_ms;
 	token->next = tokens->first;

@@ -32,6 +32,10 @@ void tokens_done(struct tokens *tokens); /* also: every token ends */
 /* A new token in the shape of a JWT, whose middle part names key. Owned by the table. */
 const struct token *tokens_issue(struct tokens *tokens, const char *key, const char *subject,
 				 uint64_t lifetime_ms);
+/* The same; claims continue the middle part (`,"name":value`, at most 300 bytes). */
+const struct token *tokens_issue_claims(struct tokens *tokens, const char *key,
+					const char *subject, const char *claims,
+					uint64_t lifetime_ms);
 enum token_state tokens_check(const struct tokens *tokens, const char *text,
 			      const struct token **ret_token);
 
