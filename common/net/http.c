@@ -382,7 +382,7 @@ static bool may_follow(const struct http_request *request, const char *from, con
 	bool fits = status == 307 || status == 308 ||
 		    (reads && (status == 301 || status == 302 || status == 303));
 
-	return fits && safer && request->may_redirect && request->may_redirect(to);
+	return fits && safer && request->may_redirect && request->may_redirect(from, to);
 }
 
 bool http_exchange(struct http *http, const struct http_request *request,

@@ -48,10 +48,10 @@ struct http_request {
 	uint64_t start_by_ms;  /* clock_mono_ms(): refused if not on the wire by then; 0 none */
 	size_t max_body_bytes; /* of the response, decompressed; 0 for 8 MiB */
 	/* How many redirects are followed: GET and HEAD on any, other methods on 307 and 308
-	 * only, never from https to http, and only to addresses that may_redirect allows: they
-	 * get the credentials. What is not followed is returned as the answer. */
+	 * only, never from https to http, and only where may_redirect allows it: that address
+	 * gets the credentials. What is not followed is returned as the answer. */
 	unsigned redirects;
-	bool (*may_redirect)(const char *url);
+	bool (*may_redirect)(const char *from, const char *to);
 };
 
 struct http_response {
