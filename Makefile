@@ -166,7 +166,7 @@ $B/bench/%: tests/bench/%.c
 PACKAGES := deploy/build/packages
 export PYTHONDONTWRITEBYTECODE := 1
 # Scenarios mostly wait; each has a Redis and ports of its own.
-TEST_JOBS ?= 4
+TEST_JOBS ?= 6
 
 demo:
 	@$(PACKAGES) build run
