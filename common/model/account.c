@@ -8,10 +8,15 @@
 #include "base/buf.h"
 #include "model/vault.h"
 
-enum { SHARED_ID_MAX = 24, NAME_MAX_BYTES = 128, SECRET_MAX_BYTES = 12 * 1024 };
+enum {
+	SHARED_ID_MAX = 24,
+	NAME_MAX_BYTES = 128,
+	SECRET_MAX_BYTES = 12 * 1024,
+	ORG_ID_MAX = 20
+};
 
-const char *const account_kind_names[] = { "secure_endpoint", "threat_response", "servicenow",
-					   "defender", NULL };
+const char *const account_kind_names[] = { "secure_endpoint", "umbrella", "threat_response",
+					   "servicenow",      "defender", NULL };
 
 /* A GUID or a domain: it becomes a part of a path. */
 static const char tenant_letters[] =
@@ -21,6 +26,13 @@ static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 /* The two spellings of North America are both the vendor's. */
 static const char *const regions[] = { "nam", "us", "eu", "apjc", NULL };
 static const char *const region_parts[] = { "", "", ".eu", ".apjc" };
+
+static const char *const auth_names[] = {
+	[ACCOUNT_AUTH_BASIC] = "basic",
+	[ACCOUNT_AUTH_OAUTH] = "oauth",
+	[ACCOUNT_AUTH_CURRENT] = "current",
+	[ACCOUNT_AUTH_LEGACY] = "legacy",
+};
 
 static const struct {
 	const char *url_start, *url_end;     /* around the region's part; NULL: no regions */
@@ -34,6 +46,7 @@ static const struct {
 	[ACCOUNT_THREAT_RESPONSE] = { "https://visibility", ".amp.cisco.com/iroh",
 				      "https://private.intel", ".amp.cisco.com/ctia",
 				      .calls_per_hour = 8000 },
+	[ACCOUNT_UMBRELLA] = { .calls_per_hour = 18000 }, /* 5 a second */
 	[ACCOUNT_SERVICENOW] = { .in_flight = 4 },
 	[ACCOUNT_DEFENDER] = { .url = "https://api.security.microsoft.com",
 			       .login_url = "https://login.microsoftonline.com",
@@ -64,6 +77,8 @@ void account_clear(struct account *account)
 	free(account->intel_url);
 	free(account->login_url);
 	free(account->tenant_id);
+	free(account->management_url);
+	free(account->org_id);
 	free(account->region);
 	free(account->client_id);
 	free(account->username);
@@ -139,6 +154,50 @@ static bool read_cisco(struct account *account, const struct form *form, struct 
 	       form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err);
 }
 
+/* developer.cisco.com: the current API has one host; legacy keys have two, and an organization
+ * in the path. */
+static const char umbrella_url[] = "https://api.umbrella.com";
+static const char umbrella_legacy_url[] = "https://reports.api.umbrella.com";
+static const char umbrella_legacy_management_url[] = "https://management.api.umbrella.com";
+
+static bool read_umbrella_hosts(struct account *account, const struct form *form,
+				struct err *err)
+{
+	bool legacy = account->auth == ACCOUNT_AUTH_LEGACY;
+
+	account->url = xstrdup(legacy ? umbrella_legacy_url : umbrella_url);
+	if (legacy)
+		account->management_url = xstrdup(umbrella_legacy_management_url);
+	if (form_has(form, "management_url") && !legacy)
+		return form_refuse(form, "management_url", err, "needs \"auth\": \"legacy\"");
+	if (legacy && form_has(form, "url") != form_has(form, "management_url"))
+		return form_refuse(
+		    form, form_has(form, "url") ? "management_url" : "url", err,
+		    "is missing: url and management_url are given together, or neither");
+	return form_url(form, "url", &account->url, err) &&
+	       form_url(form, "management_url", &account->management_url, err);
+}
+
+static bool read_umbrella(struct account *account, const struct form *form, struct err *err)
+{
+	static const char *const members[] = {
+		"id",	  "kind",      "url",	 "management_url", "auth",
+		"org_id", "client_id", "secret", "calls_per_hour", "in_flight",
+		NULL
+	};
+	static const char *const auths[] = { "current", "legacy", NULL };
+	unsigned auth = 0;
+
+	if (!form_known(form, members, err) || !form_choice(form, "auth", auths, &auth, err))
+		return false;
+	account->auth = auth ? ACCOUNT_AUTH_LEGACY : ACCOUNT_AUTH_CURRENT;
+	return read_umbrella_hosts(account, form, err) &&
+	       (account->auth != ACCOUNT_AUTH_LEGACY || form_need(form, "org_id", err)) &&
+	       form_text(form, "org_id", ORG_ID_MAX, "0123456789", &account->org_id, err) &&
+	       form_need(form, "client_id", err) &&
+	       form_text(form, "client_id", NAME_MAX_BYTES, NULL, &account->client_id, err);
+}
+
 static bool read_servicenow(struct account *account, const struct form *form, struct err *err)
 {
 	static const char *const members[] = { "id",	 "kind",	   "url",
@@ -195,6 +254,8 @@ static bool read_kind(struct account *account, const struct form *form, struct e
 	switch (account->kind) {
 	case ACCOUNT_SERVICENOW:
 		return read_servicenow(account, form, err);
+	case ACCOUNT_UMBRELLA:
+		return read_umbrella(account, form, err);
 	case ACCOUNT_DEFENDER:
 		return read_defender(account, form, err);
 	case ACCOUNT_SECURE_ENDPOINT:
@@ -254,18 +315,34 @@ void account_put_text(json_t *object, const char *name, const char *text, const 
 		json_object_set_new(object, name, json_string(text));
 }
 
+/* Both hosts or none, as they are read. */
+static void write_umbrella_hosts(json_t *object, const struct account *account)
+{
+	bool legacy = account->auth == ACCOUNT_AUTH_LEGACY;
+
+	if (!legacy) {
+		account_put_text(object, "url", account->url, umbrella_url);
+	} else if (strcmp(account->url, umbrella_legacy_url) != 0 ||
+		   strcmp(account->management_url, umbrella_legacy_management_url) != 0) {
+		account_put_text(object, "url", account->url, NULL);
+		account_put_text(object, "management_url", account->management_url, NULL);
+	}
+}
+
 json_t *account_write(const struct account *account)
 {
 	json_t *object = json_object();
 
 	account_put_text(object, "region", account->region, NULL);
-	if (!account->region) {
+	if (account->kind == ACCOUNT_UMBRELLA) {
+		write_umbrella_hosts(object, account);
+	} else if (!account->region) {
 		account_put_text(object, "url", account->url, kinds[account->kind].url);
 		account_put_text(object, "intel_url", account->intel_url, NULL);
 	}
-	if (account->kind == ACCOUNT_SERVICENOW)
-		account_put_text(object, "auth",
-				 account->auth == ACCOUNT_AUTH_OAUTH ? "oauth" : "basic", NULL);
+	if (account->kind == ACCOUNT_SERVICENOW || account->kind == ACCOUNT_UMBRELLA)
+		account_put_text(object, "auth", auth_names[account->auth], NULL);
+	account_put_text(object, "org_id", account->org_id, NULL);
 	account_put_text(object, "login_url", account->login_url,
 			 kinds[account->kind].login_url);
 	account_put_text(object, "tenant_id", account->tenant_id, NULL);

@@ -7,7 +7,7 @@
 /* Accounts inside a customer's file and in files of their own share one form; what is here is
  * for the other parts of model/customer.h. */
 
-enum { ACCOUNT_KINDS = 4, ACCOUNT_ID_MAX = 49 };
+enum { ACCOUNT_KINDS = 5, ACCOUNT_ID_MAX = 49 };
 
 /* Fills all of ret_account except id and owner, kind being known. ret_account is zeroed by the
  * caller and to be cleared whether this succeeds or not. */

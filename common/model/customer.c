@@ -13,6 +13,8 @@ const uint64_t customer_note_intervals[CUSTOMER_NOTE_INTERVALS] = { 0, 5 * MINUT
 								    30 * MINUTE_MS,
 								    4 * HOUR_MS };
 
+const char *const customer_verdict_names[] = { "blocked", "allowed", "proxied", "all", NULL };
+
 void customer_free(struct customer *customer)
 {
 	if (!customer)
@@ -92,6 +94,19 @@ static json_t *write_accounts(const struct customer *customer)
 	return accounts;
 }
 
+static void write_ids(json_t *object, const struct customer_source *source)
+{
+	bool umbrella = account_kind_named(source->name) == ACCOUNT_UMBRELLA;
+
+	if (source->default_types)
+		return;
+	json_t *ids = json_array();
+
+	for (size_t i = 0; i < source->event_type_count; i++)
+		json_array_append_new(ids, json_integer((json_int_t)source->event_types[i]));
+	json_object_set_new(object, umbrella ? "categories" : "event_types", ids);
+}
+
 static json_t *write_sources(const struct customer *customer)
 {
 	json_t *sources = json_object();
@@ -105,13 +120,12 @@ static json_t *write_sources(const struct customer *customer)
 		put_span(object, "look_back", source->look_back_ms, 0);
 		put_span(object, "first_look_back", source->first_look_back_ms,
 			 SOURCE_FIRST_LOOK_BACK_MS);
-		if (!source->default_types) {
-			json_t *types = json_array();
-			for (size_t k = 0; k < source->event_type_count; k++)
-				json_array_append_new(
-				    types, json_integer((json_int_t)source->event_types[k]));
-			json_object_set_new(object, "event_types", types);
-		}
+		write_ids(object, source);
+		if (source->verdict != CUSTOMER_VERDICT_BLOCKED)
+			account_put_text(object, "verdict",
+					 customer_verdict_names[source->verdict], NULL);
+		if (source->retrospective)
+			json_object_set_new(object, "retrospective", json_true());
 		json_object_set_new(sources, source->name, object);
 	}
 	return sources;

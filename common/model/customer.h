@@ -21,17 +21,25 @@ struct vault;
 
 enum account_kind {
 	ACCOUNT_SECURE_ENDPOINT,
+	ACCOUNT_UMBRELLA,
 	ACCOUNT_THREAT_RESPONSE,
 	ACCOUNT_SERVICENOW,
 	ACCOUNT_DEFENDER,
 };
-enum account_auth { ACCOUNT_AUTH_BASIC, ACCOUNT_AUTH_OAUTH };
+enum account_auth {
+	ACCOUNT_AUTH_BASIC,
+	ACCOUNT_AUTH_OAUTH,
+	ACCOUNT_AUTH_CURRENT, /* Umbrella: one host for tokens and reports */
+	ACCOUNT_AUTH_LEGACY   /* Umbrella: keys of one organization, hosts of their own */
+};
 
 /*
  * One set of credentials at one vendor; the unit of rate budgets, breakers and parking.
  *
  * url is what the vendor's paths are appended to, without a slash at its end:
  *   Secure Endpoint  https://api[.eu|.apjc].amp.cisco.com (the API is below /v1)
+ *   Umbrella         https://api.umbrella.com; legacy https://reports.api.umbrella.com and
+ *                    management_url https://management.api.umbrella.com
  *   Threat Response  https://visibility[.eu|.apjc].amp.cisco.com/iroh, and intel_url
  *                    https://private.intel[.eu|.apjc].amp.cisco.com/ctia
  *   ServiceNow       https://<instance>.service-now.com
@@ -47,13 +55,15 @@ struct account {
 	enum account_kind kind;
 	char *owner; /* customer id or "account:<id>": first part of the seal's place */
 	char *url;
-	char *intel_url; /* Threat Response only */
-	char *login_url; /* Defender only: where Entra gives tokens */
-	char *tenant_id; /* Defender only: the customer's, a GUID or a domain */
-	bool token_v1;	 /* Defender only: Entra's older token endpoint */
-	char *region;	 /* nam (also written us), eu, apjc; NULL when a url was given */
+	char *intel_url;      /* Threat Response only */
+	char *management_url; /* Umbrella legacy only: where tokens are */
+	char *org_id;	      /* Umbrella, digits; NULL: the key's own organization */
+	char *login_url;      /* Defender only: where Entra gives tokens */
+	char *tenant_id;      /* Defender only: the customer's, a GUID or a domain */
+	bool token_v1;	      /* Defender only: Entra's older token endpoint */
+	char *region;	      /* nam (also written us), eu, apjc; NULL when a url was given */
 	enum account_auth auth;
-	char *client_id; /* Secure Endpoint, Threat Response, ServiceNow OAuth, Defender */
+	char *client_id; /* all but ServiceNow basic */
 	char *username;	 /* ServiceNow basic */
 	char *secret;	 /* sealed: API key, client password, client secret or password */
 	unsigned calls_per_hour; /* budget; 0: none */
@@ -69,15 +79,27 @@ bool account_seal(struct account *account, const struct vault *vault, const char
 
 enum customer_mode { CUSTOMER_SHADOW, CUSTOMER_LIVE, CUSTOMER_PAUSED };
 
+/* Which activity of Umbrella is asked for. */
+enum customer_verdict {
+	CUSTOMER_VERDICT_BLOCKED,
+	CUSTOMER_VERDICT_ALLOWED,
+	CUSTOMER_VERDICT_PROXIED,
+	CUSTOMER_VERDICT_ALL
+};
+/* "blocked" ..., ended by NULL. */
+extern const char *const customer_verdict_names[];
+
 struct customer_source {
-	char *name;		     /* driver, "secure_endpoint" */
-	char *account;		     /* account id */
-	uint64_t interval_ms;	     /* default 5 min, at least 10 s */
-	uint64_t look_back_ms;	     /* overlap of each poll, default 10 min */
-	uint64_t first_look_back_ms; /* of the very first poll, default 1 h */
-	bool default_types;	     /* no event_types given: the driver's default list */
-	uint64_t *event_types;	     /* asked for by name; owned */
-	size_t event_type_count;
+	char *name;		       /* driver, "secure_endpoint", "umbrella" */
+	char *account;		       /* account id */
+	uint64_t interval_ms;	       /* default 5 min, at least 10 s */
+	uint64_t look_back_ms;	       /* overlap of each poll, default 10 min */
+	uint64_t first_look_back_ms;   /* of the very first poll, default 1 h */
+	bool default_types;	       /* none given: the driver's default list */
+	uint64_t *event_types;	       /* asked for by name; of Umbrella categories; owned */
+	size_t event_type_count;       /* 0 and not default_types: no filter */
+	enum customer_verdict verdict; /* Umbrella only, like the next */
+	bool retrospective;	       /* also files whose disposition changed later */
 };
 
 enum customer_priority {

@@ -77,32 +77,39 @@ static bool read_account_id(const struct customer *customer, const struct form *
 
 /* ---- sources ---- */
 
-static bool read_event_types(struct customer_source *source, const struct form *form,
-			     struct err *err)
+/* What a source's list of numbers is called. */
+struct id_list {
+	const char *name;
+	const char *what;
+	size_t least;
+};
+
+static bool read_ids(struct customer_source *source, const struct form *form,
+		     const struct id_list *ids, struct err *err)
 {
-	const json_t *list = json_object_get(form->json, "event_types"), *item;
+	const json_t *list = json_object_get(form->json, ids->name), *item;
 	size_t i;
 
-	source->default_types = !form_has(form, "event_types");
+	source->default_types = !form_has(form, ids->name);
 	if (source->default_types)
 		return true;
-	if (!json_is_array(list) || json_array_size(list) == 0 ||
+	if (!json_is_array(list) || json_array_size(list) < ids->least ||
 	    json_array_size(list) > CUSTOMER_EVENT_TYPES_MAX)
-		return form_refuse(form, "event_types", err,
-				   "must list 1 to %d event type ids; without it the default "
+		return form_refuse(form, ids->name, err,
+				   "must list %zu to %d %s ids; without it the default "
 				   "list is used",
-				   CUSTOMER_EVENT_TYPES_MAX);
-	source->event_types = xcalloc(json_array_size(list), sizeof *source->event_types);
+				   ids->least, CUSTOMER_EVENT_TYPES_MAX, ids->what);
+	source->event_types = xcalloc(json_array_size(list) + 1, sizeof *source->event_types);
 	json_array_foreach(list, i, item)
 	{
 		json_int_t id = json_integer_value(item);
 		if (!json_is_integer(item) || id < 1 || id > UINT32_MAX)
-			return form_refuse(form, "event_types", err,
-					   "item %zu must be an event type id, a whole number",
+			return form_refuse(form, ids->name, err,
+					   "item %zu must be an id, a whole number from 1 on",
 					   i + 1);
 		for (size_t k = 0; k < i; k++) {
 			if (source->event_types[k] == (uint64_t)id)
-				return form_refuse(form, "event_types", err, "lists %llu twice",
+				return form_refuse(form, ids->name, err, "lists %llu twice",
 						   (unsigned long long)id);
 		}
 		source->event_types[i] = (uint64_t)id;
@@ -111,34 +118,65 @@ static bool read_event_types(struct customer_source *source, const struct form *
 	return true;
 }
 
-static bool read_source(struct customer *customer, enum account_kind kind,
-			const struct form *form, struct err *err)
+static bool read_umbrella_members(struct customer_source *source, const struct form *form,
+				  struct err *err)
+{
+	static const char *const members[] = { "account",	  "interval",	"look_back",
+					       "first_look_back", "categories", "verdict",
+					       "retrospective",	  NULL };
+	static const struct id_list categories = { "categories", "category", 0 };
+	const json_t *retrospective = json_object_get(form->json, "retrospective");
+	unsigned verdict = CUSTOMER_VERDICT_BLOCKED;
+
+	if (!form_known(form, members, err) || !read_ids(source, form, &categories, err) ||
+	    !form_choice(form, "verdict", customer_verdict_names, &verdict, err))
+		return false;
+	source->verdict = (enum customer_verdict)verdict;
+	source->retrospective = json_is_true(retrospective);
+	return !form_has(form, "retrospective") || json_is_boolean(retrospective) ||
+	       form_refuse(form, "retrospective", err, "must be true or false");
+}
+
+/* Members that this source alone has, and that it has no others. */
+static bool read_own_members(struct customer_source *source, enum account_kind kind,
+			     const struct form *form, struct err *err)
 {
 	static const char *const members[] = { "account",	  "interval",	 "look_back",
 					       "first_look_back", "event_types", NULL };
 	static const char *const plain_members[] = { "account", "interval", "look_back",
 						     "first_look_back", NULL };
-	bool typed = kind == ACCOUNT_SECURE_ENDPOINT;
+	static const struct id_list types = { "event_types", "event type", 1 };
+
+	if (kind == ACCOUNT_UMBRELLA)
+		return read_umbrella_members(source, form, err);
+	if (kind == ACCOUNT_SECURE_ENDPOINT)
+		return form_known(form, members, err) && read_ids(source, form, &types, err);
+	source->default_types = true;
+	return form_known(form, plain_members, err);
+}
+
+static bool read_source(struct customer *customer, enum account_kind kind,
+			const struct form *form, struct err *err)
+{
 	struct customer_source *source = &customer->sources[customer->source_count++];
 
 	source->name = xstrdup(form->name);
 	source->interval_ms = SOURCE_INTERVAL_MS;
 	source->look_back_ms = SOURCE_LOOK_BACK_MS;
 	source->first_look_back_ms = SOURCE_FIRST_LOOK_BACK_MS;
-	return form_known(form, typed ? members : plain_members, err) &&
+	return read_own_members(source, kind, form, err) &&
 	       read_account_id(customer, form, kind, &source->account, err) &&
 	       form_span(form, "interval", SOURCE_INTERVAL_LEAST_MS, DAY_MS,
 			 &source->interval_ms, err) &&
 	       form_span(form, "look_back", 1000, 7 * DAY_MS, &source->look_back_ms, err) &&
 	       form_span(form, "first_look_back", 0, 30 * DAY_MS, &source->first_look_back_ms,
-			 err) &&
-	       read_event_types(source, form, err);
+			 err);
 }
 
 static bool read_sources(struct customer *customer, const struct form *file, struct err *err)
 {
 	/* Each polls with an account of the same name. */
-	static const enum account_kind pollable[] = { ACCOUNT_SECURE_ENDPOINT,
+	static const enum account_kind pollable[] = { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_UMBRELLA,
 						      ACCOUNT_DEFENDER };
 	enum { COUNT = sizeof pollable / sizeof pollable[0] };
 	const char *names[COUNT + 1] = { 0 };

@@ -48,6 +48,9 @@ struct vendor_request {
 	const char *basic_user;		 /* BASIC; the password is the account's secret */
 	vendor_fetch_token *fetch_token; /* BEARER */
 	vendor_classify *classify;
+	/* As of http.h: an address that it allows gets the credentials. NULL: none is followed.
+	 */
+	bool (*may_redirect)(const char *from, const char *to);
 	void *opaque; /* for classify */
 };
 
@@ -66,7 +69,8 @@ struct vendor_form {
 	const char *basic_user; /* NULL: the credentials are in the text */
 	const char *basic_password;
 	const char *text;
-	uint64_t life_ms; /* when the answer names none */
+	const char *const *headers; /* further "Name: value", ended by NULL; or NULL */
+	uint64_t life_ms;	    /* when the answer names none */
 	/* Looks at an answer first; false with err when it is none of a token endpoint. NULL:
 	 * nothing to look at. */
 	bool (*inspect)(const struct http_response *response, struct err *err);

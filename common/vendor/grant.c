@@ -21,6 +21,8 @@ static bool refused(const struct http_response *response, struct err *err)
 
 	body_excerpt(body_peek(root, "error"), word, sizeof word);
 	body_excerpt(body_peek(root, "error_description"), text, sizeof text);
+	if (!*text) /* Umbrella's */
+		body_excerpt(body_peek(root, "message"), text, sizeof text);
 	json_decref(root);
 	enum err_kind kind = http_status_kind(response->status);
 
@@ -96,6 +98,7 @@ bool vendor_post_form(const struct vendor_grant *grant, const struct vendor_form
 		.basic_user = form->basic_user,
 		.basic_password = form->basic_password,
 		.content_type = "application/x-www-form-urlencoded",
+		.headers = form->headers,
 		.body = form->text,
 		.size = strlen(form->text),
 		.timeout_ms = grant->deadline_ms - now_ms,

@@ -27,6 +27,7 @@ enum {
 	RATE_RESET_MAX_S = 3600,
 	FINGERPRINT_MAX = 64 << 10,
 	DEFAULT_PROBE_INTERVAL_MS = 60 * 1000,
+	REDIRECTS_MAX = 3,
 };
 
 struct vendor {
@@ -368,7 +369,8 @@ static bool take_token(struct attempt *attempt, struct err *err)
 	struct buf print;
 
 	buf_init(&print, FINGERPRINT_MAX);
-	buf_addf(&print, "%s %s %s %s", account->url, text_or_empty(account->intel_url),
+	buf_addf(&print, "%s %s %s %s %s %s", account->url, text_or_empty(account->intel_url),
+		 text_or_empty(account->management_url), text_or_empty(account->org_id),
 		 text_or_empty(account->client_id),
 		 account->secret /* sealed: changes with each sealing */);
 
@@ -423,6 +425,8 @@ static bool send(const struct attempt *attempt, struct http_response *ret_respon
 		.timeout_ms = attempt->deadline_ms - clock_mono_ms(),
 		.start_by_ms = attempt->start_by_ms,
 		.max_body_bytes = request->max_body_bytes,
+		.redirects = request->may_redirect ? REDIRECTS_MAX : 0,
+		.may_redirect = request->may_redirect,
 	};
 	bool ok = http_exchange(session->vendor->http, &http, ret_response, err);
 	session->status = ok ? ret_response->status : 0;

@@ -48,6 +48,24 @@ const struct command_option command_globals[] = {
 	      .sets = "sources.secure_endpoint.first_look_back" },                             \
 	    { "event-types", "LIST", "ids with commas; without it the default list",           \
 	      .sets = "sources.secure_endpoint.event_types[]" },                               \
+	    { "umbrella-account", "ACCOUNT", "poll Umbrella with a shared account",            \
+	      .sets = "sources.umbrella.account" },                                            \
+	    { "umbrella-client-id", "KEY", "of the API; its secret is the secret",             \
+	      .sets = "accounts.umbrella.client_id" },                                         \
+	    { "umbrella-auth", "AUTH", "current (the default) or legacy",                      \
+	      .sets = "accounts.umbrella.auth" },                                              \
+	    { "umbrella-org-id", "ID", "organization: of a provider's customer, or legacy",    \
+	      .sets = "accounts.umbrella.org_id" },                                            \
+	    { "umbrella-url", "URL", "instead of the vendor's",                                \
+	      .sets = "accounts.umbrella.url" },                                               \
+	    { "umbrella-management-url", "URL", "of legacy tokens, with --umbrella-url",       \
+	      .sets = "accounts.umbrella.management_url" },                                    \
+	    { "umbrella-interval", "TIME", "between polls, 10s to 24h; default 5m",            \
+	      .sets = "sources.umbrella.interval" },                                           \
+	    { "umbrella-verdict", "VERDICT", "blocked (the default), allowed, proxied or all", \
+	      .sets = "sources.umbrella.verdict" },                                            \
+	    { "umbrella-categories", "LIST", "ids with commas; default 65,150",                \
+	      .sets = "sources.umbrella.categories[]" },                                       \
 	    { "defender-account", "ACCOUNT", "poll with a shared account",                     \
 	      .sets = "sources.defender.account" },                                            \
 	    { "defender-tenant-id", "ID", "the customer's, in Entra: a GUID or a domain",      \
@@ -156,14 +174,19 @@ static const struct command_option remove_options[] = {
 };
 
 static const struct command_option account_add_options[] = {
-	{ "kind", "KIND", "secure_endpoint, defender, threat_response or servicenow",
+	{ "kind", "KIND", "secure_endpoint, umbrella, defender, threat_response, servicenow",
 	  .sets = "kind" },
 	{ "region", "REGION", "nam, eu or apjc; of secure_endpoint and threat_response",
 	  .sets = "region" },
 	{ "url", "URL", "instead of a region; https://INSTANCE.service-now.com",
 	  .sets = "url" },
 	{ "intel-url", "URL", "of CTIA, with --url of threat_response", .sets = "intel_url" },
-	{ "auth", "AUTH", "servicenow: basic (the default) or oauth", .sets = "auth" },
+	{ "management-url", "URL", "of tokens, with --url of a legacy umbrella",
+	  .sets = "management_url" },
+	{ "auth", "AUTH",
+	  "servicenow: basic (the default) or oauth; umbrella: current (the default) or legacy",
+	  .sets = "auth" },
+	{ "org-id", "ID", "umbrella: organization", .sets = "org_id" },
 	{ "username", "NAME", "servicenow with basic", .sets = "username" },
 	{ "client-id", "ID", "of the API client", .sets = "client_id" },
 	{ "tenant-id", "ID", "defender: the customer's, a GUID or a domain",
@@ -256,16 +279,18 @@ const struct command commands[] = {
 	{ "customer import", "CSV", 1, 1, "adds customers from a table",
 	  "The first line names the columns: id, name, mode, ... as the options of customer "
 	  "add,\n"
-	  "with _ for -, and secure_endpoint_secret, defender_secret, threat_response_secret,\n"
-	  "servicenow_secret. Options given here are used for rows that leave them empty.\n"
+	  "with _ for -, and secure_endpoint_secret, umbrella_secret, defender_secret,\n"
+	  "threat_response_secret, servicenow_secret. Options given here are used for rows "
+	  "that\nleave them empty.\n"
 	  "\n"
 	  "The older table is read as well: customer_name, encoded_amp_api_credentials "
 	  "(base64\n"
 	  "of id:secret), encoded_umb_api_credentials, umb_org_ID. The id is made of the "
 	  "name;\n"
 	  "the region is nam unless --secure-endpoint-region says otherwise; Umbrella's "
-	  "columns\n"
-	  "are counted and left out. Either all rows are imported or none.",
+	  "keys\n"
+	  "are legacy ones unless --umbrella-auth says otherwise. Either all rows are\n"
+	  "imported or none.",
 	  import_options, run_customer_import },
 	{ "customer list", NULL, 0, 0, "lists customers", NULL, NULL, run_customer_list },
 	{ "customer show", "ID", 1, 1, "shows a customer's settings, without secrets", NULL,

@@ -40,30 +40,10 @@ static bool import_all(struct cli *cli, struct change *change, const struct csv 
 	return change_commit(change, args_flag(&cli->args, "dry-run"), err);
 }
 
-static size_t count_umbrella(const struct csv *csv)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < csv->row_count; i++) {
-		const char *field =
-		    csv_field(csv, &csv->rows[i], "encoded_umb_api_credentials");
-		count += field && strcmp(field, "empty") != 0;
-	}
-	return count;
-}
-
-static int report(struct cli *cli, const struct change *change, const struct csv *csv)
+static int report(struct cli *cli, const struct change *change)
 {
 	json_t *document = change_report(change);
-	size_t umbrella = count_umbrella(csv);
 
-	if (umbrella > 0)
-		cli_warn(
-		    cli,
-		    "%zu rows have Umbrella credentials: left out, there is no such source "
-		    "yet",
-		    umbrella);
-	json_object_set_new(document, "umbrella_left_out", json_integer((json_int_t)umbrella));
 	json_object_set_new(document, "dry_run",
 			    json_boolean(args_flag(&cli->args, "dry-run")));
 	return cli_print(cli, document, change_render, EXIT_OK);
@@ -91,7 +71,7 @@ int run_customer_import(struct cli *cli)
 		return cli_fail(cli, EXIT_FAILED, &err);
 	}
 	int code = import_all(cli, &change, &csv, path, &err)
-		       ? report(cli, &change, &csv)
+		       ? report(cli, &change)
 		       : cli_fail(cli, EXIT_FAILED, &err);
 	change_done(&change);
 	csv_done(&csv);

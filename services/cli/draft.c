@@ -14,8 +14,9 @@
 
 enum { NUMBERS_MAX = 1000 };
 
-static const enum account_kind kinds[] = { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_THREAT_RESPONSE,
-					   ACCOUNT_SERVICENOW, ACCOUNT_DEFENDER };
+static const enum account_kind kinds[] = { ACCOUNT_SECURE_ENDPOINT, ACCOUNT_UMBRELLA,
+					   ACCOUNT_THREAT_RESPONSE, ACCOUNT_SERVICENOW,
+					   ACCOUNT_DEFENDER };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* ---- settings ---- */
@@ -104,7 +105,7 @@ bool draft_set(json_t *draft, const char *path, const char *value, const char *w
 
 void draft_complete(json_t *draft)
 {
-	static const char *const polled[] = { "secure_endpoint", "defender" };
+	static const char *const polled[] = { "secure_endpoint", "umbrella", "defender" };
 	static const char *const targets[] = { "threat_response", "servicenow" };
 	json_t *accounts = json_object_get(draft, "accounts");
 
@@ -159,7 +160,8 @@ void draft_keep_secrets(json_t *draft, const json_t *older, enum store_kind kind
 {
 	static const char *const identity[] = { "region",    "url",	  "intel_url",
 						"auth",	     "client_id", "username",
-						"tenant_id", "login_url", NULL };
+						"tenant_id", "login_url", "management_url",
+						"org_id",    NULL };
 
 	for (size_t i = 0; i < KINDS; i++) {
 		json_t *mine = credentials(draft, kind, kinds[i]);
@@ -197,8 +199,8 @@ bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets
 		if (!object)
 			return err_set(err, ERR_PERMANENT,
 				       "secret %s: there are no credentials of that vendor "
-				       "(secure_endpoint, threat_response, servicenow, "
-				       "defender) to use it with",
+				       "(secure_endpoint, umbrella, threat_response, "
+				       "servicenow, defender) to use it with",
 				       secrets->names[i]);
 		wipe(json_object_get(object, "secret"));
 		json_object_set_new(object, "secret", json_string(secrets->values[i]));

@@ -18,7 +18,7 @@ enum { ID_MAX = 24, CREDENTIALS_MAX = 4096, NAMES_MAX = 128, COLUMN_MAX = 64 };
 #define OLD_UMBRELLA	 "encoded_umb_api_credentials"
 #define OLD_UMBRELLA_ORG "umb_org_id"
 
-static const char *const secret_columns[] = { "secure_endpoint_secret",
+static const char *const secret_columns[] = { "secure_endpoint_secret", "umbrella_secret",
 					      "threat_response_secret", "servicenow_secret",
 					      "defender_secret", NULL };
 static const char *const other_columns[] = { "id",	   OLD_NAME,	     OLD_CREDENTIALS,
@@ -172,23 +172,48 @@ static bool add_secrets(json_t *draft, const struct csv *csv, const struct csv_r
 	return good;
 }
 
-static bool add_old_credentials(json_t *draft, const char *encoded, struct err *err)
+/* "empty" is the older table's word for nothing. */
+static const char *old_field(const struct csv *csv, const struct csv_row *row,
+			     const char *column)
 {
+	const char *value = csv_field(csv, row, column);
+
+	return value && value[0] != '\0' && strcmp(value, "empty") != 0 ? value : NULL;
+}
+
+/* What the older table meant without saying so. */
+static bool add_old_meaning(json_t *draft, const char *vendor, const char *org, struct err *err)
+{
+	const json_t *account = json_object_get(json_object_get(draft, "accounts"), vendor);
+
+	if (strcmp(vendor, "secure_endpoint") == 0)
+		return json_object_get(account, "region") || json_object_get(account, "url") ||
+		       draft_set(draft, "accounts.secure_endpoint.region", "nam", "region",
+				 err);
+	return (json_object_get(account, "auth") ||
+		draft_set(draft, "accounts.umbrella.auth", "legacy", "auth", err)) &&
+	       (!org || json_object_get(account, "org_id") ||
+		draft_set(draft, "accounts.umbrella.org_id", org, OLD_UMBRELLA_ORG, err));
+}
+
+static bool add_old_credentials(json_t *draft, const struct csv *csv, const struct csv_row *row,
+				const char *vendor, const char *column, struct err *err)
+{
+	const char *encoded = old_field(csv, row, column);
 	char *id = NULL, *secret = NULL;
 	struct secrets secrets = { 0 };
+	char path[COLUMN_MAX];
 
+	if (!encoded)
+		return true;
 	if (!import_credentials(encoded, &id, &secret, err)) {
-		err_prefix(err, OLD_CREDENTIALS);
+		err_prefix(err, "%s", column);
 		return false;
 	}
-	bool good =
-	    draft_set(draft, "accounts.secure_endpoint.client_id", id, OLD_CREDENTIALS, err);
-	json_t *account =
-	    json_object_get(json_object_get(draft, "accounts"), "secure_endpoint");
-	if (good && !json_object_get(account, "region") && !json_object_get(account, "url"))
-		good =
-		    draft_set(draft, "accounts.secure_endpoint.region", "nam", "region", err);
-	secrets_add(&secrets, "secure_endpoint", secret);
+	snprintf(path, sizeof path, "accounts.%s.client_id", vendor);
+	bool good = draft_set(draft, path, id, column, err) &&
+		    add_old_meaning(draft, vendor, old_field(csv, row, OLD_UMBRELLA_ORG), err);
+	secrets_add(&secrets, vendor, secret);
 	good = good && draft_add_secrets(draft, STORE_CUSTOMER, &secrets, err);
 	secrets_done(&secrets);
 	free(id);
@@ -218,14 +243,14 @@ json_t *import_row(const struct csv *csv, const struct csv_row *row, const char 
 {
 	json_t *draft = json_object();
 	bool good = name_draft(draft, csv, row, err);
-	const char *encoded = csv_field(csv, row, OLD_CREDENTIALS);
 
 	for (; good && options->name; options++) {
 		if (options->sets)
 			good = set_one(draft, csv, row, args, options, err);
 	}
-	if (good && encoded && strcmp(encoded, "empty") != 0)
-		good = add_old_credentials(draft, encoded, err);
+	good = good &&
+	       add_old_credentials(draft, csv, row, "secure_endpoint", OLD_CREDENTIALS, err) &&
+	       add_old_credentials(draft, csv, row, "umbrella", OLD_UMBRELLA, err);
 	if (good)
 		good = add_secrets(draft, csv, row, err);
 	if (good) {

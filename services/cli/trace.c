@@ -309,10 +309,15 @@ static bool look_everywhere(struct cli *cli, struct redis *redis, json_t *events
 	directory_free(directory);
 	/* A customer that was removed still has fates. */
 	for (unsigned p = 0; good && customer && !known && p < cli->bus.partitions; p++) {
-		const struct quarry quarry = { redis, p, customer,
-					       source ? source : "secure_endpoint",
-					       args_operand(&cli->args, 0) };
-		good = look(events, &quarry, err);
+		static const char *const every[] = { "secure_endpoint", "umbrella" };
+		size_t count = source ? 1 : sizeof every / sizeof every[0];
+
+		for (size_t i = 0; good && i < count; i++) {
+			const struct quarry quarry = { redis, p, customer,
+						       source ? source : every[i],
+						       args_operand(&cli->args, 0) };
+			good = look(events, &quarry, err);
+		}
 	}
 	return good;
 }

@@ -69,6 +69,8 @@ static bool ask(const struct verifier *verifier, const struct account *account,
 	switch (account->kind) {
 	case ACCOUNT_SECURE_ENDPOINT:
 		return verify_secure_endpoint(&session, checks);
+	case ACCOUNT_UMBRELLA:
+		return verify_umbrella(&session, checks);
 	case ACCOUNT_THREAT_RESPONSE:
 		return verify_threat_response(&session, checks);
 	case ACCOUNT_DEFENDER:

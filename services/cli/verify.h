@@ -27,6 +27,7 @@ void verify_add_failure(json_t *checks, const char *check, const struct err *err
 
 /* The credential itself. True when it can log in, so that further questions make sense. */
 bool verify_secure_endpoint(struct vendor_session *session, json_t *checks);
+bool verify_umbrella(struct vendor_session *session, json_t *checks);
 bool verify_threat_response(struct vendor_session *session, json_t *checks);
 bool verify_defender(struct vendor_session *session, json_t *checks);
 bool verify_servicenow(struct vendor_session *session, const char *table, json_t *checks);

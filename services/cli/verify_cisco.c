@@ -1,4 +1,4 @@
-/* What credentials of Secure Endpoint and Threat Response can do. */
+/* What credentials of Secure Endpoint, Umbrella and Threat Response can do. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "vendor/secure_endpoint.h"
 #include "vendor/session.h"
 #include "vendor/threat_response.h"
+#include "vendor/umbrella.h"
 #include "verify.h"
 
 enum { HOUR_MS = 3600 * 1000 };
@@ -141,6 +142,41 @@ void verify_event_types(struct vendor_session *session, const struct customer *c
 	}
 	buf_done(&missing);
 	arena_free(arena);
+}
+
+/* ---- Umbrella ---- */
+
+/* There is one question to ask, and a token before it: which of the two failed is in err. */
+bool verify_umbrella(struct vendor_session *session, json_t *checks)
+{
+	const struct account *account = session->account;
+	uint64_t now_ms = clock_wall_ms();
+	const struct umbrella_query query = { .from_ms = now_ms - HOUR_MS,
+					      .to_ms = now_ms,
+					      .limit = 1 };
+	struct arena *arena = arena_new();
+	struct umbrella_page page;
+	struct err err = { 0 };
+	bool read = umbrella_activity(session, &query, arena, &page, &err);
+	bool in = read || session->status != 0;
+
+	if (in)
+		verify_add(checks, VERIFY_YES, "log in", "the vendor gives a token");
+	else if (err.kind == ERR_ACCOUNT)
+		verify_add(checks, VERIFY_NO, "log in",
+			   "%s: wrong or expired key or secret, or not a %s one (auth)",
+			   err.text,
+			   account->auth == ACCOUNT_AUTH_LEGACY ? "legacy" : "current");
+	else
+		verify_add_failure(checks, "log in", &err);
+	if (read)
+		verify_add(checks, VERIFY_YES, "read activity", "of organization %s: %s",
+			   account->org_id ? account->org_id : "of the key",
+			   page.count > 0 ? "some in the last hour" : "none in the last hour");
+	else if (in)
+		verify_add_failure(checks, "read activity", &err);
+	arena_free(arena);
+	return in;
 }
 
 /* ---- Threat Response ---- */

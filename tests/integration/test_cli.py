@@ -466,12 +466,15 @@ def test_the_older_table_is_imported(client):
     done = client.json("customer", "import", table, "--dry-run", *TICKETS)
     assert done["dry_run"] and "customers/beta.json" not in client.files()
     done = client.json("customer", "import", table, *TICKETS)
-    assert done["umbrella_left_out"] == 1
     assert [change["id"] for change in done["changes"]] == ["acme-sons", "beta"]
     body = client.customer("acme-sons")
     assert body["name"] == "Acme & Sons"
     assert body["accounts"]["secure_endpoint"]["client_id"] == "id1"
     assert body["accounts"]["secure_endpoint"]["region"] == "nam"
+    umbrella = body["accounts"]["umbrella"]
+    assert (umbrella["auth"], umbrella["client_id"], umbrella["org_id"]) == ("legacy", "u", "123")
+    assert set(body["sources"]) == {"secure_endpoint", "umbrella"}
+    assert "umbrella" not in client.customer("beta")["accounts"]
     assert body["servicenow"]["account"] == "now"
     assert SECRET not in json.dumps(body)
     assert "--update" in client.error("customer", "import", table)

@@ -177,14 +177,16 @@ static void rows_become_drafts(void **state)
 	args.option_count = 1;
 	draft = import_text("customer_name,encoded_amp_api_credentials,"
 			    "encoded_umb_api_credentials,umb_org_ID\n"
-			    "Acme & Sons,aWQtMTpzZWNyZXQ6MT8+,eDp5,empty\n",
+			    "Acme & Sons,aWQtMTpzZWNyZXQ6MT8+,eDp5,123\n",
 			    &args, &err);
 	assert_non_null(draft);
 	assert_string_equal(
-	    draft, "{\"accounts\":{\"secure_endpoint\":{\"client_id\":\"id-1\",\"region\":"
-		   "\"nam\",\"secret\":\"secret:1?>\"}},\"id\":\"acme-sons\",\"name\":"
-		   "\"Acme & Sons\",\"servicenow\":{\"account\":\"now\"},"
-		   "\"sources\":{\"secure_endpoint\":{}}}");
+	    draft,
+	    "{\"accounts\":{\"secure_endpoint\":{\"client_id\":\"id-1\",\"region\":"
+	    "\"nam\",\"secret\":\"secret:1?>\"},\"umbrella\":{\"auth\":\"legacy\",\"client_"
+	    "id\":\"x\",\"org_id\":\"123\",\"secret\":\"y\"}},\"id\":\"acme-sons\",\"name\":"
+	    "\"Acme & Sons\",\"servicenow\":{\"account\":\"now\"},"
+	    "\"sources\":{\"secure_endpoint\":{},\"umbrella\":{}}}");
 	free(draft);
 }
 

@@ -19,6 +19,10 @@
 #define SYS_ID "\"0123456789abcdef0123456789abcdef\""
 #define ENDPOINT                                                                               \
 	"\"secure_endpoint\":{\"region\":\"eu\",\"client_id\":\"c\",\"secret\":" SEALED "}"
+/* A customer with such an account and such a source. */
+#define UMBRELLA(account, source)                                                              \
+	"{\"id\":\"a\",\"accounts\":{\"umbrella\":{\"client_id\":\"k\",\"secret\":" SEALED     \
+	"," account "}},\"sources\":{\"umbrella\":{" source "}}}"
 #define SNOW                                                                                   \
 	"\"servicenow\":{\"url\":\"https://acme.service-now.com\",\"username\":\"u\","         \
 	"\"secret\":" SEALED "}"
@@ -324,6 +328,23 @@ static const struct {
 	{ "{\"id\":\"a\",\"sources\":{\"secure_endpoint\":{\"account\":\"s\","
 	  "\"event_types\":[7,7]}}}",
 	  ": sources.secure_endpoint.event_types: lists 7 twice" },
+	{ UMBRELLA("\"auth\":\"old\"", ""),
+	  ": accounts.umbrella.auth: \"old\" is not one of current, legacy" },
+	{ UMBRELLA("\"auth\":\"legacy\"", ""), ": accounts.umbrella.org_id: is missing" },
+	{ UMBRELLA("\"org_id\":\"12x\"", ""), ": accounts.umbrella.org_id: \"12x\" may only" },
+	{ UMBRELLA("\"region\":\"eu\"", ""), ": accounts.umbrella.region: unknown member" },
+	{ UMBRELLA("\"management_url\":\"https://m.example\"", ""),
+	  ": accounts.umbrella.management_url: needs \"auth\": \"legacy\"" },
+	{ UMBRELLA("\"auth\":\"legacy\",\"org_id\":\"1\",\"url\":\"https://r.example\"", ""),
+	  ": accounts.umbrella.management_url: is missing" },
+	{ UMBRELLA("\"org_id\":\"1\"", "\"verdict\":\"denied\""),
+	  ": sources.umbrella.verdict: \"denied\" is not one of blocked, allowed" },
+	{ UMBRELLA("\"org_id\":\"1\"", "\"categories\":[65,0]"),
+	  ": sources.umbrella.categories: item 2 must be an id" },
+	{ UMBRELLA("\"org_id\":\"1\"", "\"retrospective\":\"yes\""),
+	  ": sources.umbrella.retrospective: must be true or false" },
+	{ UMBRELLA("\"org_id\":\"1\"", "\"event_types\":[65]"),
+	  ": sources.umbrella.event_types: unknown member" },
 	{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\"}}",
 	  ": servicenow.caller_id: is missing" },
 	{ "{\"id\":\"a\",\"servicenow\":{\"account\":\"s\",\"caller_id\":\"admin\"}}",
@@ -333,6 +354,71 @@ static const struct {
 	{ "{\"id\":\"a\",\"threat_response\":{\"mode\":\"create\"}}",
 	  ": threat_response.account: name a shared account" },
 };
+
+static void reads_and_writes_umbrella(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *url, *management_url, *org_id;
+		enum account_auth auth;
+		enum customer_verdict verdict;
+		size_t categories;
+		bool default_types, retrospective;
+	} rows[] = {
+		{ UMBRELLA("\"calls_per_hour\":9000", ""), "https://api.umbrella.com", NULL,
+		  NULL, ACCOUNT_AUTH_CURRENT, CUSTOMER_VERDICT_BLOCKED, 0, true, false },
+		{ UMBRELLA("\"org_id\":\"77\",\"url\":\"http://127.0.0.1:1/umbrella/\"",
+			   "\"verdict\":\"all\",\"categories\":[],\"retrospective\":true"),
+		  "http://127.0.0.1:1/umbrella", NULL, "77", ACCOUNT_AUTH_CURRENT,
+		  CUSTOMER_VERDICT_ALL, 0, false, true },
+		{ UMBRELLA("\"auth\":\"legacy\",\"org_id\":\"77\"",
+			   "\"verdict\":\"proxied\",\"categories\":[65,66]"),
+		  "https://reports.api.umbrella.com", "https://management.api.umbrella.com",
+		  "77", ACCOUNT_AUTH_LEGACY, CUSTOMER_VERDICT_PROXIED, 2, false, false },
+		{ UMBRELLA(
+		      "\"auth\":\"legacy\",\"org_id\":\"77\",\"url\":\"https://r.example\","
+		      "\"management_url\":\"https://m.example\"",
+		      ""),
+		  "https://r.example", "https://m.example", "77", ACCOUNT_AUTH_LEGACY,
+		  CUSTOMER_VERDICT_BLOCKED, 0, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct err err;
+		char *text = xstrdup(rows[i].text), *again;
+
+		for (int round = 0; round < 2; round++) {
+			struct customer *customer = decode(text, &err);
+
+			if (!customer)
+				fail_msg("%s: %s", text, err.text);
+			const struct account *account = &customer->accounts[0];
+			const struct customer_source *source = &customer->sources[0];
+
+			assert_string_equal(account->url, rows[i].url);
+			assert_string_equal(
+			    account->management_url ? account->management_url : "",
+			    rows[i].management_url ? rows[i].management_url : "");
+			assert_string_equal(account->org_id ? account->org_id : "",
+					    rows[i].org_id ? rows[i].org_id : "");
+			assert_int_equal(account->auth, rows[i].auth);
+			assert_int_equal(account->calls_per_hour, i == 0 ? 9000 : 18000);
+			assert_string_equal(source->account, "a.umbrella");
+			assert_int_equal(source->verdict, rows[i].verdict);
+			assert_int_equal(source->event_type_count, rows[i].categories);
+			assert_int_equal(source->default_types, rows[i].default_types);
+			assert_int_equal(source->retrospective, rows[i].retrospective);
+			again = customer_encode(customer);
+			if (round == 1)
+				assert_string_equal(again, text);
+			free(text);
+			text = again;
+			customer_free(customer);
+		}
+		free(text);
+	}
+}
 
 static void names_what_is_wrong(void **state)
 {
@@ -468,6 +554,7 @@ int main(void)
 		cmocka_unit_test(defender_is_read_strictly),
 		cmocka_unit_test(says_little_means_defaults),
 		cmocka_unit_test(knows_the_hosts_of_regions),
+		cmocka_unit_test(reads_and_writes_umbrella),
 		cmocka_unit_test(names_what_is_wrong),
 		cmocka_unit_test(takes_urls_where_secrets_may_go),
 		cmocka_unit_test(writes_what_it_read),

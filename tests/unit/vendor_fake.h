@@ -47,6 +47,8 @@ struct fake_request {
 	char basic_user[128];
 	char basic_password[128];
 	char content_type[128];
+	char header[128]; /* the first of further ones */
+	bool (*may_redirect)(const char *from, const char *to);
 };
 
 /* What a gate call was given. */
@@ -141,6 +143,9 @@ bool http_exchange(struct http *http, const struct http_request *request,
 		fake_copy(seen->basic_password, sizeof seen->basic_password,
 			  request->basic_password);
 		fake_copy(seen->content_type, sizeof seen->content_type, request->content_type);
+		fake_copy(seen->header, sizeof seen->header,
+			  request->headers ? request->headers[0] : NULL);
+		seen->may_redirect = request->redirects ? request->may_redirect : NULL;
 	}
 	pthread_mutex_unlock(&fake.lock);
 	if (!answer.status)
