@@ -40,6 +40,8 @@ struct vendor {
 	void (*refuse)(enum refusal refusal, const struct request *request,
 		       struct response *response);
 	void (*revoke)(struct account *account); /* every token ends; NULL: has no tokens */
+	/* Takes in records as the vendor would show them, all or none; NULL: has none. */
+	bool (*add_events)(struct account *account, const json_t *events, struct err *err);
 	json_t *(*dump)(struct account *account);
 	json_t *(*summarise)(struct account *account);
 };

@@ -250,7 +250,11 @@ static void add_events(struct account *account, const json_t *body, struct respo
 	json_t *events = events_of(body);
 	struct err err = { 0 };
 
-	if (secure_endpoint_add_events(account, events, &err))
+	pthread_mutex_lock(&account->lock);
+	bool added = account->vendor->add_events(account, events, &err);
+
+	pthread_mutex_unlock(&account->lock);
+	if (added)
 		response_json(response, 200,
 			      json_pack("{s:I, s:I}", "added",
 					(json_int_t)json_array_size(events), "visible_ms",
@@ -263,12 +267,23 @@ static void add_events(struct account *account, const json_t *body, struct respo
 static void serve_events(struct sandbox *sandbox, const struct request *request,
 			 struct response *response)
 {
-	struct account *account = named_account(sandbox, secure_endpoint_vendor.name,
-						request_segment(request, 2), response);
+	const char *vendor = request_param(request, "vendor");
+	struct account *account =
+	    named_account(sandbox, vendor ? vendor : secure_endpoint_vendor.name,
+			  request_segment(request, 2), response);
 	bool full = request_param(request, "full") != NULL;
 
 	if (!account)
 		return;
+	if (!account->vendor->add_events) {
+		response_refuse(response, 400, "no events of vendor %.40s", vendor);
+		return;
+	}
+	if (request_is(request, "GET") && account->vendor != &secure_endpoint_vendor) {
+		response_refuse(response, 400, "state/%.40s/%.60s has them", vendor,
+				account->name);
+		return;
+	}
 	if (request_is(request, "GET")) {
 		response_json(response, 200,
 			      secure_endpoint_seen(
@@ -297,7 +312,8 @@ static void serve_replay(struct sandbox *sandbox, const struct request *request,
 		return;
 	if (!vendor || !name || !payload) {
 		response_refuse(response, 400, "vendor, account and payload are needed");
-	} else if (strcmp(vendor, secure_endpoint_vendor.name) != 0) {
+	} else if (!registry_vendor(sandbox->registry, vendor) ||
+		   !registry_vendor(sandbox->registry, vendor)->add_events) {
 		response_refuse(response, 400, "replay: no events of vendor %.40s", vendor);
 	} else {
 		struct account *account = named_account(sandbox, vendor, name, response);

@@ -25,14 +25,12 @@
 #include "servicenow.h"
 #include "threat_response.h"
 #include "timer.h"
+#include "umbrella.h"
 
 /* A further vendor is one more file and one more row. */
 static const struct vendor *const vendors[] = {
-	&secure_endpoint_vendor,
-	&threat_response_vendor,
-	&servicenow_vendor,
-	&defender_vendor,
-	NULL,
+	&secure_endpoint_vendor, &umbrella_vendor, &threat_response_vendor,
+	&servicenow_vendor,	 &defender_vendor, NULL,
 };
 
 struct options {
@@ -60,7 +58,8 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-	puts("tocsin-sandbox: stands in for Secure Endpoint, Threat Response, ServiceNow\n"
+	puts("tocsin-sandbox: stands in for Secure Endpoint, Umbrella, Threat Response, "
+	     "ServiceNow\n"
 	     "and Defender for Endpoint\n"
 	     "\n"
 	     "  --port N               port to listen on (0: any free one)\n"

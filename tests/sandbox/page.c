@@ -16,6 +16,7 @@
 #include "secure_endpoint.h"
 #include "servicenow.h"
 #include "threat_response.h"
+#include "umbrella.h"
 
 enum { PAGE_MAX_BYTES = 32 * 1024 * 1024 };
 
@@ -77,6 +78,8 @@ static void add_counts(struct buf *out, const struct vendor *vendor, const json_
 	} else if (vendor == &threat_response_vendor) {
 		add_count(out, "incidents", summary, "incidents");
 		add_count(out, "sightings", summary, "sightings");
+	} else if (vendor == &umbrella_vendor) {
+		add_count(out, "records", summary, "events");
 	} else {
 		add_count(out, "events", summary, "events");
 		add_count(out, "computers", summary, "computers");
@@ -89,7 +92,7 @@ static void add_tile(struct account *account, void *opaque)
 {
 	struct tiles *tiles = opaque;
 	const struct vendor *vendor = account->vendor;
-	bool linked = vendor != &secure_endpoint_vendor;
+	bool linked = !vendor->add_events; /* a source has no page of its own */
 
 	if (vendor != tiles->vendor || tiles->count++ >= 60)
 		return;
@@ -137,6 +140,7 @@ static void overview(struct sandbox *sandbox, struct buf *out)
 	add_section(sandbox, &servicenow_vendor, "ServiceNow", out);
 	add_section(sandbox, &threat_response_vendor, "Threat Response", out);
 	add_section(sandbox, &secure_endpoint_vendor, "Secure Endpoint", out);
+	add_section(sandbox, &umbrella_vendor, "Umbrella", out);
 	html_end(out);
 }
 
@@ -262,7 +266,7 @@ static void serve_record(struct sandbox *sandbox, const struct request *request,
 	const struct vendor *vendor =
 	    registry_mounted(sandbox->registry, request_segment(request, 0));
 	struct account *account =
-	    vendor && vendor != &secure_endpoint_vendor
+	    vendor && !vendor->add_events
 		? registry_find(sandbox->registry, vendor, request_segment(request, 1))
 		: NULL;
 	const char *id = account ? record_id(account, request) : "";

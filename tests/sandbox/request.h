@@ -38,6 +38,7 @@ struct request {
 	const char *user_agent;
 	const char *method_override;
 	const char *no_response_body;
+	const char *organization; /* X-Umbrella-OrgId */
 	const char *body;
 	size_t body_size;
 	bool body_too_large;	 /* body is empty then */

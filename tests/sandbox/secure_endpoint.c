@@ -235,19 +235,25 @@ static json_t *amp_summarise(struct account *account)
 			 "calls_this_hour", (json_int_t)state->rate_used);
 }
 
-bool secure_endpoint_add_events(struct account *account, const json_t *events, struct err *err)
+static bool amp_add_events(struct account *account, const json_t *events, struct err *err)
 {
 	bool ok = true;
 	size_t i;
 	json_t *event;
 
 	json_array_foreach(events, i, event) ok = ok && amp_check_event(event, err);
-	if (!ok)
-		return false;
+	json_array_foreach(events, i, event) ok =
+	    ok && amp_add_event(account->state, event, err);
+	return ok;
+}
+
+bool secure_endpoint_add_events(struct account *account, const json_t *events, struct err *err)
+{
 	pthread_mutex_lock(&account->lock);
-	json_array_foreach(events, i, event) amp_add_event(account->state, event, err);
+	bool ok = amp_add_events(account, events, err);
+
 	pthread_mutex_unlock(&account->lock);
-	return true;
+	return ok;
 }
 
 static json_t *seen_row(const struct amp_event *event, bool full)
@@ -318,6 +324,7 @@ const struct vendor secure_endpoint_vendor = {
 	.recognise = amp_recognise,
 	.serve = amp_serve,
 	.refuse = amp_refuse,
+	.add_events = amp_add_events,
 	.dump = amp_dump,
 	.summarise = amp_summarise,
 };

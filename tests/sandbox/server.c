@@ -91,6 +91,7 @@ static enum MHD_Result take_header(void *opaque, enum MHD_ValueKind kind, const 
 		{ "User-Agent", &request->user_agent },
 		{ "X-HTTP-Method-Override", &request->method_override },
 		{ "X-no-response-body", &request->no_response_body },
+		{ "X-Umbrella-OrgId", &request->organization },
 	};
 
 	(void)kind;
