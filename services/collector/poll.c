@@ -66,9 +66,13 @@ static const char *fingerprint(const struct run *run)
 
 	if (account->url)
 		hash = hash_add(hash, account->url, strlen(account->url) + 1);
+	if (account->org_id)
+		hash = hash_add(hash, account->org_id, strlen(account->org_id) + 1);
 	if (account->client_id)
 		hash = hash_add(hash, account->client_id, strlen(account->client_id) + 1);
 	hash = hash_add(hash, &settings->default_types, sizeof(settings->default_types));
+	hash = hash_add(hash, &settings->verdict, sizeof(settings->verdict));
+	hash = hash_add(hash, &settings->retrospective, sizeof(settings->retrospective));
 	hash = hash_add(hash, settings->event_types,
 			settings->event_type_count * sizeof(*settings->event_types));
 	return arena_printf(run->arena, "%016" PRIx64, hash);

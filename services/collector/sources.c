@@ -4,10 +4,12 @@
 #include <string.h>
 
 extern const struct source_driver source_secure_endpoint;
+extern const struct source_driver source_umbrella;
 extern const struct source_driver source_defender;
 
 static const struct source_driver *const drivers[] = {
 	&source_secure_endpoint,
+	&source_umbrella,
 	&source_defender,
 };
 
