@@ -29,6 +29,7 @@ static const struct ocsf_product product = {
 	.uid = "microsoft_defender_endpoint",
 	.log_name = "/api/alerts",
 	.log_provider = "Microsoft Defender for Endpoint API",
+	.agent = true,
 };
 
 struct mapping {

@@ -33,6 +33,7 @@ static const struct ocsf_product product = {
 	.uid = "cisco_secure_endpoint",
 	.log_name = "/v1/events",
 	.log_provider = "Cisco Secure Endpoint API",
+	.agent = true,
 };
 
 struct mapping {

@@ -20,6 +20,7 @@ static const struct {
 } sources[] = {
 	{ "secure_endpoint", map_secure_endpoint },
 	{ "defender", map_defender },
+	{ "umbrella", map_umbrella },
 };
 
 enum { PATHS_MAX = 16, STEPS_MAX = 8 };
@@ -148,7 +149,9 @@ static void find_group(const struct normalizer *normalizer, const struct raw *ra
 		       const struct json_node *record, const struct ocsf_finding *mapped,
 		       char *ret_group)
 {
-	const char *host = mapped->device_uid ? mapped->device_uid : mapped->hostname;
+	const char *host = mapped->device_uid ? mapped->device_uid
+			   : mapped->hostname ? mapped->hostname
+					      : mapped->place;
 	const char *parts[] = { raw->customer, raw->source,   host ? host : "",
 				"event_id",    raw->event_id, NULL };
 
@@ -156,7 +159,6 @@ static void find_group(const struct normalizer *normalizer, const struct raw *ra
 		parts[3] = mapped->group_name;
 		parts[4] = mapped->group_value;
 	}
-
 	for (size_t i = 0; i < normalizer->path_count; i++) {
 		const struct path *path = &normalizer->paths[i];
 		const struct json_node *node = follow(record, path);

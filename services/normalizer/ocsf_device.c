@@ -43,14 +43,16 @@ static bool has_device(const struct ocsf_finding *finding)
 		if (!finding->interfaces[i].external)
 			return true;
 	}
-	return finding->device_uid || finding->hostname;
+	return finding->device_uid || finding->hostname || finding->device_name;
 }
 
 static void put_name(const struct ocsf_finding *finding, struct buf *out)
 {
 	size_t size = finding->hostname ? strcspn(finding->hostname, ".") : 0;
 
-	if (finding->device_domain && size > 0)
+	if (finding->device_name)
+		ocsf_put(out, "name", finding->device_name);
+	else if (finding->device_domain && size > 0)
 		ocsf_put_cut(out, "name", finding->hostname, size);
 	else
 		ocsf_put(out, "name", finding->hostname);
@@ -94,7 +96,7 @@ void ocsf_put_device(struct ocsf_writer *writer)
 		}
 		json_end(out, ']');
 	}
-	if (finding->device_uid) {
+	if (finding->device_uid && finding->product->agent) {
 		json_begin(out, "agent_list", '[');
 		json_begin(out, NULL, '{');
 		ocsf_put(out, "uid", finding->device_uid);
@@ -108,21 +110,37 @@ void ocsf_put_device(struct ocsf_writer *writer)
 	json_end(out, '}');
 }
 
+static void put_resource(struct buf *out, const struct ocsf_resource *resource)
+{
+	if (!resource->uid && !resource->name)
+		return;
+	json_begin(out, NULL, '{');
+	ocsf_put(out, "uid", resource->uid);
+	ocsf_put(out, "name", resource->name);
+	ocsf_put_cut(out, "type", resource->type, OCSF_TITLE_MAX_BYTES);
+	json_put_int(out, "role_id", 4);
+	json_put_string(out, "role", "Related");
+	json_end(out, '}');
+}
+
 void ocsf_put_resources(const struct ocsf_writer *writer)
 {
 	const struct ocsf_finding *finding = writer->finding;
+	const char *name = finding->device_name ? finding->device_name : finding->hostname;
 	struct buf *out = writer->out;
+	size_t begun = json_begin(out, "resources", '[');
 
-	if (!finding->device_uid && !finding->hostname)
-		return;
-	json_begin(out, "resources", '[');
-	json_begin(out, NULL, '{');
-	ocsf_put(out, "uid", finding->device_uid);
-	ocsf_put(out, "name", finding->hostname);
-	ocsf_put(out, "hostname", finding->hostname);
-	json_put_string(out, "type", "Device");
-	json_put_int(out, "role_id", 3);
-	json_put_string(out, "role", "Affected");
-	json_end(out, '}');
-	json_end(out, ']');
+	if (finding->device_uid || name) {
+		json_begin(out, NULL, '{');
+		ocsf_put(out, "uid", finding->device_uid);
+		ocsf_put(out, "name", name);
+		ocsf_put(out, "hostname", finding->hostname);
+		json_put_string(out, "type", "Device");
+		json_put_int(out, "role_id", 3);
+		json_put_string(out, "role", "Affected");
+		json_end(out, '}');
+	}
+	for (size_t i = 0; i < finding->related_count; i++)
+		put_resource(out, &finding->related[i]);
+	json_end_unless_empty(out, begun, ']');
 }

@@ -16,6 +16,9 @@ static const struct ocsf_caption directions[] = { { OCSF_DIRECTION_UNKNOWN, "Unk
 						  { OCSF_INBOUND, "Inbound" },
 						  { OCSF_OUTBOUND, "Outbound" },
 						  { 0 } };
+static const struct ocsf_caption scopes[] = { { OCSF_INTERNAL, "Internal" },
+					      { OCSF_EXTERNAL, "External" },
+					      { 0 } };
 static const struct ocsf_caption user_types[] = { { OCSF_USER_UNKNOWN, "Unknown" },
 						  { OCSF_USER_SYSTEM, "System" },
 						  { 0 } };
@@ -81,6 +84,7 @@ void ocsf_put_user(struct buf *out, const char *name, const struct ocsf_user *us
 	ocsf_put(out, "domain", user->domain);
 	ocsf_put_cut(out, "uid", user->uid, OCSF_ID_MAX_BYTES);
 	ocsf_put_cut(out, "uid_alt", user->uid_alt, OCSF_ID_MAX_BYTES);
+	ocsf_put_cut(out, "full_name", user->full_name, OCSF_ID_MAX_BYTES);
 	ocsf_put_cut(out, "email_addr", user->email_addr, OCSF_ID_MAX_BYTES);
 	if (with_type)
 		ocsf_put_id(out, "type_id", "type", user_types, user->type_id);
@@ -127,10 +131,14 @@ void ocsf_put_actor(struct ocsf_writer *writer)
 static void put_endpoint(struct buf *out, const char *name,
 			 const struct ocsf_endpoint *endpoint)
 {
-	if (!endpoint->ip)
+	if (!endpoint->ip && !endpoint->hostname)
 		return;
 	json_begin(out, name, '{');
 	json_put_string(out, "ip", endpoint->ip);
+	ocsf_put(out, "hostname", endpoint->hostname);
+	if (endpoint->scope_id)
+		ocsf_put_id(out, "network_scope_id", "network_scope", scopes,
+			    endpoint->scope_id);
 	if (endpoint->port)
 		json_put_int(out, "port", endpoint->port);
 	json_end(out, '}');
@@ -147,6 +155,8 @@ static void put_connection(struct ocsf_writer *writer)
 		     finding->source.ip);
 	ocsf_observe(writer, "evidences[0].dst_endpoint.ip", OCSF_OBSERVABLE_IP,
 		     finding->destination.ip);
+	ocsf_observe(writer, "evidences[0].dst_endpoint.hostname", OCSF_OBSERVABLE_HOSTNAME,
+		     finding->destination.hostname);
 	if (!finding->has_connection)
 		return;
 	json_begin(out, "connection_info", '{');
@@ -157,8 +167,8 @@ static void put_connection(struct ocsf_writer *writer)
 	json_end(out, '}');
 }
 
-void ocsf_put_url_parts(struct buf *out, const char *url, struct ocsf_url *ret_parts,
-			struct arena *arena)
+static void begin_url(struct buf *out, const char *url, struct ocsf_url *ret_parts,
+		      struct arena *arena)
 {
 	*ret_parts = (struct ocsf_url){ 0 };
 	json_begin(out, "url", '{');
@@ -171,6 +181,12 @@ void ocsf_put_url_parts(struct buf *out, const char *url, struct ocsf_url *ret_p
 		ocsf_put(out, "path", ret_parts->path);
 		ocsf_put(out, "query_string", ret_parts->query);
 	}
+}
+
+void ocsf_put_url_parts(struct buf *out, const char *url, struct ocsf_url *ret_parts,
+			struct arena *arena)
+{
+	begin_url(out, url, ret_parts, arena);
 	json_end(out, '}');
 }
 
@@ -181,7 +197,9 @@ static void put_url(struct ocsf_writer *writer)
 
 	if (!url)
 		return;
-	ocsf_put_url_parts(writer->out, url, &parts, writer->arena);
+	begin_url(writer->out, url, &parts, writer->arena);
+	ocsf_put_url_categories(writer);
+	json_end(writer->out, '}');
 	ocsf_observe(writer, "evidences[0].url.url_string", OCSF_OBSERVABLE_URL, url);
 	ocsf_observe(writer, "evidences[0].url.hostname", OCSF_OBSERVABLE_HOSTNAME, parts.host);
 }
@@ -239,7 +257,9 @@ static void observe_file(struct ocsf_writer *writer)
 static bool has_evidence(const struct ocsf_finding *finding)
 {
 	return ocsf_file_name(&finding->file) || finding->url || finding->source.ip ||
-	       finding->destination.ip || finding->has_connection || finding->data_count > 0;
+	       finding->destination.ip || finding->destination.hostname ||
+	       finding->web.query_hostname || finding->has_connection ||
+	       finding->data_count > 0;
 }
 
 static void put_data(const struct ocsf_writer *writer)
@@ -280,6 +300,7 @@ void ocsf_put_evidence(struct ocsf_writer *writer)
 	put_actor(writer, true);
 	put_url(writer);
 	put_connection(writer);
+	ocsf_put_web(writer);
 	put_verdict(writer);
 	put_data(writer);
 	json_end(out, '}');
@@ -309,7 +330,8 @@ static const struct {
 	{ "pws:", 17, "Spyware" },
 	{ "infostealer", 17, "Spyware" },
 	{ "coinminer", 13, "Resource-Exploitation" },
-	{ "cryptominer", 13, "Resource-Exploitation" },
+	{ "cryptomin", 13, "Resource-Exploitation" },
+	{ "remote access", 11, "Remote-Access-Trojan" },
 	{ "botnet", 3, "Bot" },
 	{ "wiper", 21, "Wiper" },
 	{ "worm", 22, "Worm" },
@@ -320,6 +342,21 @@ static const struct {
 	{ "pua:", 99, "Potentially Unwanted Application" },
 };
 
+static bool classify(const struct ocsf_writer *writer, const char *words, int *ret_id,
+		     const char **ret_caption)
+{
+	const char *text = text_lower(writer->arena, words, strnlen(words, OCSF_ID_MAX_BYTES));
+
+	for (size_t i = 0; i < sizeof malware_words / sizeof malware_words[0]; i++) {
+		if (!strstr(text, malware_words[i].word))
+			continue;
+		*ret_id = malware_words[i].id;
+		*ret_caption = malware_words[i].caption;
+		return true;
+	}
+	return false;
+}
+
 void ocsf_put_malware(const struct ocsf_writer *writer)
 {
 	const struct ocsf_finding *finding = writer->finding;
@@ -329,13 +366,11 @@ void ocsf_put_malware(const struct ocsf_writer *writer)
 
 	if (!finding->malware_name)
 		return;
-	const char *name = text_lower(writer->arena, finding->malware_name,
-				      strnlen(finding->malware_name, OCSF_ID_MAX_BYTES));
-	for (size_t i = 0; i < sizeof malware_words / sizeof malware_words[0] && id == 0; i++) {
-		if (!strstr(name, malware_words[i].word))
-			continue;
-		id = malware_words[i].id;
-		caption = malware_words[i].caption;
+	if (finding->malware_kind && !classify(writer, finding->malware_kind, &id, &caption)) {
+		id = 99;
+		caption = finding->malware_kind;
+	} else if (!finding->malware_kind) {
+		classify(writer, finding->malware_name, &id, &caption);
 	}
 	json_begin(out, "malware", '[');
 	json_begin(out, NULL, '{');
@@ -344,7 +379,7 @@ void ocsf_put_malware(const struct ocsf_writer *writer)
 	json_put_int(out, NULL, id);
 	json_end(out, ']');
 	json_begin(out, "classifications", '[');
-	json_put_string(out, NULL, caption);
+	ocsf_put_cut(out, NULL, caption, OCSF_TITLE_MAX_BYTES);
 	json_end(out, ']');
 	json_put_string(out, "provider", finding->product->full_name);
 	if (ocsf_file_name(&finding->file)) {

@@ -37,15 +37,14 @@ static const struct ocsf_caption actions[] = { { OCSF_ALLOWED, "Allowed" },
 					       { OCSF_OBSERVED, "Observed" },
 					       { OCSF_MODIFIED, "Modified" },
 					       { 0 } };
-static const struct ocsf_caption dispositions[] = { { OCSF_BLOCKED, "Blocked" },
-						    { OCSF_QUARANTINED, "Quarantined" },
-						    { OCSF_DELETED, "Deleted" },
-						    { OCSF_RESTORED, "Restored" },
-						    { OCSF_CORRECTED, "Corrected" },
-						    { OCSF_UNCORRECTED, "Uncorrected" },
-						    { OCSF_DETECTED, "Detected" },
-						    { OCSF_NO_ACTION, "No Action" },
-						    { 0 } };
+static const struct ocsf_caption dispositions[] = {
+	{ OCSF_LET_THROUGH, "Allowed" },     { OCSF_BLOCKED, "Blocked" },
+	{ OCSF_QUARANTINED, "Quarantined" }, { OCSF_ISOLATED, "Isolated" },
+	{ OCSF_DELETED, "Deleted" },	     { OCSF_RESTORED, "Restored" },
+	{ OCSF_CORRECTED, "Corrected" },     { OCSF_UNCORRECTED, "Uncorrected" },
+	{ OCSF_DETECTED, "Detected" },	     { OCSF_NO_ACTION, "No Action" },
+	{ OCSF_CHALLENGED, "Challenge" },    { 0 }
+};
 static const struct ocsf_caption analytic_types[] = {
 	{ OCSF_ANALYTIC_UNKNOWN, "Unknown" },
 	{ OCSF_ANALYTIC_RULE, "Rule" },
@@ -148,7 +147,11 @@ static void put_head(const struct ocsf_writer *writer)
 			    finding->confidence_id);
 	if (finding->action_id)
 		ocsf_put_id(out, "action_id", "action", actions, finding->action_id);
-	if (finding->disposition_id)
+	if (finding->disposition_id == OCSF_DISPOSITION_OTHER) {
+		json_put_int(out, "disposition_id", OCSF_DISPOSITION_OTHER);
+		ocsf_put_cut(out, "disposition", finding->disposition_text,
+			     OCSF_TITLE_MAX_BYTES);
+	} else if (finding->disposition_id)
 		ocsf_put_id(out, "disposition_id", "disposition", dispositions,
 			    finding->disposition_id);
 	ocsf_put_cut(out, "message", finding->message, OCSF_TITLE_MAX_BYTES);
@@ -207,7 +210,8 @@ static void put_metadata(const struct ocsf_writer *writer)
 	size_t begun = json_begin(out, "profiles", '[');
 	if (has_actor(finding))
 		json_put_string(out, NULL, "host");
-	if (finding->action_id || finding->disposition_id || finding->attack_count > 0)
+	if (finding->action_id || finding->disposition_id || finding->attack_count > 0 ||
+	    finding->policy_uid || finding->rule_uid || finding->rule_name)
 		json_put_string(out, NULL, "security_control");
 	if (has_incident(finding))
 		json_put_string(out, NULL, "incident");
@@ -219,7 +223,7 @@ static void put_metadata(const struct ocsf_writer *writer)
 	ocsf_put_cut(out, "tenant_uid", finding->tenant_uid, OCSF_ID_MAX_BYTES);
 	if (finding->modified_ms)
 		json_put_int(out, "modified_time", (int64_t)finding->modified_ms);
-	json_put_string(out, "log_name", product->log_name);
+	ocsf_put(out, "log_name", finding->log_name ? finding->log_name : product->log_name);
 	json_put_string(out, "log_provider", product->log_provider);
 	json_end(out, '}');
 }
@@ -327,9 +331,13 @@ static void put_info(const struct ocsf_writer *writer, const char *attacks)
 	ocsf_put(out, "desc", finding->description);
 	size_t begun = json_begin(out, "types", '[');
 	ocsf_put_cut(out, NULL, finding->type, OCSF_TITLE_MAX_BYTES);
+	for (size_t i = 0; i < finding->more_type_count; i++)
+		ocsf_put_cut(out, NULL, finding->more_types[i], OCSF_TITLE_MAX_BYTES);
 	json_end_unless_empty(out, begun, ']');
 	json_put_int(out, "created_time",
 		     (int64_t)(finding->created_ms ? finding->created_ms : finding->time_ms));
+	if (finding->first_seen_ms)
+		json_put_int(out, "first_seen_time", (int64_t)finding->first_seen_ms);
 	if (finding->modified_ms) {
 		json_put_int(out, "modified_time", (int64_t)finding->modified_ms);
 		put_seen(finding, out);
@@ -364,6 +372,25 @@ static void put_vulnerabilities(const struct ocsf_writer *writer)
 		json_end(out, '}');
 	}
 	json_end(out, ']');
+}
+
+/* What decided: one of the source's policies or rules. */
+static void put_policy(const struct ocsf_writer *writer)
+{
+	const struct ocsf_finding *finding = writer->finding;
+	struct buf *out = writer->out;
+
+	if (finding->policy_uid) {
+		json_begin(out, "policy", '{');
+		ocsf_put(out, "uid", finding->policy_uid);
+		json_end(out, '}');
+	}
+	if (!finding->rule_uid && !finding->rule_name)
+		return;
+	json_begin(out, "firewall_rule", '{');
+	ocsf_put(out, "uid", finding->rule_uid);
+	ocsf_put(out, "name", finding->rule_name);
+	json_end(out, '}');
 }
 
 static void put_observables(const struct ocsf_writer *writer)
@@ -419,6 +446,7 @@ bool ocsf_finding_write(const struct ocsf_finding *finding, struct arena *arena,
 	ocsf_put_actor(&writer);
 	ocsf_put_resources(&writer);
 	put_vulnerabilities(&writer);
+	put_policy(&writer);
 	if (finding->remediation) {
 		json_begin(out, "remediation", '{');
 		ocsf_put(out, "desc", finding->remediation);

@@ -22,6 +22,7 @@ struct ocsf_product {
 	const char *full_name;	 /* "Cisco Secure Endpoint" */
 	const char *uid;	 /* "cisco_secure_endpoint" */
 	const char *log_name, *log_provider;
+	bool agent; /* device_uid is that of the product's agent on it */
 };
 
 struct ocsf_file {
@@ -44,7 +45,7 @@ enum { OCSF_USER_UNKNOWN = 0, OCSF_USER_SYSTEM = 3 };
 struct ocsf_user {
 	const char *name, *domain;
 	int type_id;
-	const char *uid, *uid_alt, *email_addr;
+	const char *uid, *uid_alt, *full_name, *email_addr;
 };
 
 /* One of several things found, for sources that list them. What is not there is not written;
@@ -65,14 +66,32 @@ struct ocsf_evidence {
 	const struct json_node *data;
 };
 
+enum ocsf_scope { OCSF_SCOPE_UNKNOWN = 0, OCSF_INTERNAL = 1, OCSF_EXTERNAL = 2 };
+
 struct ocsf_endpoint {
-	const char *ip;
+	const char *ip, *hostname;
+	enum ocsf_scope scope_id;
 	unsigned port;
 };
 
 struct ocsf_interface {
 	const char *ip, *mac;
 	bool external; /* the address others see: NAT */
+};
+
+/* A request that named its server. */
+struct ocsf_web {
+	const char *query_hostname, *query_type; /* of DNS */
+	const char *http_method;		 /* upper case, one of RFC 9110's */
+	const char *user_agent, *referrer;
+	int status; /* of the answer; 0: none */
+	const char *content_type;
+	int64_t length; /* of the answer's body */
+};
+
+/* Something that has to do with it: a network, a site. */
+struct ocsf_resource {
+	const char *uid, *name, *type;
 };
 
 /* Either half may be absent. The technique's uid may be a sub-technique's ("T1059.001"). */
@@ -109,14 +128,18 @@ enum ocsf_status {
 enum ocsf_confidence { OCSF_CONFIDENCE_LOW = 1, OCSF_CONFIDENCE_HIGH = 3 };
 enum ocsf_action { OCSF_ALLOWED = 1, OCSF_DENIED = 2, OCSF_OBSERVED = 3, OCSF_MODIFIED = 4 };
 enum ocsf_disposition {
+	OCSF_LET_THROUGH = 1,
 	OCSF_BLOCKED = 2,
 	OCSF_QUARANTINED = 3,
+	OCSF_ISOLATED = 4,
 	OCSF_DELETED = 5,
 	OCSF_RESTORED = 9,
 	OCSF_CORRECTED = 11,
 	OCSF_UNCORRECTED = 13,
 	OCSF_DETECTED = 15,
 	OCSF_NO_ACTION = 16,
+	OCSF_CHALLENGED = 23,
+	OCSF_DISPOSITION_OTHER = 99,
 };
 
 enum {
@@ -126,6 +149,8 @@ enum {
 	OCSF_CVES_MAX = 32,
 	OCSF_DATA_MAX = 4,
 	OCSF_EVIDENCES_MAX = 64,
+	OCSF_CATEGORIES_MAX = 16,
+	OCSF_RESOURCES_MAX = 8,
 };
 
 struct ocsf_finding {
@@ -136,9 +161,10 @@ struct ocsf_finding {
 	const char *severity_text; /* with 99: the source's own word */
 	enum ocsf_confidence confidence_id;
 	enum ocsf_disposition disposition_id;
+	const char *disposition_text; /* with 99: the source's own word */
 	enum ocsf_action action_id;
 	bool is_alert;
-	uint64_t time_ms, start_ms, end_ms;
+	uint64_t time_ms, start_ms, end_ms, first_seen_ms;
 	uint64_t created_ms; /* of the finding at the source; 0: time_ms */
 	uint64_t modified_ms;
 
@@ -151,14 +177,21 @@ struct ocsf_finding {
 	const char *group_name, *group_value;
 	const char *correlation_uid;
 	const char *original_time;
+	const char *log_name; /* NULL: the product's */
+
+	/* Where it happened when neither device_uid nor hostname says it; for grouping only. */
+	const char *place;
 
 	const char *uid; /* of the finding at the source, required */
 	const char *title, *description, *type, *message;
+	const char *more_types[OCSF_CATEGORIES_MAX];
+	size_t more_type_count;
 	const char *src_url;
 	const char *analytic_name, *analytic_uid;
 	enum ocsf_analytic_type analytic_type_id;
 	const char *analytic_category;
 	const char *malware_name;
+	const char *malware_kind; /* the source's word: "Ransomware" */
 	const char *remediation;
 	const char *feature; /* part of the product that found it */
 	const char *comment;
@@ -174,6 +207,7 @@ struct ocsf_finding {
 	size_t cve_count;
 
 	const char *device_uid, *hostname;
+	const char *device_name;   /* NULL: made of the hostname */
 	const char *device_domain; /* with it, the hostname begins with the name */
 	const char *device_group;  /* one that has a name only */
 	struct ocsf_user device_owner;
@@ -192,6 +226,13 @@ struct ocsf_finding {
 	const char *protocol_name; /* lower case */
 	int protocol_num;
 	const char *url;
+	const char *url_categories[OCSF_CATEGORIES_MAX];
+	int url_category_ids[OCSF_CATEGORIES_MAX];
+	size_t url_category_count;
+	struct ocsf_web web;
+	const char *policy_uid, *rule_uid, *rule_name;
+	struct ocsf_resource related[OCSF_RESOURCES_MAX];
+	size_t related_count;
 	bool has_verdict;
 	enum ocsf_verdict verdict_id;
 	const char *verdict_text; /* with 99 */

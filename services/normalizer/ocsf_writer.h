@@ -73,6 +73,9 @@ void ocsf_put_evidence_list(struct ocsf_writer *writer);
 void ocsf_put_evidence(struct ocsf_writer *writer);
 void ocsf_put_malware(const struct ocsf_writer *writer);
 void ocsf_put_actor(struct ocsf_writer *writer);
+/* ocsf_web.c: the attributes of evidences[] and of its url. */
+void ocsf_put_web(struct ocsf_writer *writer);
+void ocsf_put_url_categories(const struct ocsf_writer *writer);
 /* ocsf_device.c: device and resources[]. */
 void ocsf_put_device(struct ocsf_writer *writer);
 void ocsf_put_resources(const struct ocsf_writer *writer);

@@ -18,7 +18,8 @@ SCHEMAS = pathlib.Path(os.environ.get("TOCSIN_SCHEMAS", SHARED / "schema")) / "o
 SAMPLES = sorted((SHARED / "fixtures/secure-endpoint").glob("amp_events_*.json"))
 ALERTS = [path for path in sorted((SHARED / "fixtures/defender").glob("mde_alert*.json"))
           if not any(word in path.name for word in ("request", "files", "empty"))]
-SOURCES = ("secure_endpoint", "defender")
+UMBRELLA_SAMPLES = sorted((SHARED / "fixtures/umbrella").glob("umbrella_activity_*.json"))
+SOURCES = ("secure_endpoint", "defender", "umbrella")
 GOLDEN = sorted(path for source in SOURCES
                 for path in (ROOT / "tests/fixtures" / source).glob("*.want.json"))
 
@@ -29,9 +30,10 @@ CAPTIONS = {
     "status_id": ("status", {0: "Unknown", 1: "New", 2: "In Progress", 3: "Suppressed", 4: "Resolved"}),
     "confidence_id": ("confidence", {1: "Low", 2: "Medium", 3: "High"}),
     "action_id": ("action", {1: "Allowed", 2: "Denied", 3: "Observed", 4: "Modified"}),
-    "disposition_id": ("disposition", {2: "Blocked", 3: "Quarantined", 5: "Deleted", 9: "Restored",
-                                       11: "Corrected",
-                                       13: "Uncorrected", 15: "Detected", 16: "No Action"}),
+    "disposition_id": ("disposition", {1: "Allowed", 2: "Blocked", 3: "Quarantined", 4: "Isolated",
+                                       5: "Deleted", 9: "Restored", 11: "Corrected",
+                                       13: "Uncorrected", 15: "Detected", 16: "No Action",
+                                       23: "Challenge"}),
 }
 
 
@@ -175,3 +177,15 @@ def test_recorded_alerts(path):
         assert result["outcome"] == "finding"
         check_by_hand(result["finding"])
         check_by_schema(result["finding"])
+
+
+@pytest.mark.skipif(not UMBRELLA_SAMPLES, reason="no recorded samples here")
+@pytest.mark.parametrize("path", UMBRELLA_SAMPLES, ids=lambda path: path.stem)
+def test_recorded_activity(path):
+    results = normalize(path, "--source", "umbrella")
+    assert results or not json.loads(path.read_text())["data"]
+    for result in results:
+        assert result["outcome"] == "finding" or result["reason"].startswith("not a detection: ")
+        if result["outcome"] == "finding":
+            check_by_hand(result["finding"])
+            check_by_schema(result["finding"])

@@ -193,12 +193,18 @@ static void defender_gives_what_it_should(void **state)
 	check_samples(*state, "defender", 10);
 }
 
+static void umbrella_gives_what_it_should(void **state)
+{
+	check_samples(*state, "umbrella", 15);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(secure_endpoint_gives_what_it_should, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(defender_gives_what_it_should, setup, teardown),
+		cmocka_unit_test_setup_teardown(umbrella_gives_what_it_should, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
