@@ -106,6 +106,27 @@ class System:
         (self.config / "customers" / f"{customer_id}.json").write_text(json.dumps(body, indent=2))
         return client
 
+    def umbrella(self, customer_id, source=None, instance=None, account=None, vendor=None, **fields):
+        """A customer's file with an Umbrella key of its own. vendor: settings of the key in the
+        sandbox; account: members of accounts.umbrella."""
+        client = f"umb-{customer_id}"
+        self.sandbox.post("accounts", {"vendor": "umbrella", "account": client, "client_id": client,
+                                       "secret": "umb-secret", **(vendor or {})})
+        body = {
+            "id": customer_id, "mode": "live",
+            "accounts": {"umbrella": {
+                "url": f"{self.sandbox.url}/umbrella", "client_id": client, **(account or {}),
+                "secret": seal(self.key, customer_id, "umbrella.secret", "umb-secret")}},
+            "sources": {"umbrella": {"interval": "10s", "first_look_back": "24h", **(source or {})}},
+            **fields}
+        if instance:
+            body["servicenow"] = {"account": f"snow-{instance}", **SYS_ID}
+        (self.config / "customers" / f"{customer_id}.json").write_text(json.dumps(body, indent=2))
+        return client
+
+    def emit_umbrella(self, customer, records):
+        self.sandbox.post(f"events/umb-{customer}?vendor=umbrella", records)
+
     # -- processes
 
     def tocsin(self, *args, expect=0, text=False, **env):
