@@ -20,7 +20,7 @@ enum { ID_MAX = 24, CREDENTIALS_MAX = 4096, NAMES_MAX = 128, COLUMN_MAX = 64 };
 
 static const char *const secret_columns[] = { "secure_endpoint_secret", "umbrella_secret",
 					      "threat_response_secret", "servicenow_secret",
-					      "defender_secret", NULL };
+					      "defender_secret",	NULL };
 static const char *const other_columns[] = { "id",	   OLD_NAME,	     OLD_CREDENTIALS,
 					     OLD_UMBRELLA, OLD_UMBRELLA_ORG, NULL };
 
