@@ -209,8 +209,8 @@ bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets
 }
 
 /* An account just complete enough for its secret: what a seal is bound to. */
-static struct account stub(const json_t *draft, enum store_kind kind, enum account_kind vendor,
-			   struct buf *owner)
+static struct account account_to_seal(const json_t *draft, enum store_kind kind,
+				      enum account_kind vendor, struct buf *owner)
 {
 	const char *id = json_string_value(json_object_get(draft, "id"));
 
@@ -232,7 +232,7 @@ static bool seal_one(json_t *draft, enum store_kind kind, enum account_kind vend
 	if (text[0] == '\0' || strlen(text) > SECRET_MAX)
 		return err_set(err, ERR_PERMANENT, "the secret of %s must have 1 to %d bytes",
 			       account_kind_name(vendor), SECRET_MAX);
-	struct account account = stub(draft, kind, vendor, &owner);
+	struct account account = account_to_seal(draft, kind, vendor, &owner);
 	bool sealed = account_seal(&account, vault, text, err);
 	if (sealed) {
 		wipe(secret);
@@ -284,7 +284,7 @@ bool draft_opens(const json_t *draft, const json_t *older, enum store_kind kind,
 
 		if (!sealed)
 			continue;
-		struct account account = stub(draft, kind, kinds[i], &owner);
+		struct account account = account_to_seal(draft, kind, kinds[i], &owner);
 		account.secret = xstrdup(sealed);
 		char *plain = account_unseal(&account, vault, err);
 		free(account.secret);
@@ -319,7 +319,7 @@ static bool reseal_one(json_t *draft, enum store_kind kind, enum account_kind ve
 
 	if (!sealed || vault_is_current(vault, sealed))
 		return true;
-	struct account account = stub(draft, kind, vendor, &owner);
+	struct account account = account_to_seal(draft, kind, vendor, &owner);
 	account.secret = xstrdup(sealed);
 	char *plain = account_unseal(&account, vault, err);
 	bool done = plain && account_seal(&account, vault, plain, err);
