@@ -8,7 +8,6 @@
  * texts.
  */
 #include <malloc.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -106,8 +105,6 @@ static bool build(struct incidents *incidents, struct err *err)
 		.opaque = incidents,
 	};
 
-	if (sodium_init() < 0)
-		return err_set(err, ERR_PERMANENT, "libsodium does not start");
 	if (!bus_settings_check(&incidents->times, err))
 		return false;
 	incidents->vault = vault_open(config->key_file, err);
