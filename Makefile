@@ -5,7 +5,7 @@
 .SUFFIXES:
 
 PKGS     := libcurl jansson hiredis libmicrohttpd libsodium
-LAYERS   := vendor service model net bus base
+LAYERS   := source normalize vendor service model net bus base
 SERVICES := $(notdir $(patsubst %/,%,$(wildcard services/*/)))
 PREFIX   ?= /usr/local
 
@@ -123,9 +123,8 @@ endef
 $(foreach s,$(SERVICES),$(if $(wildcard tests/unit/test_$(s)_*.c),$(eval $(call service_test_rule,$(s)))))
 
 # What the normalizer makes of recorded events, without Redis: for conformance and for looking.
-$B/tests/tools/%.o: CPPFLAGS += -Iservices
-$B/normalize-one: $B/tests/tools/normalize_one.o $B/tests/libnormalizer.a $(LIBS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/tests/libnormalizer.a $(ALL_LIBS) $(LDLIBS)
+$B/normalize-one: $B/tests/tools/normalize_one.o $(LIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ALL_LIBS) $(LDLIBS)
 
 # The vendors' clients as a program, driven by the integration tests.
 $B/vendor-call: $B/tests/tools/vendor_call.o $(LIBS)

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "model/customer.h"
 #include "pool.h"
-#include "source.h"
+#include "source/source.h"
 
 void book_init(struct book *book, struct pool *pool, unsigned partitions)
 {

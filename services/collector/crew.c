@@ -17,7 +17,7 @@
 #include "pool.h"
 #include "service/roster.h"
 #include "service/service.h"
-#include "source.h"
+#include "source/source.h"
 
 enum {
 	STACK_BYTES =

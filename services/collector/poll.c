@@ -11,16 +11,16 @@
 #include "base/backoff.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "bus/key.h"
 #include "bus/page.h"
 #include "bus/redis.h"
 #include "cursor.h"
-#include "events.h"
-#include "hash.h"
 #include "metrics.h"
 #include "model/customer.h"
-#include "source.h"
+#include "source/events.h"
+#include "source/source.h"
 
 enum {
 	PAGES_MAX = 20000,    /* ten million events: a vendor that never ends is broken */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "hash.h"
+#include "base/hash.h"
 
 enum { FIRST_ROOM = 64 };
 

@@ -7,7 +7,7 @@
 #include "model/finding.h"
 #include "model/raw.h"
 
-#include "normalize.h"
+#include "normalize/normalize.h"
 
 static struct metric events = {
 	.name = "tocsin_normalizer_events_total",

@@ -25,7 +25,7 @@
 #include "service/service.h"
 
 #include "handler.h"
-#include "normalize.h"
+#include "normalize/normalize.h"
 
 struct config {
 	unsigned threads;

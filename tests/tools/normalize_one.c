@@ -19,7 +19,7 @@
 #include "model/json_tree.h"
 #include "model/json_writer.h"
 #include "model/raw.h"
-#include "normalizer/normalize.h"
+#include "normalize/normalize.h"
 
 enum { FILE_MAX_BYTES = 64 << 20, LINE_MAX_BYTES = 4 << 20 };
 

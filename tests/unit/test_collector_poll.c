@@ -20,8 +20,8 @@
 #include "bus/redis.h"
 #include "collector/cursor.h"
 #include "collector/poll.h"
-#include "collector/source.h"
 #include "model/customer.h"
+#include "source/source.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, EVENTS_MAX = 4000, PER_PAGE = 10 };
 
