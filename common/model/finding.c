@@ -30,6 +30,7 @@ size_t finding_encode(const struct finding *finding, struct arena *arena,
 	ret_fields[count++] =
 	    field_text("observed_ms", envelope_decimal(arena, finding->observed_ms));
 	ret_fields[count++] = field_text("trace", finding->trace ? finding->trace : "");
+	ret_fields[count++] = field_text("origin", origin_name(finding->origin));
 	ret_fields[count++] =
 	    (struct field){ "payload", finding->payload, finding->payload_size };
 	return count;
@@ -79,6 +80,7 @@ bool finding_decode(struct finding *ret_finding, const struct field *fields, siz
 	    !envelope_number(&envelope, "time_ms", &ret_finding->time_ms, err) ||
 	    !envelope_number(&envelope, "observed_ms", &ret_finding->observed_ms, err) ||
 	    !envelope_trace(&envelope, &ret_finding->trace, err) ||
+	    !envelope_origin(&envelope, &ret_finding->origin, err) ||
 	    !envelope_payload(&envelope, FINDING_PAYLOAD_MAX, &payload, err))
 		return false;
 	ret_finding->payload = payload->value;

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/field.h"
+#include "model/origin.h"
 
 struct arena;
 
@@ -34,6 +35,7 @@ struct finding {
 	uint64_t time_ms; /* the vendor's */
 	uint64_t observed_ms;
 	const char *trace;
+	enum origin origin; /* the raw event's */
 	const char *payload;
 	size_t payload_size;
 };
@@ -44,7 +46,7 @@ enum { FINDING_CLASS_UID = 2004 };
 /* OCSF status_id: what the source says is over */
 enum { FINDING_STATUS_RESOLVED = 4 };
 
-enum { FINDING_FIELDS = 12, FINDING_PAYLOAD_MAX = 1 << 20 };
+enum { FINDING_FIELDS = 13, FINDING_PAYLOAD_MAX = 1 << 20 };
 
 size_t finding_encode(const struct finding *finding, struct arena *arena,
 		      struct field *ret_fields);

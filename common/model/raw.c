@@ -25,6 +25,7 @@ size_t raw_encode(const struct raw *raw, struct arena *arena, struct field *ret_
 	    field_text("observed_ms", envelope_decimal(arena, raw->observed_ms));
 	ret_fields[count++] = field_text("trace", raw->trace ? raw->trace : "");
 	ret_fields[count++] = field_text("asked", raw->asked ? raw->asked : "");
+	ret_fields[count++] = field_text("origin", origin_name(raw->origin));
 	ret_fields[count++] = (struct field){ "payload", raw->payload, raw->payload_size };
 	return count;
 }
@@ -42,7 +43,8 @@ bool raw_decode(struct raw *ret_raw, const struct field *fields, size_t count, s
 	    !envelope_source(&envelope, &ret_raw->source, err) ||
 	    !envelope_text(&envelope, "event_id", RAW_EVENT_ID_MAX, &ret_raw->event_id, err) ||
 	    !envelope_number(&envelope, "observed_ms", &ret_raw->observed_ms, err) ||
-	    !envelope_trace(&envelope, &ret_raw->trace, err))
+	    !envelope_trace(&envelope, &ret_raw->trace, err) ||
+	    !envelope_origin(&envelope, &ret_raw->origin, err))
 		return false;
 
 	const struct field *asked = field_find(fields, count, "asked");

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/field.h"
+#include "model/origin.h"
 
 struct arena;
 
@@ -21,11 +22,12 @@ struct raw {
 	const char *trace;    /* W3C traceparent, "" when there is none */
 	const char
 	    *asked; /* "1" when the operator asked for this event type by name, else "" */
+	enum origin origin;
 	const char *payload;
 	size_t payload_size; /* at most RAW_PAYLOAD_MAX */
 };
 
-enum { RAW_FIELDS = 8, RAW_PAYLOAD_MAX = 1 << 20, RAW_EVENT_ID_MAX = 128 };
+enum { RAW_FIELDS = 9, RAW_PAYLOAD_MAX = 1 << 20, RAW_EVENT_ID_MAX = 128 };
 
 /* Returns how many fields were written to ret_fields[RAW_FIELDS]; text made on the way is in
  * arena. */

@@ -217,6 +217,7 @@ static void fill_envelope(const struct raw *raw, const struct ocsf_finding *mapp
 		.severity_id = mapped->severity_id,
 		.time_ms = mapped->time_ms,
 		.observed_ms = raw->observed_ms,
+		.origin = raw->origin,
 		.trace = raw->trace,
 		.payload = copy,
 		.payload_size = payload->size,

@@ -59,9 +59,17 @@ static struct page_event encode(const struct raw *raw, unsigned partition, struc
 	};
 }
 
+static enum origin origin_of(const struct source_event *event, uint64_t now_ms,
+			     enum origin origin)
+{
+	bool old = event->time_ms && event->time_ms + EVENTS_LIVE_MS < now_ms;
+
+	return origin == ORIGIN_POLL && old ? ORIGIN_CATCHUP : origin;
+}
+
 void events_build(struct events *ret_events, const struct customer *customer,
 		  const struct customer_source *settings, const struct source_page *page,
-		  struct arena *arena)
+		  enum origin origin, struct arena *arena)
 {
 	struct derived derived = {
 		.ids = arena_alloc(arena, (page->count + 1) * sizeof(*derived.ids)),
@@ -82,6 +90,7 @@ void events_build(struct events *ret_events, const struct customer *customer,
 			.event_id = event->id,
 			.observed_ms = ret_events->observed_ms,
 			.asked = settings->default_types ? "" : "1",
+			.origin = origin_of(event, ret_events->observed_ms, origin),
 			.payload = event->payload,
 			.payload_size = event->size,
 		};

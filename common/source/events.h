@@ -5,11 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/origin.h"
+
 struct arena;
 struct customer;
 struct customer_source;
 struct page_event;
 struct source_page;
+
+/* What is older than this when it is read was not read in time: CATCHUP instead of POLL. */
+enum { EVENTS_LIVE_MS = 30 * 60 * 1000 };
 
 /* A driver's page as entries of the stream `raw`, with the fate key of each. In arena, like the
  * page itself, which must outlive it. */
@@ -22,6 +27,6 @@ struct events {
 
 void events_build(struct events *ret_events, const struct customer *customer,
 		  const struct customer_source *settings, const struct source_page *page,
-		  struct arena *arena);
+		  enum origin origin, struct arena *arena);
 
 #endif

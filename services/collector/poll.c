@@ -335,7 +335,8 @@ static bool turn_page(struct run *run)
 		return false;
 	}
 	look_at(run, &page);
-	events_build(&events, poll->customer, poll->settings, &page, run->page_arena);
+	events_build(&events, poll->customer, poll->settings, &page,
+		     run->cursor.high_water_ms ? ORIGIN_POLL : ORIGIN_FIRST, run->page_arena);
 	if (!page.next)
 		succeed(run);
 	if (!commit(run, &events, !page.next))

@@ -22,6 +22,7 @@ static const struct finding sample = {
 	.time_ms = 1763749000123,
 	.observed_ms = 1763749001000,
 	.trace = "",
+	.origin = ORIGIN_CATCHUP,
 	.payload = "{\"class_uid\":2004}",
 	.payload_size = 18,
 };
@@ -46,6 +47,7 @@ static void comes_back_as_it_went(void **state)
 	assert_int_equal(back.time_ms, sample.time_ms);
 	assert_int_equal(back.observed_ms, sample.observed_ms);
 	assert_string_equal(back.trace, "");
+	assert_int_equal(back.origin, ORIGIN_CATCHUP);
 	assert_memory_equal(back.payload, sample.payload, sample.payload_size);
 	arena_free(arena);
 }

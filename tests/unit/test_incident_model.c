@@ -185,6 +185,7 @@ static void test_item_round_trip(void **state)
 			     .event_id = "65\"33\n",
 			     .uid = "u",
 			     .trace = "",
+			     .origin = ORIGIN_FIRST,
 			     .severity_id = 99,
 			     .time_ms = 1763749000123,
 			     .observed_ms = 1763749060000,
@@ -202,6 +203,7 @@ static void test_item_round_trip(void **state)
 	assert_string_equal(decoded.finding.payload, "{\n\"a\": 1}");
 	assert_int_equal(decoded.finding.payload_size, 9);
 	assert_int_equal(decoded.finding.severity_id, 99);
+	assert_int_equal(decoded.finding.origin, ORIGIN_FIRST);
 	assert_int_equal(decoded.finding.time_ms, 1763749000123);
 	assert_string_equal(decoded.finding.customer, "acme");
 

@@ -20,6 +20,7 @@ static const struct raw sample = {
 	.observed_ms = 1763749000123,
 	.trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	.asked = "1",
+	.origin = ORIGIN_REPAIR,
 	.payload = "{\"id\":1}\0x",
 	.payload_size = 10, /* what follows a NUL counts */
 };
@@ -41,6 +42,7 @@ static void comes_back_as_it_went(void **state)
 	assert_int_equal(back.observed_ms, sample.observed_ms);
 	assert_string_equal(back.trace, sample.trace);
 	assert_string_equal(back.asked, "1");
+	assert_int_equal(back.origin, ORIGIN_REPAIR);
 	assert_int_equal(back.payload_size, sample.payload_size);
 	assert_memory_equal(back.payload, sample.payload, sample.payload_size);
 	arena_free(arena);
@@ -73,6 +75,7 @@ static void refuses_by_name_what_is_wrong(void **state)
 		{ "trace", "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		  "trace must be" },
 		{ "asked", "yes", "asked must be" },
+		{ "origin", "somewhere", "origin \"somewhere\" is none of ours" },
 		{ "payload", NULL, "field payload is missing" },
 		{ "payload", "", "payload has 0 bytes" },
 	};

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "bus/page.h"
 #include "model/customer.h"
 #include "model/raw.h"
@@ -136,7 +137,7 @@ static void test_events_become_entries(void **state)
 	vendor_count = 4;
 	vendor_next = NULL;
 	assert_true(driver()->page(&task, NULL, arena, &page, NULL));
-	events_build(&events, &customer, &settings, &page, arena);
+	events_build(&events, &customer, &settings, &page, ORIGIN_POLL, arena);
 	assert_int_equal(events.count, 4);
 	assert_string_equal(events.items[0].fate_key,
 			    "tocsin:{p0}:seen:acme:secure_endpoint:18446744073709551615");
@@ -154,7 +155,7 @@ static void test_events_become_entries(void **state)
 
 	struct events again;
 
-	events_build(&again, &customer, &settings, &page, arena);
+	events_build(&again, &customer, &settings, &page, ORIGIN_POLL, arena);
 	assert_string_equal(value(&again.items[1], "event_id"), first);
 	assert_string_equal(value(&again.items[2], "event_id"), second);
 
@@ -180,8 +181,32 @@ static void test_asked_for_by_name(void **state)
 	struct events events;
 
 	(void)state;
-	events_build(&events, &customer, &settings, &page, arena);
+	events_build(&events, &customer, &settings, &page, ORIGIN_POLL, arena);
 	assert_string_equal(value(&events.items[0], "asked"), "1");
+	arena_free(arena);
+}
+
+static void test_origin(void **state)
+{
+	char id[] = "acme";
+	const struct customer customer = { .id = id };
+	const struct customer_source settings = { .name = name, .default_types = true };
+	uint64_t now_ms = clock_wall_ms();
+	struct source_event two[] = {
+		{ .id = "1", .payload = "{}", .size = 2, .time_ms = now_ms - 29 * 60 * 1000 },
+		{ .id = "2", .payload = "{}", .size = 2, .time_ms = now_ms - 31 * 60 * 1000 },
+	};
+	const struct source_page page = { .events = two, .count = 2 };
+	struct arena *arena = arena_new();
+	struct events events;
+
+	(void)state;
+	events_build(&events, &customer, &settings, &page, ORIGIN_POLL, arena);
+	assert_string_equal(value(&events.items[0], "origin"), "poll");
+	assert_string_equal(value(&events.items[1], "origin"), "catchup");
+	events_build(&events, &customer, &settings, &page, ORIGIN_REPAIR, arena);
+	assert_string_equal(value(&events.items[0], "origin"), "repair");
+	assert_string_equal(value(&events.items[1], "origin"), "repair");
 	arena_free(arena);
 }
 
@@ -200,7 +225,7 @@ static void test_event_too_large(void **state)
 
 	(void)state;
 	memset(json, 'x', size);
-	events_build(&events, &customer, &settings, &page, arena);
+	events_build(&events, &customer, &settings, &page, ORIGIN_POLL, arena);
 	assert_int_equal(
 	    field_find(events.items[0].fields, events.items[0].field_count, "payload")->size,
 	    RAW_PAYLOAD_MAX);
@@ -263,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_own_list_and_no_list),
 		cmocka_unit_test(test_events_become_entries),
 		cmocka_unit_test(test_asked_for_by_name),
+		cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_event_too_large),
 		cmocka_unit_test(test_alerts_become_events),
 	};

@@ -109,7 +109,7 @@ static size_t poll_all(const struct customer_source *settings, uint64_t start_ms
 
 		if (!driver->page(&task, token, arena, &page, &err))
 			fail_msg("%s", err.text);
-		events_build(&events, &customer, settings, &page, arena);
+		events_build(&events, &customer, settings, &page, ORIGIN_POLL, arena);
 		for (size_t i = 0; i < events.count; i++) {
 			assert_true(count < ROWS_MAX * 4);
 			ids[count++] = arena_strdup(keep, events.items[i].fate_key);
