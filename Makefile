@@ -5,7 +5,7 @@
 .SUFFIXES:
 
 PKGS     := libcurl jansson hiredis libmicrohttpd libsodium
-LAYERS   := source normalize vendor service model net bus base
+LAYERS   := ticket source normalize vendor service model net bus base
 SERVICES := $(notdir $(patsubst %/,%,$(wildcard services/*/)))
 PREFIX   ?= /usr/local
 

@@ -56,6 +56,8 @@ static const struct column columns[] = {
 	{ "host", COLUMN_TEXT, AT(host) },
 	{ "servicenow.account", COLUMN_TEXT, AT(servicenow_account) },
 	{ "threat_response.account", COLUMN_TEXT, AT(threat_response_account) },
+	{ "servicenow.table", COLUMN_TEXT, AT(ticket_table) },
+	{ "servicenow.template", COLUMN_TEXT, AT(template) },
 	{ "servicenow.sys_id", COLUMN_TEXT, AT(sys_id) },
 	{ "servicenow.number", COLUMN_TEXT, AT(number) },
 	{ "servicenow.url", COLUMN_TEXT, AT(ticket_url) },

@@ -92,6 +92,8 @@ struct incident {
 	/* The plan, fixed when the incident was first taken; NULL: not wanted. */
 	const char *servicenow_account;
 	const char *threat_response_account;
+	const char *ticket_table; /* NULL, of older versions: the customer's */
+	const char *template;	  /* of the ticket; NULL: its source's own */
 
 	const char *sys_id; /* ServiceNow */
 	const char *number;
@@ -123,7 +125,7 @@ struct incident {
 };
 
 /* More than incident_encode() or incident_changes() ever write. */
-enum { INCIDENT_FIELDS = 56 };
+enum { INCIDENT_FIELDS = 96 };
 
 /* Strings are borrowed from fields. Permanent error naming the field that is malformed. */
 bool incident_decode(struct incident *ret_incident, const struct field *fields, size_t count,

@@ -100,14 +100,23 @@ enum servicenow_phase servicenow_table_phase(const struct servicenow_table *tabl
 	const char *active = servicenow_record_value(ticket, "active");
 	const char *text = servicenow_record_value(ticket, "state");
 	bool over = active && strcmp(active, "false") == 0;
+	/* A table that we know only to be a task may count its states in its own way. */
+	bool alive = active && !over && table == &tables[TABLES - 1];
 
 	for (const struct servicenow_state *row = table->states; text && row->state; row++) {
+		bool ended = servicenow_phase_is_over(row->phase);
+
 		/* A resolved incident is still active; nothing open is inactive. */
-		if (strcmp(row->state, text) == 0 &&
-		    (!over || servicenow_phase_is_over(row->phase)))
+		if (strcmp(row->state, text) == 0 && (ended ? !alive : !over))
 			return row->phase;
 	}
 	return over ? SERVICENOW_PHASE_CLOSED : SERVICENOW_PHASE_OPEN;
+}
+
+bool servicenow_table_is_over(const char *table, const struct servicenow_record *ticket)
+{
+	return servicenow_phase_is_over(
+	    servicenow_table_phase(servicenow_table(table), ticket));
 }
 
 /* ServiceNow's "2026-11-21 18:16:05" (UTC, raw) as milliseconds; 0 when it is empty. */

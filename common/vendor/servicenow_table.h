@@ -50,6 +50,7 @@ enum servicenow_phase servicenow_table_phase(const struct servicenow_table *tabl
 					     const struct servicenow_record *ticket);
 /* Resolved, closed or cancelled: nothing is written to it any more. */
 bool servicenow_phase_is_over(enum servicenow_phase phase);
+bool servicenow_table_is_over(const char *table, const struct servicenow_record *ticket);
 const char *servicenow_phase_name(enum servicenow_phase phase); /* "open" ... "cancelled" */
 
 /* Since when it is over, the earlier of resolved_at and closed_at; 0 when neither is readable.

@@ -11,8 +11,9 @@
 #include "bus/redis.h"
 #include "fold.h"
 #include "memo.h"
-#include "ticket.h"
+#include "ticket/ticket.h"
 #include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
 #include "vendor/threat_response.h"
 
 enum { FOUND_MAX = 50 };
@@ -122,8 +123,8 @@ static const struct servicenow_record *pick_ticket(struct turn *turn,
 	incident_key(turn->app->installation, &turn->incident, key);
 	for (size_t i = 0; i < count; i++) {
 		const struct servicenow_record *one = &found[i];
-		bool over = ticket_is_over(turn->customer->servicenow.table, one);
-		uint64_t closed_ms = ticket_closed_ms(one);
+		bool over = servicenow_table_is_over(turn_table(turn), one);
+		uint64_t closed_ms = servicenow_table_over_ms(one);
 
 		if (strcmp(value(one, "company"), turn->customer->servicenow.company) != 0)
 			continue;
@@ -140,7 +141,7 @@ static bool is_noted(struct turn *turn, struct vendor_session *session, const ch
 		     const char *text)
 {
 	const struct servicenow_journal journal = {
-		.table = turn->customer->servicenow.table,
+		.table = turn_table(turn),
 		.sys_id = sys_id,
 		.marker = text,
 	};
@@ -161,14 +162,14 @@ static void adopt_ticket(struct turn *turn, struct vendor_session *session,
 	incident->sys_id = sys_id;
 	incident->number = value(ticket, "number");
 	incident->ticket_url =
-	    ticket_url(session->account, turn->customer, sys_id, turn->arena);
+	    servicenow_table_url(session->account->url, turn_table(turn), sys_id, turn->arena);
 	incident->impact = (unsigned)strtoul(value(ticket, "impact"), NULL, 10);
 	incident->urgency = (unsigned)strtoul(value(ticket, "urgency"), NULL, 10);
 	incident->told_severity_id = incident->severity_id;
 	incident->ticket_ms = clock_wall_ms();
-	if (ticket_is_over(turn->customer->servicenow.table, ticket)) {
+	if (servicenow_table_is_over(turn_table(turn), ticket)) {
 		incident->state = INCIDENT_CLOSED;
-		incident->closed_ms = ticket_closed_ms(ticket);
+		incident->closed_ms = servicenow_table_over_ms(ticket);
 		incident->reason = arena_printf(turn->arena, "ticket %s was closed after this",
 						incident->number);
 		incident->opening = NULL;
@@ -196,7 +197,7 @@ struct saga_end adopt_servicenow(struct turn *turn)
 	struct vendor_session session;
 	char prefix[INCIDENT_KEY_SIZE];
 	const struct servicenow_search search = {
-		.table = turn->customer->servicenow.table,
+		.table = turn_table(turn),
 		.correlation_id = prefix,
 		.prefix = true,
 		.fields = "company,impact,urgency,active,resolved_at,closed_at",

@@ -9,9 +9,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "facts.h"
-#include "text.h"
-#include "ticket.h"
+#include "ticket/facts.h"
+#include "ticket/text.h"
+#include "ticket/ticket.h"
 
 enum {
 	TITLE_MAX = 1024,

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "ticket.h"
+#include "ticket/ticket.h"
 #include "turn.h"
 
 enum {
@@ -35,6 +35,7 @@ static void plan(struct turn *turn)
 	incident->servicenow_account = customer->servicenow.account;
 	incident->threat_response_account =
 	    customer->threat_response.create ? customer->threat_response.account : NULL;
+	incident->ticket_table = customer->servicenow.table;
 	saga_plan(incident);
 }
 
@@ -198,8 +199,10 @@ static void follow_account(struct turn *turn)
 	const char *account = turn->customer->servicenow.account;
 
 	if (account && incident->servicenow_account && !incident->stray &&
-	    is_untouched(incident, STEP_SERVICENOW_CREATE))
+	    is_untouched(incident, STEP_SERVICENOW_CREATE)) {
 		incident->servicenow_account = account;
+		incident->ticket_table = turn->customer->servicenow.table;
+	}
 	account = turn->customer->threat_response.account;
 	if (account && incident->threat_response_account &&
 	    is_untouched(incident, STEP_THREAT_RESPONSE_CREATE))

@@ -14,7 +14,7 @@
 #include "model/incident.h"
 #include "saga.h"
 #include "service/roster.h"
-#include "text.h"
+#include "ticket/text.h"
 
 enum { CUSTOMER_WAIT_MS = 60 * 1000, TITLE_CHARS = 200, HOST_CHARS = 64 };
 

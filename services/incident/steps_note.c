@@ -4,9 +4,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "ticket.h"
+#include "ticket/ticket.h"
 #include "turn.h"
 #include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
@@ -28,7 +29,7 @@ static struct saga_end closed(struct turn *turn, const struct servicenow_record 
 	struct incident *incident = &turn->incident;
 
 	incident->state = INCIDENT_CLOSED;
-	incident->closed_ms = ticket_closed_ms(ticket);
+	incident->closed_ms = servicenow_table_over_ms(ticket);
 	incident->reason =
 	    arena_printf(turn->arena, "ticket %s is in state %s", incident->number,
 			 servicenow_record_value(ticket, "state"));
@@ -75,8 +76,7 @@ static void freeze(struct incident *incident, uint64_t now)
 static struct saga_end note_prepare(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
-	const struct servicenow_place place = { turn->customer->servicenow.table,
-						incident->sys_id };
+	const struct servicenow_place place = { turn_table(turn), incident->sys_id };
 	struct servicenow_record ticket;
 	struct vendor_session session;
 	struct err err = { 0 };
@@ -96,7 +96,7 @@ static struct saga_end note_prepare(struct turn *turn)
 
 	if (!company || strcmp(company, turn->customer->servicenow.company) != 0)
 		return end_of(SAGA_PREPARE, SAGA_FAILED, "the ticket is another company's now");
-	if (ticket_is_over(turn->customer->servicenow.table, &ticket))
+	if (servicenow_table_is_over(turn_table(turn), &ticket))
 		return closed(turn, &ticket);
 	plan_raise(turn, &ticket);
 	freeze(incident, turn_now_ms(turn));
@@ -123,7 +123,7 @@ static struct saga_end note_look_up(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
 	const struct servicenow_journal journal = {
-		.table = turn->customer->servicenow.table,
+		.table = turn_table(turn),
 		.sys_id = incident->sys_id,
 		.marker = ticket_note_marker(incident, turn->arena),
 	};
@@ -145,8 +145,7 @@ static struct saga_end note_look_up(struct turn *turn)
 static struct saga_end note_call(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
-	const struct servicenow_place place = { turn->customer->servicenow.table,
-						incident->sys_id };
+	const struct servicenow_place place = { turn_table(turn), incident->sys_id };
 	unsigned count = incident->writing_count;
 	const struct servicenow_column columns[] = {
 		{ "work_notes", ticket_later_note(incident, turn->arena), SERVICENOW_JOURNAL },

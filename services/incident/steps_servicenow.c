@@ -8,20 +8,16 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "memo.h"
-#include "ticket.h"
+#include "ticket/ticket.h"
 #include "turn.h"
 #include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
 
 enum { FOUND_MAX = 10 };
 
 static struct saga_end end_of(enum saga_phase phase, enum saga_result result, const char *note)
 {
 	return (struct saga_end){ .phase = phase, .result = result, .note = note };
-}
-
-static const char *table_of(const struct turn *turn)
-{
-	return turn->customer->servicenow.table;
 }
 
 /* ---- create ---- */
@@ -37,7 +33,7 @@ static struct saga_end created(struct turn *turn, const struct vendor_session *s
 	incident->sys_id = arena_strdup(turn->arena, sys_id);
 	incident->number = arena_strdup(turn->arena, number);
 	incident->ticket_url =
-	    ticket_url(session->account, turn->customer, sys_id, turn->arena);
+	    servicenow_table_url(session->account->url, turn_table(turn), sys_id, turn->arena);
 	incident->impact = priority.impact;
 	incident->urgency = priority.urgency;
 	incident->told_severity_id = incident->severity_id;
@@ -153,7 +149,7 @@ static struct saga_end create_look_up(struct turn *turn)
 	struct vendor_session session;
 	char key[INCIDENT_KEY_SIZE];
 	const struct servicenow_search search = {
-		.table = table_of(turn),
+		.table = turn_table(turn),
 		.correlation_id = key,
 		.fields = "company",
 		.limit = FOUND_MAX,
@@ -224,7 +220,7 @@ static struct saga_end create_call(struct turn *turn)
 
 	size_t count = ticket_columns(facts, turn->cmdb_ci, turn->arena, columns);
 
-	if (!servicenow_create(&session, table_of(turn), columns, count, turn->arena, &ticket,
+	if (!servicenow_create(&session, turn_table(turn), columns, count, turn->arena, &ticket,
 			       NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 
@@ -249,9 +245,9 @@ const struct step step_servicenow_create = {
 static struct saga_end cancel_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
-	const struct servicenow_place place = { table_of(turn), turn->incident.stray };
+	const struct servicenow_place place = { turn_table(turn), turn->incident.stray };
 	struct servicenow_column columns[TICKET_COLUMNS];
-	size_t count = ticket_cancel_columns(table_of(turn), columns);
+	size_t count = ticket_cancel_columns(turn_table(turn), columns);
 	struct servicenow_created changed;
 	struct vendor_session session;
 	struct err err = { 0 };
@@ -279,7 +275,7 @@ static struct saga_end link_look_up(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
 	const struct servicenow_journal journal = {
-		.table = table_of(turn),
+		.table = turn_table(turn),
 		.sys_id = turn->incident.sys_id,
 		.marker = ticket_link_marker(&turn->incident, turn->arena),
 	};
@@ -299,7 +295,7 @@ static struct saga_end link_look_up(struct turn *turn)
 static struct saga_end link_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
-	const struct servicenow_place place = { table_of(turn), turn->incident.sys_id };
+	const struct servicenow_place place = { turn_table(turn), turn->incident.sys_id };
 	const struct servicenow_column column = {
 		"work_notes",
 		ticket_link_note(&turn->incident, turn->customer, turn->arena),

@@ -102,6 +102,12 @@ bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_re
 	return true;
 }
 
+const char *turn_table(const struct turn *turn)
+{
+	return turn->incident.ticket_table ? turn->incident.ticket_table
+					   : turn->customer->servicenow.table;
+}
+
 const struct facts *turn_facts(struct turn *turn, struct err *err)
 {
 	const char *account = turn->incident.threat_response_account;

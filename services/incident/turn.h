@@ -7,10 +7,10 @@
 
 #include "base/err.h"
 #include "bus/saga.h"
-#include "facts.h"
 #include "model/customer.h"
 #include "model/incident.h"
 #include "saga.h"
+#include "ticket/facts.h"
 #include "vendor/session.h"
 
 struct app;
@@ -58,6 +58,8 @@ bool turn_journal(struct turn *turn, struct err *err);
 /* The same with the release in one step. *ret_released false: more has come into the inbox. */
 bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_released,
 		 struct err *err);
+/* Where the incident's ticket is, or is to be. */
+const char *turn_table(const struct turn *turn);
 /* What there is to know, read once; NULL with err. */
 const struct facts *turn_facts(struct turn *turn, struct err *err);
 

@@ -17,9 +17,9 @@
 #include "base/arena.h"
 #include "base/conf.h"
 #include "incident/bundle.h"
-#include "incident/facts.h"
-#include "incident/text.h"
-#include "incident/ticket.h"
+#include "ticket/facts.h"
+#include "ticket/text.h"
+#include "ticket/ticket.h"
 #include "vendor/servicenow.h"
 
 #define FOLDER "tests/fixtures/incident"

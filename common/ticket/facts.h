@@ -1,5 +1,5 @@
-#ifndef INCIDENT_FACTS_H
-#define INCIDENT_FACTS_H
+#ifndef TICKET_FACTS_H
+#define TICKET_FACTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-#ifndef INCIDENT_TEXT_H
-#define INCIDENT_TEXT_H
+#ifndef TICKET_TEXT_H
+#define TICKET_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

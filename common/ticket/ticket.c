@@ -1,17 +1,15 @@
 /* The texts and columns of a ticket. */
-#include "ticket.h"
+#include "ticket/ticket.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/clock.h"
-#include "facts.h"
-#include "text.h"
+#include "ticket/facts.h"
+#include "ticket/text.h"
 #include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
 
 enum {
 	NOTE_MAX = 16 << 10,
@@ -228,47 +226,6 @@ const char *ticket_note_marker(const struct incident *incident, struct arena *ar
 	return arena_printf(arena, "[tocsin:%s:note:%u]", incident->id, incident->notes);
 }
 
-/* ---- a ticket that was read ---- */
-
-bool ticket_is_over(const char *table, const struct servicenow_record *ticket)
-{
-	const char *active = servicenow_record_value(ticket, "active");
-	const char *text = servicenow_record_value(ticket, "state");
-	unsigned long state = text ? strtoul(text, NULL, 10) : 0;
-
-	if (active && strcmp(active, "false") == 0)
-		return true;
-	/* Resolved is still active; other task tables count their states differently. */
-	return strcmp(table, "incident") == 0 && state >= 6 && state <= 8;
-}
-
-/* ServiceNow's "2026-11-21 18:16:05" (UTC, raw) as milliseconds; 0 when it is empty. */
-static uint64_t time_of(const struct servicenow_record *record, const char *column)
-{
-	const char *value = servicenow_record_value(record, column);
-	char text[CLOCK_TEXT_SIZE];
-	uint64_t ms;
-
-	if (!value || strlen(value) != 19)
-		return 0;
-	snprintf(text, sizeof(text), "%.10sT%.8sZ", value, value + 11);
-	return clock_parse(text, &ms) ? ms : 0;
-}
-
-uint64_t ticket_closed_ms(const struct servicenow_record *ticket)
-{
-	uint64_t resolved = time_of(ticket, "resolved_at"), over = time_of(ticket, "closed_at");
-
-	return resolved > 0 && (over == 0 || resolved < over) ? resolved : over;
-}
-
-const char *ticket_url(const struct account *account, const struct customer *customer,
-		       const char *sys_id, struct arena *arena)
-{
-	return arena_printf(arena, "%s/%s.do?sys_id=%s", account->url,
-			    customer->servicenow.table, sys_id);
-}
-
 /* ---- columns ---- */
 
 struct ticket_priority ticket_priority(const struct customer *customer, int severity_id)
@@ -320,7 +277,7 @@ size_t ticket_columns(const struct facts *facts, const char *cmdb_ci, struct are
 
 size_t ticket_cancel_columns(const char *table, struct servicenow_column *ret_columns)
 {
-	static const struct servicenow_column columns[] = {
+	const struct servicenow_column columns[] = {
 		{ "short_description", "Cancelled: opened without a company", SERVICENOW_TEXT },
 		{ "description",
 		  "This ticket was opened by an integration and could not be given to a "
@@ -328,12 +285,10 @@ size_t ticket_cancel_columns(const char *table, struct servicenow_column *ret_co
 		  "Nothing is to be done.",
 		  SERVICENOW_TEXT },
 		{ "correlation_id", "", SERVICENOW_TEXT },
-		{ "state", "8", SERVICENOW_TEXT },
+		/* NULL where states are not known: neutral and not ours is enough. */
+		{ "state", servicenow_table(table)->cancel_state, SERVICENOW_TEXT },
 	};
 
-	size_t count = sizeof(columns) / sizeof(columns[0]);
-
 	memcpy(ret_columns, columns, sizeof(columns));
-	/* Other task tables count their states differently: neutral and not ours is enough. */
-	return strcmp(table, "incident") == 0 ? count : count - 1;
+	return sizeof(columns) / sizeof(columns[0]);
 }

@@ -1,9 +1,8 @@
-#ifndef INCIDENT_TICKET_H
-#define INCIDENT_TICKET_H
+#ifndef TICKET_TICKET_H
+#define TICKET_TICKET_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "model/customer.h"
 #include "model/finding.h"
@@ -12,7 +11,6 @@
 struct arena;
 struct facts;
 struct servicenow_column;
-struct servicenow_record;
 
 /*
  * What people read in ServiceNow: pure text, in the arena. Personal data stays in work notes,
@@ -40,13 +38,6 @@ const char *ticket_later_note(const struct incident *incident, struct arena *are
 /* By which a note is found again: "[tocsin:<id>:link]", "[tocsin:<id>:note:3]". */
 const char *ticket_link_marker(const struct incident *incident, struct arena *arena);
 const char *ticket_note_marker(const struct incident *incident, struct arena *arena);
-
-/* Resolved, closed or cancelled; needs the columns state and active. */
-bool ticket_is_over(const char *table, const struct servicenow_record *ticket);
-/* Since when, from resolved_at and closed_at; 0 when neither can be read. */
-uint64_t ticket_closed_ms(const struct servicenow_record *ticket);
-const char *ticket_url(const struct account *account, const struct customer *customer,
-		       const char *sys_id, struct arena *arena);
 
 struct ticket_priority {
 	unsigned impact, urgency; /* 1 (highest) to 3 */

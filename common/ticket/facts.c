@@ -1,5 +1,5 @@
 /* What is known about an incident, read once for all the texts made of it. */
-#include "facts.h"
+#include "ticket/facts.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "text.h"
+#include "ticket/text.h"
 
 enum { INVESTIGATE_MAX = 800, TYPE_CHARS = 80, HOST_CHARS = 64 };
 

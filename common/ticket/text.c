@@ -1,5 +1,5 @@
 /* Cutting and cleaning of outside strings, by characters and never inside one. */
-#include "text.h"
+#include "ticket/text.h"
 
 #include <string.h>
 
