@@ -1,17 +1,15 @@
 /* Secrets at rest: XChaCha20-Poly1305 under keys of a file, bound to owner and field. */
 #include "model/vault.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "model/key_file.h"
 
 enum {
 	KEY_BYTES = crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
@@ -20,16 +18,14 @@ enum {
 	BASE64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING,
 	NONCE_TEXT_SIZE = (NONCE_BYTES * 8 + 5) / 6,
 	TAG_TEXT_SIZE = (TAG_BYTES * 8 + 5) / 6,
-	KEY_ID_MAX = 15,
+	KEY_ID_MAX = KEY_FILE_ID_SIZE - 1,
 	KEYS_MAX = 64,
-	FILE_MAX = 16 * 1024,
 	SECRET_MAX = 8 * 1024,
 	/* Both parts in base64, version, key id and points. */
 	SEALED_MAX = (SECRET_MAX + TAG_BYTES + NONCE_BYTES) * 4 / 3 + KEY_ID_MAX + 16,
 };
 
 static const char prefix[] = "v1.";
-static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
 struct key {
 	char id[KEY_ID_MAX + 1];
@@ -48,118 +44,37 @@ static bool ready(struct err *err)
 	return true;
 }
 
-/* ---- the key file ---- */
-
-/* What the file holds, with its size; caller wipes and frees. */
-static char *read_keys(int fd, const char *path, size_t *ret_size, struct err *err)
-{
-	char *text = xmalloc(FILE_MAX + 1);
-	size_t size = 0;
-	ssize_t got = 1;
-
-	while (size < FILE_MAX && got != 0) {
-		got = read(fd, text + size, FILE_MAX - size);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			break;
-		size += (size_t)got;
-	}
-	if (got == 0) {
-		text[size] = '\0';
-		*ret_size = size;
-		return text;
-	}
-	err_fill(err, ERR_PERMANENT, "key file %s: %s", path,
-		 got < 0 ? strerror(errno) : "is too large");
-	sodium_memzero(text, size);
-	free(text);
-	return NULL;
-}
-
-static char *open_keys(const char *path, size_t *ret_size, struct err *err)
-{
-	struct stat status;
-	char *text = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0) {
-		err_fill(err, ERR_PERMANENT, "key file %s: %s%s", path, strerror(errno),
-			 errno == ENOENT ? " (`tocsin keygen` makes one)" : "");
-		return NULL;
-	}
-	/* A group may read it: that is how Kubernetes hands a file to a user that is not root.
-	 */
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		err_fill(err, ERR_PERMANENT, "key file %s is not a file", path);
-	else if (status.st_mode & (S_IRWXO | S_IWGRP))
-		err_fill(err, ERR_PERMANENT,
-			 "key file %s can be read or written by others: chmod 600 it", path);
-	else
-		text = read_keys(fd, path, ret_size, err);
-	close(fd);
-	return text;
-}
-
-/* One line, "<key id> <base64 of 32 bytes>", as decimal base64 with or without padding. */
-static bool parse_key(struct key *ret_key, const char *line, size_t size)
-{
-	size_t id_size = strspn(line, id_letters);
-	size_t got = 0;
-
-	if (id_size == 0 || id_size > KEY_ID_MAX || id_size >= size || line[id_size] != ' ')
-		return false;
-	const char *encoded = line + id_size + 1;
-	size_t encoded_size = size - id_size - 1;
-	while (encoded_size > 0 && encoded[encoded_size - 1] == '=')
-		encoded_size--;
-	memcpy(ret_key->id, line, id_size);
-	ret_key->id[id_size] = '\0';
-	return sodium_base642bin(ret_key->bytes, KEY_BYTES, encoded, encoded_size, NULL, &got,
-				 NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
-	       got == KEY_BYTES;
-}
-
-static bool known_before(const struct vault *vault, const char *id)
+static const struct key *find_key(const struct vault *vault, const char *id)
 {
 	for (size_t i = 0; i < vault->count; i++) {
 		if (strcmp(vault->keys[i].id, id) == 0)
-			return true;
+			return &vault->keys[i];
 	}
-	return false;
+	return NULL;
 }
 
-static bool parse_keys(struct vault *vault, const char *path, const char *text, struct err *err)
-{
-	unsigned number = 0;
+/* ---- the key file ---- */
 
-	while (*text) {
-		size_t size = strcspn(text, "\r\n");
-		struct key *key = &vault->keys[vault->count];
-		number++;
-		if (size > 0 && text[0] != '#') {
-			if (vault->count == KEYS_MAX)
-				return err_set(err, ERR_PERMANENT,
-					       "key file %s holds more than %d keys", path,
-					       KEYS_MAX);
-			if (!parse_key(key, text, size))
-				return err_set(
-				    err, ERR_PERMANENT,
-				    "key file %s line %u is not \"<key id> <base64 of "
-				    "32 bytes>\"",
-				    path, number);
-			if (known_before(vault, key->id))
-				return err_set(err, ERR_PERMANENT,
-					       "key file %s line %u: key id %s was used before",
-					       path, number, key->id);
-			vault->count++;
-		}
-		text += size;
-		text += *text == '\r';
-		text += *text == '\n';
-	}
-	if (vault->count == 0)
-		return err_set(err, ERR_PERMANENT, "key file %s holds no key", path);
+struct reading {
+	struct vault *vault;
+	const char *path;
+};
+
+static bool take_key(const char *id, const unsigned char *bytes, void *opaque, struct err *err)
+{
+	const struct reading *reading = opaque;
+	struct vault *vault = reading->vault;
+	struct key *key = &vault->keys[vault->count];
+
+	if (vault->count == KEYS_MAX)
+		return err_set(err, ERR_PERMANENT, "key file %s holds more than %d keys",
+			       reading->path, KEYS_MAX);
+	if (find_key(vault, id))
+		return err_set(err, ERR_PERMANENT, "key file %s: key id %s was used before",
+			       reading->path, id);
+	snprintf(key->id, sizeof(key->id), "%s", id);
+	memcpy(key->bytes, bytes, KEY_BYTES);
+	vault->count++;
 	return true;
 }
 
@@ -169,21 +84,21 @@ struct vault *vault_open(const char *path, struct err *err)
 
 	if (!ready(err))
 		return NULL;
-	char *text = open_keys(path, &size, err);
+	char *text = key_file_read(path, KEY_FILE_SECRET, &size, err);
 	if (!text)
 		return NULL;
 	/* Guarded, locked in memory where the system allows it, and wiped when freed. */
-	struct vault *vault =
-	    sodium_malloc(sizeof *vault + (KEYS_MAX + 1) * sizeof(struct key));
+	struct vault *vault = sodium_malloc(sizeof *vault + KEYS_MAX * sizeof(struct key));
 	bool parsed = false;
 	if (!vault) {
 		err_fill(err, ERR_TRANSIENT, "no protected memory for keys");
 	} else {
+		struct reading reading = { vault, path };
+
 		vault->count = 0;
-		parsed = parse_keys(vault, path, text, err);
+		parsed = key_file_parse(path, text, KEY_BYTES, take_key, &reading, err);
 	}
-	sodium_memzero(text, size);
-	free(text);
+	key_file_wipe(text, size);
 	if (!parsed) {
 		sodium_free(vault);
 		return NULL;
@@ -197,86 +112,9 @@ void vault_free(struct vault *vault)
 	sodium_free(vault);
 }
 
-/* ---- a new key ---- */
-
-static bool write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t put = write(fd, data, size);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return false;
-		data += put;
-		size -= (size_t)put;
-	}
-	return true;
-}
-
-static void sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder =
-	    slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		(void)fsync(fd);
-		close(fd);
-	}
-	free(folder);
-}
-
-/* Whole or not at all: a half-written key file would lock every secret. */
-static bool replace_file(const char *path, const char *text, size_t size, struct err *err)
-{
-	struct buf temporary;
-	bool written = false;
-
-	buf_init(&temporary, 4096);
-	buf_addf(&temporary, "%s.XXXXXX", path);
-	if (!buf_ok(&temporary)) {
-		buf_done(&temporary);
-		return err_set(err, ERR_PERMANENT, "the path of the key file is too long");
-	}
-	int fd = mkostemp(temporary.data, O_CLOEXEC); /* mode 0600 */
-	if (fd >= 0) {
-		written = write_all(fd, text, size) && fsync(fd) == 0;
-		written = close(fd) == 0 && written;
-		written = written && rename(temporary.data, path) == 0;
-		if (!written)
-			(void)unlink(temporary.data);
-	}
-	if (written)
-		sync_folder(path);
-	else
-		err_fill(err, ERR_PERMANENT, "cannot write key file %s: %s", path,
-			 strerror(errno));
-	buf_done(&temporary);
-	return written;
-}
-
-static void new_key_line(char *ret_id, char *ret_line, size_t room)
-{
-	unsigned char key[KEY_BYTES], id[4];
-	char encoded[sodium_base64_ENCODED_LEN(KEY_BYTES, sodium_base64_VARIANT_ORIGINAL)];
-
-	randombytes_buf(key, sizeof key);
-	randombytes_buf(id, sizeof id);
-	ret_id[0] = 'k';
-	sodium_bin2hex(ret_id + 1, 2 * sizeof id + 1, id, sizeof id);
-	sodium_bin2base64(encoded, sizeof encoded, key, sizeof key,
-			  sodium_base64_VARIANT_ORIGINAL);
-	snprintf(ret_line, room, "%s %s\n", ret_id, encoded);
-	sodium_memzero(key, sizeof key);
-	sodium_memzero(encoded, sizeof encoded);
-}
-
 bool vault_keygen(const char *path, char *ret_id, struct err *err)
 {
-	char line[128];
-	size_t old_size = 0;
-	char *old = NULL;
+	unsigned char key[KEY_BYTES];
 
 	if (!ready(err))
 		return false;
@@ -289,23 +127,11 @@ bool vault_keygen(const char *path, char *ret_id, struct err *err)
 		vault_free(vault);
 		if (full)
 			return err_set(err, ERR_PERMANENT, "key file %s is full", path);
-		old = open_keys(path, &old_size, err);
-		if (!old)
-			return false;
 	}
-	new_key_line(ret_id, line, sizeof line);
-	size_t line_size = strlen(line);
-	char *text = xmalloc(line_size + old_size + 1);
-	memcpy(text, line, line_size + 1);
-	if (old)
-		memcpy(text + line_size, old, old_size);
-	bool written = replace_file(path, text, line_size + old_size, err);
-	sodium_memzero(line, sizeof line);
-	sodium_memzero(text, line_size + old_size);
-	free(text);
-	if (old)
-		sodium_memzero(old, old_size);
-	free(old);
+	key_file_new_id(ret_id);
+	randombytes_buf(key, sizeof key);
+	bool written = key_file_prepend(path, KEY_FILE_SECRET, ret_id, key, sizeof key, err);
+	sodium_memzero(key, sizeof key);
 	return written;
 }
 
@@ -386,7 +212,7 @@ static bool split(struct parts *ret_parts, const char *sealed)
 	    strncmp(sealed, prefix, prefix_size) != 0)
 		return false;
 	const char *id = sealed + prefix_size;
-	size_t id_size = strspn(id, id_letters);
+	size_t id_size = strspn(id, key_file_letters);
 	if (id_size == 0 || id_size > KEY_ID_MAX || id[id_size] != '.')
 		return false;
 	ret_parts->nonce = id + id_size + 1;
@@ -399,15 +225,6 @@ static bool split(struct parts *ret_parts, const char *sealed)
 	ret_parts->key_id[id_size] = '\0';
 	return ret_parts->nonce_size == NONCE_TEXT_SIZE &&
 	       ret_parts->box_size > TAG_TEXT_SIZE && !strchr(ret_parts->box, '.');
-}
-
-static const struct key *find_key(const struct vault *vault, const char *id)
-{
-	for (size_t i = 0; i < vault->count; i++) {
-		if (strcmp(vault->keys[i].id, id) == 0)
-			return &vault->keys[i];
-	}
-	return NULL;
 }
 
 /* The opened secret, NUL-terminated, or NULL when it is not what was sealed for this place. */
