@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "model/envelope.h"
+#include "model/policy.h"
 #include "model/raw.h"
 
 static const char format_version[] = "1";
@@ -31,6 +32,8 @@ size_t finding_encode(const struct finding *finding, struct arena *arena,
 	    field_text("observed_ms", envelope_decimal(arena, finding->observed_ms));
 	ret_fields[count++] = field_text("trace", finding->trace ? finding->trace : "");
 	ret_fields[count++] = field_text("origin", origin_name(finding->origin));
+	if (finding->policy && *finding->policy)
+		ret_fields[count++] = field_text("policy", finding->policy);
 	ret_fields[count++] =
 	    (struct field){ "payload", finding->payload, finding->payload_size };
 	return count;
@@ -60,6 +63,16 @@ static bool decode_severity(const struct envelope *envelope, int *ret_id, struct
 	return true;
 }
 
+/* Whether it is one is asked where it is obeyed (model/policy.h). */
+static bool decode_policy(const struct envelope *envelope, const char **ret_policy,
+			  struct err *err)
+{
+	const struct field *field = field_find(envelope->fields, envelope->count, "policy");
+
+	return !field || field->size == 0 ||
+	       envelope_text(envelope, "policy", POLICY_TEXT_MAX, ret_policy, err);
+}
+
 bool finding_decode(struct finding *ret_finding, const struct field *fields, size_t count,
 		    struct err *err)
 {
@@ -81,6 +94,7 @@ bool finding_decode(struct finding *ret_finding, const struct field *fields, siz
 	    !envelope_number(&envelope, "observed_ms", &ret_finding->observed_ms, err) ||
 	    !envelope_trace(&envelope, &ret_finding->trace, err) ||
 	    !envelope_origin(&envelope, &ret_finding->origin, err) ||
+	    !decode_policy(&envelope, &ret_finding->policy, err) ||
 	    !envelope_payload(&envelope, FINDING_PAYLOAD_MAX, &payload, err))
 		return false;
 	ret_finding->payload = payload->value;

@@ -36,6 +36,9 @@ struct finding {
 	uint64_t observed_ms;
 	const char *trace;
 	enum origin origin; /* the raw event's */
+	/* What rules decided (model/policy.h), encoded; NULL or "": nothing. A severity that a
+	 * rule set is in severity_id already, its group in group. */
+	const char *policy;
 	const char *payload;
 	size_t payload_size;
 };
@@ -46,7 +49,7 @@ enum { FINDING_CLASS_UID = 2004 };
 /* OCSF status_id: what the source says is over */
 enum { FINDING_STATUS_RESOLVED = 4 };
 
-enum { FINDING_FIELDS = 13, FINDING_PAYLOAD_MAX = 1 << 20 };
+enum { FINDING_FIELDS = 14, FINDING_PAYLOAD_MAX = 1 << 20 };
 
 size_t finding_encode(const struct finding *finding, struct arena *arena,
 		      struct field *ret_fields);

@@ -69,6 +69,8 @@ struct incident {
 	const char *event_id;
 	const char *source;
 	const char *trace;
+	const char *policy;   /* what rules decided then (model/policy.h), or NULL */
+	const char *storm;    /* the rule whose limit was passed: this is the one summary */
 	uint64_t event_ms;    /* the vendor's time of the opening finding */
 	uint64_t observed_ms; /* when the collector first saw it */
 
@@ -98,7 +100,8 @@ struct incident {
 	const char *sys_id; /* ServiceNow */
 	const char *number;
 	const char *ticket_url;
-	unsigned impact; /* as we last set them; 0 before */
+	unsigned priority; /* the highest that rules ask for, 1 to 5; 0: none does */
+	unsigned impact;   /* as we last set them; 0 before */
 	unsigned urgency;
 	uint64_t ticket_ms;   /* when the ticket was known to exist */
 	const char *stray;    /* sys_id of a ticket that must be cancelled: it has no company */

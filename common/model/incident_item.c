@@ -51,6 +51,8 @@ const char *incident_item_encode(const struct incident_item *item, struct arena 
 		member_add(&buf, "uid", finding->uid);
 		member_add(&buf, "trace", finding->trace);
 		member_add(&buf, "origin", origin_name(finding->origin));
+		if (finding->policy && *finding->policy)
+			member_add(&buf, "policy", finding->policy);
 	}
 	buf_adds(&buf, "}\n");
 	if (item->op != ITEM_RETRY)
@@ -91,6 +93,7 @@ static bool item_read(struct incident_item *item, const json_t *head, struct are
 	finding->event_id = member_text(head, "event_id", arena);
 	finding->uid = member_text(head, "uid", arena);
 	finding->trace = member_text(head, "trace", arena);
+	finding->policy = member_text(head, "policy", arena);
 	finding->origin = origin_parse(json_string_value(json_object_get(head, "origin")));
 	if (!finding->source || !finding->event_id || !finding->uid || !finding->trace)
 		return err_set(err, ERR_PERMANENT, "inbox: a finding without its envelope");
