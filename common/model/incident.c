@@ -20,6 +20,7 @@ enum column_type {
 	COLUMN_INT,    /* int */
 	COLUMN_FLAG,   /* bool: "1" */
 	COLUMN_STATE,
+	COLUMN_RELEASE,
 	COLUMN_STEP,
 };
 
@@ -82,6 +83,20 @@ static const struct column columns[] = {
 	{ "notes.last_ms", COLUMN_NUMBER, AT(note_ms) },
 	{ "notes.day", COLUMN_COUNT, AT(note_day) },
 	{ "notes.today", COLUMN_COUNT, AT(notes_today) },
+	{ "closing.via", COLUMN_TEXT, AT(closing.via) },
+	{ "closing.verdict", COLUMN_TEXT, AT(closing.verdict) },
+	{ "closing.actor", COLUMN_TEXT, AT(closing.actor) },
+	{ "closing.note", COLUMN_TEXT, AT(closing.note) },
+	{ "closing.hint_ms", COLUMN_NUMBER, AT(closing.hint_ms) },
+	{ "closing.since_ms", COLUMN_NUMBER, AT(closing.since_ms) },
+	{ "closing.seen", COLUMN_TEXT, AT(closing.seen) },
+	{ "closing.seen_ms", COLUMN_NUMBER, AT(closing.seen_ms) },
+	{ "closing.past", COLUMN_TEXT, AT(closing.past) },
+	{ "closing.survivor", COLUMN_TEXT, AT(closing.survivor) },
+	{ "closing.release", COLUMN_RELEASE, AT(closing.release) },
+	{ "closing.confirmed", COLUMN_TEXT, AT(closing.confirmed) },
+	{ "closing.used", COLUMN_TEXT, AT(closing.used) },
+	{ "reopened", COLUMN_COUNT, AT(reopened) },
 	{ "step.inspect", COLUMN_STEP, AT(steps[STEP_INSPECT]) },
 	{ "step.threat_response.create", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_CREATE]) },
 	{ "step.servicenow.cancel", COLUMN_STEP, AT(steps[STEP_SERVICENOW_CANCEL]) },
@@ -89,6 +104,16 @@ static const struct column columns[] = {
 	{ "step.servicenow.link", COLUMN_STEP, AT(steps[STEP_SERVICENOW_LINK]) },
 	{ "step.threat_response.link", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_LINK]) },
 	{ "step.servicenow.note", COLUMN_STEP, AT(steps[STEP_SERVICENOW_NOTE]) },
+	{ "step.contain.isolate", COLUMN_STEP, AT(steps[STEP_CONTAIN_ISOLATE]) },
+	{ "step.contain.move_group", COLUMN_STEP, AT(steps[STEP_CONTAIN_MOVE_GROUP]) },
+	{ "step.servicenow.verify", COLUMN_STEP, AT(steps[STEP_SERVICENOW_VERIFY]) },
+	{ "step.threat_response.reopen", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_REOPEN]) },
+	{ "step.threat_response.close", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_CLOSE]) },
+	{ "step.servicenow.resolve", COLUMN_STEP, AT(steps[STEP_SERVICENOW_RESOLVE]) },
+	{ "step.defender.resolve", COLUMN_STEP, AT(steps[STEP_DEFENDER_RESOLVE]) },
+	{ "step.release.isolate", COLUMN_STEP, AT(steps[STEP_RELEASE_ISOLATE]) },
+	{ "step.release.move_group", COLUMN_STEP, AT(steps[STEP_RELEASE_MOVE_GROUP]) },
+	{ "step.servicenow.report", COLUMN_STEP, AT(steps[STEP_SERVICENOW_REPORT]) },
 };
 
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
@@ -100,6 +125,11 @@ static const char *const state_names[] = {
 	[INCIDENT_HELD] = "held",	[INCIDENT_FAILED] = "failed",
 };
 
+static const char *const release_names[] = {
+	[RELEASE_UNDECIDED] = "",	 [RELEASE_NOW] = "now",	  [RELEASE_ASK] = "ask",
+	[RELEASE_SURVIVOR] = "survivor", [RELEASE_KEEP] = "keep",
+};
+
 static const char *const status_names[] = {
 	[STEP_NEW] = "new",   [STEP_INTENT] = "intent",	  [STEP_WAITING] = "waiting",
 	[STEP_DONE] = "done", [STEP_SKIPPED] = "skipped", [STEP_FAILED] = "failed",
@@ -107,6 +137,7 @@ static const char *const status_names[] = {
 
 enum {
 	STATES = sizeof(state_names) / sizeof(state_names[0]),
+	RELEASES = sizeof(release_names) / sizeof(release_names[0]),
 	STATUSES = sizeof(status_names) / sizeof(status_names[0]),
 };
 
@@ -115,9 +146,28 @@ const char *incident_state_name(enum incident_state state)
 	return state_names[state];
 }
 
+const char *incident_release_name(enum incident_release release)
+{
+	return release_names[release];
+}
+
 const char *incident_step_status_name(enum incident_step_status status)
 {
 	return status_names[status];
+}
+
+const char *incident_phase_name(enum incident_phase phase)
+{
+	static const char *const names[] = { "opening", "containment", "closing" };
+
+	return names[phase];
+}
+
+enum incident_phase incident_step_phase(enum incident_step_id step)
+{
+	if (step < STEP_CONTAIN_ISOLATE)
+		return PHASE_OPENING;
+	return step < STEP_SERVICENOW_VERIFY ? PHASE_CONTAINMENT : PHASE_CLOSING;
 }
 
 const char *incident_step_name(enum incident_step_id step)
@@ -210,6 +260,11 @@ static bool column_decode(const struct column *column, const char *text, void *s
 			return false;
 		*(enum incident_state *)slot = (enum incident_state)index;
 		return true;
+	case COLUMN_RELEASE:
+		if (!name_index(release_names, RELEASES, text, strlen(text), &index))
+			return false;
+		*(enum incident_release *)slot = (enum incident_release)index;
+		return true;
 	case COLUMN_STEP:
 		return step_decode(text, slot);
 	}
@@ -270,6 +325,8 @@ static const char *column_encode(const struct column *column, const void *slot,
 		return *(const bool *)slot ? "1" : NULL;
 	case COLUMN_STATE:
 		return state_names[*(const enum incident_state *)slot];
+	case COLUMN_RELEASE:
+		return release_names[*(const enum incident_release *)slot];
 	case COLUMN_STEP:
 		step = slot;
 		if (step->status == STEP_NEW && step->attempt == 0 && step->due_ms == 0)
@@ -319,6 +376,8 @@ static bool column_equal(const struct column *column, const void *a, const void 
 		return *(const bool *)a == *(const bool *)b;
 	case COLUMN_STATE:
 		return *(const enum incident_state *)a == *(const enum incident_state *)b;
+	case COLUMN_RELEASE:
+		return *(const enum incident_release *)a == *(const enum incident_release *)b;
 	case COLUMN_STEP:
 		return left->status == right->status && left->fence == right->fence &&
 		       left->attempt == right->attempt && left->intent_ms == right->intent_ms &&
@@ -362,6 +421,19 @@ void incident_group_key(const char *installation, const struct incident *inciden
 {
 	snprintf(ret_key, INCIDENT_KEY_SIZE, "tocsin-g:%.12s:%.24s:%.16s", installation,
 		 incident->customer, incident->group);
+}
+
+const char *incident_key_id(const char *installation, const char *key)
+{
+	size_t size = strlen(installation), length = strlen(key);
+	const char *id;
+
+	if (strncmp(key, "tocsin-i:", 9) != 0 || strncmp(key + 9, installation, size) != 0 ||
+	    key[9 + size] != ':' || length < 9 + size + INCIDENT_ID_SIZE)
+		return NULL;
+	id = key + length - (INCIDENT_ID_SIZE - 1);
+	return id[-1] == ':' && strspn(id, "0123456789abcdef") == INCIDENT_ID_SIZE - 1 ? id
+										       : NULL;
 }
 
 bool incident_installation_valid(const char *installation)

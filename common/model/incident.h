@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/field.h"
+#include "model/closure.h"
 #include "model/finding.h"
 
 struct arena;
@@ -27,9 +28,10 @@ enum incident_state {
 	INCIDENT_FAILED, /* a step cannot succeed; visible, retryable */
 };
 
-/* In the order in which they are tried. Names in the journal and in metrics: "inspect",
- * "servicenow.create" ... */
+/* In the order in which they are tried, in three phases. Names in the journal and in metrics:
+ * "inspect", "servicenow.create" ... */
 enum incident_step_id {
+	/* Opening */
 	STEP_INSPECT,		     /* observables, from Threat Response */
 	STEP_THREAT_RESPONSE_CREATE, /* incident, sighting, relationship */
 	STEP_SERVICENOW_CANCEL,	     /* a ticket that turned out to lack its company */
@@ -37,8 +39,22 @@ enum incident_step_id {
 	STEP_SERVICENOW_LINK,	   /* second work note: closing URL, link to Threat Response */
 	STEP_THREAT_RESPONSE_LINK, /* external reference to the ticket */
 	STEP_SERVICENOW_NOTE,	   /* later findings; runs again and again */
+	/* Containment */
+	STEP_CONTAIN_ISOLATE,
+	STEP_CONTAIN_MOVE_GROUP,
+	/* Closing */
+	STEP_SERVICENOW_VERIFY,	     /* reads the ticket: is it over, and for how long */
+	STEP_THREAT_RESPONSE_REOPEN, /* after a closing that was taken back */
+	STEP_THREAT_RESPONSE_CLOSE,  /* with its time and a reference to the ticket */
+	STEP_SERVICENOW_RESOLVE,     /* when the closing came from elsewhere */
+	STEP_DEFENDER_RESOLVE,	     /* the alerts, with what the verdict says */
+	STEP_RELEASE_ISOLATE,	     /* from isolation, by the undo ledger */
+	STEP_RELEASE_MOVE_GROUP,     /* back to where it was */
+	STEP_SERVICENOW_REPORT,	     /* last work note, where the ticket may be written */
 	INCIDENT_STEPS,
 };
+
+enum incident_phase { PHASE_OPENING, PHASE_CONTAINMENT, PHASE_CLOSING };
 
 enum incident_step_status {
 	STEP_NEW,
@@ -58,6 +74,33 @@ struct incident_step {
 	uint64_t intent_ms; /* wall time of the last intent, 0 before the first */
 	uint64_t due_ms;    /* not before this; 0 when nothing is awaited */
 	const char *note;   /* for people: result or last error, one line */
+};
+
+/* What becomes of the hosts that a closing incident holds. */
+enum incident_release {
+	RELEASE_UNDECIDED, /* the ticket has not been read yet */
+	RELEASE_NOW,
+	RELEASE_ASK,	  /* a person has to confirm it: CLOSURE_RELEASE */
+	RELEASE_SURVIVOR, /* when the ticket that took this one's place is over */
+	RELEASE_KEEP,	  /* stay as they are, and stay in the undo ledger */
+};
+
+/* Why and how it is closed. Strings are names of model/closure.h, or words of people. */
+struct incident_closing {
+	const char *via; /* of who asked first; NULL: nobody has asked */
+	const char *verdict;
+	const char *actor;
+	const char *note;
+	uint64_t hint_ms;  /* the ticket is to be read because of a hint from then; 0: no */
+	uint64_t since_ms; /* accepted: closing, closed, or failed and held meanwhile; 0: it is
+			      not */
+	const char *seen;  /* the ticket's closing as it was read: "6 Duplicate 2026-..." */
+	uint64_t seen_ms;  /* unchanged since */
+	const char *past;  /* a closing that was taken back: reading it again means nothing */
+	const char *survivor; /* sys_id of the ticket that took its place */
+	enum incident_release release;
+	const char *confirmed; /* who let hosts go that were asked about */
+	const char *used;      /* ids of links, with blanks: each acts once */
 };
 
 struct incident {
@@ -124,11 +167,14 @@ struct incident {
 	unsigned note_day; /* days since 1970, UTC, that notes_today counts */
 	unsigned notes_today;
 
+	struct incident_closing closing;
+	unsigned reopened; /* how often */
+
 	struct incident_step steps[INCIDENT_STEPS];
 };
 
 /* More than incident_encode() or incident_changes() ever write. */
-enum { INCIDENT_FIELDS = 96 };
+enum { INCIDENT_FIELDS = 160 };
 
 /* Strings are borrowed from fields. Permanent error naming the field that is malformed. */
 bool incident_decode(struct incident *ret_incident, const struct field *fields, size_t count,
@@ -150,11 +196,13 @@ size_t incident_changes(const struct incident *before, const struct incident *af
 enum incident_op {
 	ITEM_FINDING, /* the first one opens it */
 	ITEM_RETRY,   /* failed steps may be tried again */
+	ITEM_CLOSURE, /* from the stream `closures` */
 };
 
 struct incident_item {
 	enum incident_op op;
-	struct finding finding; /* customer and group are the incident's */
+	struct finding finding; /* FINDING: customer and group are the incident's */
+	struct closure closure; /* CLOSURE */
 };
 
 /* The result is in the arena. */
@@ -164,7 +212,10 @@ bool incident_item_decode(struct incident_item *ret_item, const char *text,
 			  const struct incident *incident, struct arena *arena,
 			  struct err *err);
 
-const char *incident_state_name(enum incident_state state); /* "opening" ... */
+const char *incident_release_name(enum incident_release release); /* "now" ..., "" */
+const char *incident_state_name(enum incident_state state);	  /* "opening" ... */
+enum incident_phase incident_step_phase(enum incident_step_id step);
+const char *incident_phase_name(enum incident_phase phase); /* "opening" ... */
 const char *incident_step_name(enum incident_step_id step); /* "servicenow.create" ... */
 const char *incident_step_status_name(enum incident_step_status status);
 
@@ -175,6 +226,8 @@ enum { INCIDENT_ID_SIZE = 17, INCIDENT_KEY_SIZE = 101 };
 void incident_id(const char *customer, const char *group, const char *uid, char *ret_id);
 /* tocsin-i:<installation>:<customer>:<group>:<id>, at most 100 bytes (correlation_id). */
 void incident_key(const char *installation, const struct incident *incident, char *ret_key);
+/* The incident's id in such a key of this installation; NULL when it is none. Borrows. */
+const char *incident_key_id(const char *installation, const char *key);
 /* tocsin-g:<installation>:<customer>:<group> */
 void incident_group_key(const char *installation, const struct incident *incident,
 			char *ret_key);

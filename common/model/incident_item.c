@@ -10,6 +10,7 @@
 static const char *const op_names[] = {
 	[ITEM_FINDING] = "finding",
 	[ITEM_RETRY] = "retry",
+	[ITEM_CLOSURE] = "closure",
 };
 
 enum {
@@ -35,6 +36,18 @@ static void member_add(struct buf *buf, const char *name, const char *text)
 	buf_adds(buf, "\"");
 }
 
+/* As the stream has it, so that there is one reader of both. */
+static void closure_add(struct buf *buf, const struct closure *closure, struct arena *arena)
+{
+	struct field fields[CLOSURE_FIELDS];
+	size_t count = closure_encode(closure, arena, fields);
+
+	buf_adds(buf, ",\"closure\":{\"\":\"\"");
+	for (size_t i = 0; i < count; i++)
+		member_add(buf, fields[i].name, fields[i].value);
+	buf_adds(buf, "}");
+}
+
 const char *incident_item_encode(const struct incident_item *item, struct arena *arena)
 {
 	const struct finding *finding = &item->finding;
@@ -42,7 +55,9 @@ const char *incident_item_encode(const struct incident_item *item, struct arena 
 
 	buf_init(&buf, ITEM_MAX);
 	buf_addf(&buf, "{\"op\":\"%s\"", op_names[item->op]);
-	if (item->op != ITEM_RETRY) {
+	if (item->op == ITEM_CLOSURE)
+		closure_add(&buf, &item->closure, arena);
+	if (item->op == ITEM_FINDING) {
 		buf_addf(&buf,
 			 ",\"severity_id\":%d,\"time_ms\":%" PRIu64 ",\"observed_ms\":%" PRIu64,
 			 finding->severity_id, finding->time_ms, finding->observed_ms);
@@ -55,7 +70,7 @@ const char *incident_item_encode(const struct incident_item *item, struct arena 
 			member_add(&buf, "policy", finding->policy);
 	}
 	buf_adds(&buf, "}\n");
-	if (item->op != ITEM_RETRY)
+	if (item->op == ITEM_FINDING)
 		buf_add(&buf, finding->payload, finding->payload_size);
 
 	const char *text = arena_strndup(arena, buf_text(&buf), buf.size);
@@ -76,6 +91,26 @@ static uint64_t member_number(const json_t *object, const char *name)
 	return number > 0 ? (uint64_t)number : 0;
 }
 
+static bool closure_read(struct closure *ret_closure, const json_t *object, struct arena *arena,
+			 struct err *err)
+{
+	struct field fields[CLOSURE_FIELDS + 1];
+	size_t count = 0;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, name, value)
+	{
+		const char *text = json_string_value(value);
+
+		if (!text || count == CLOSURE_FIELDS + 1)
+			return err_set(err, ERR_PERMANENT, "inbox: not a closure");
+		fields[count++] =
+		    field_text(arena_strdup(arena, name), arena_strdup(arena, text));
+	}
+	return closure_decode(ret_closure, fields, count, err);
+}
+
 static bool item_read(struct incident_item *item, const json_t *head, struct arena *arena,
 		      struct err *err)
 {
@@ -86,6 +121,9 @@ static bool item_read(struct incident_item *item, const json_t *head, struct are
 		return err_set(err, ERR_PERMANENT, "inbox: unknown op \"%.40s\"", op ? op : "");
 	if (item->op == ITEM_RETRY)
 		return true;
+	if (item->op == ITEM_CLOSURE)
+		return closure_read(&item->closure, json_object_get(head, "closure"), arena,
+				    err);
 	finding->severity_id = (int)(member_number(head, "severity_id") % 100);
 	finding->time_ms = member_number(head, "time_ms");
 	finding->observed_ms = member_number(head, "observed_ms");

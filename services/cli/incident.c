@@ -88,10 +88,15 @@ static void render_timeline(struct buf *out, const json_t *lines)
 	}
 }
 
-static bool is_idle(const json_t *step, const char *name)
+/* Almost no incident ever needs these, and no closing is worth telling before it begins. */
+static bool is_idle(const json_t *step)
 {
-	return strcmp(json_string_value(json_object_get(step, "step")), name) == 0 &&
-	       strcmp(json_string_value(json_object_get(step, "status")), "new") == 0;
+	const char *name = json_string_value(json_object_get(step, "step"));
+
+	return strcmp(json_string_value(json_object_get(step, "status")), "new") == 0 &&
+	       (strcmp(name, "servicenow.cancel") == 0 ||
+		strcmp(name, "servicenow.note") == 0 ||
+		strcmp(json_string_value(json_object_get(step, "phase")), "opening") != 0);
 }
 
 static void render_findings(struct buf *out, const struct screen *screen, const json_t *list)
@@ -147,8 +152,7 @@ static void render_show(struct buf *out, const struct screen *screen, const json
 	buf_adds(out, "\nSteps\n");
 	json_array_foreach(steps, i, step)
 	{
-		/* Almost no incident ever needs these. */
-		if (is_idle(step, "servicenow.cancel") || is_idle(step, "servicenow.note"))
+		if (is_idle(step))
 			continue;
 		char *words = incident_step_words(step, screen->now_ms);
 		buf_adds(out, "  ");

@@ -24,7 +24,8 @@ static json_t *view_step(const struct incident *incident, enum incident_step_id 
 {
 	const struct incident_step *step = &incident->steps[id];
 
-	return json_pack("{s:s,s:s,s:I,s:o,s:o,s:o}", "step", incident_step_name(id), "status",
+	return json_pack("{s:s,s:s,s:s,s:I,s:o,s:o,s:o}", "step", incident_step_name(id),
+			 "phase", incident_phase_name(incident_step_phase(id)), "status",
 			 incident_step_status_name(step->status), "attempts",
 			 (json_int_t)step->attempt, "intent_ms", view_ms(step->intent_ms),
 			 "due_ms", view_ms(step->due_ms), "note", view_text(step->note));
@@ -412,6 +413,16 @@ static const char *step_words(const char *step)
 		{ "servicenow.link", "write the links into the ticket" },
 		{ "threat_response.link", "write the ticket into Threat Response" },
 		{ "servicenow.note", "write later findings into the ticket" },
+		{ "contain.isolate", "isolate the host" },
+		{ "contain.move_group", "move the host to another group" },
+		{ "servicenow.verify", "read whether the ticket is over" },
+		{ "threat_response.reopen", "open it again in Threat Response" },
+		{ "threat_response.close", "close it in Threat Response" },
+		{ "servicenow.resolve", "resolve the ticket" },
+		{ "defender.resolve", "resolve the alerts in Defender" },
+		{ "release.isolate", "release the host from isolation" },
+		{ "release.move_group", "move the host back to its group" },
+		{ "servicenow.report", "write the outcome into the ticket" },
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

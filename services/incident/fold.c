@@ -154,6 +154,13 @@ void fold_opening_as_note(struct turn *turn)
 		wait_for_note(turn, turn->incident.opening, &item.finding);
 }
 
+/* ---- closing ---- */
+
+static void fold_closure(struct turn *turn, const struct closure *closure)
+{
+	turn_tell(turn, closure_op_name(closure->op), closure_via_name(closure->via));
+}
+
 /* ---- all of it ---- */
 
 static void fold_item(struct turn *turn, const char *text)
@@ -180,6 +187,9 @@ static void fold_item(struct turn *turn, const char *text)
 		turn_tell(turn, "retry",
 			  saga_retry(&turn->incident) ? "failed steps are tried again"
 						      : "nothing had failed");
+		break;
+	case ITEM_CLOSURE:
+		fold_closure(turn, &item.closure);
 		break;
 	}
 }

@@ -78,7 +78,7 @@ static bool possible(const struct incident *incident, enum incident_step_id step
 		       done(incident, STEP_THREAT_RESPONSE_CREATE);
 	case STEP_SERVICENOW_NOTE:
 		return note_possible(incident);
-	case INCIDENT_STEPS:
+	default:
 		break;
 	}
 	return false;
@@ -374,7 +374,8 @@ bool saga_opening_over(const struct incident *incident)
 	for (int i = 0; i < INCIDENT_STEPS; i++) {
 		enum incident_step_status status = incident->steps[i].status;
 
-		if (i == STEP_SERVICENOW_NOTE || i == STEP_SERVICENOW_CANCEL)
+		if (i == STEP_SERVICENOW_NOTE || i == STEP_SERVICENOW_CANCEL ||
+		    incident_step_phase((enum incident_step_id)i) != PHASE_OPENING)
 			continue;
 		if (status != STEP_DONE && status != STEP_SKIPPED)
 			return false;
