@@ -2,17 +2,33 @@
 
 local LIST_CAP = 200 -- findings and timeline kept per incident
 
+-- The incident that another state of the same record went to.
+local function claim_known(plan, subject_key)
+  if not subject_key then return nil end
+  return plan.subjects[subject_key] or
+    string.match(redis.call('GET', subject_key) or '', '^incident:(.*)$')
+end
+
 -- Decides where one finding goes. plan holds what earlier findings of the same call will have done.
-local function claim_target(plan, prefix, group_key, candidate)
+-- What is known of its record counts more than its group: a vendor may name the group later.
+local function claim_target(plan, prefix, claim)
+  local group_key, candidate = claim.group_key, claim.candidate
   local current = plan.groups[group_key] or redis.call('GET', group_key)
+  local known = claim_known(plan, claim.subject_key)
   local function state(id)
     return plan.opened[id] and 'opening' or redis.call('HGET', prefix .. id, 'state')
   end
-  if current == candidate then return candidate, 'recorded' end
-  if current then
-    local now_in = state(current)
-    if now_in == 'opening' or now_in == 'open' then return current, 'joined' end
+  local function takes(id)
+    local now_in = id and id ~= candidate and state(id)
+    return now_in == 'opening' or now_in == 'open'
   end
+  if current == candidate then return candidate, 'recorded' end
+  if takes(known) then
+    claim.lends = current ~= known and not takes(current)
+    if claim.lends then plan.groups[group_key] = known end
+    return known, 'joined'
+  end
+  if takes(current) then return current, 'joined' end
   if candidate == '' then return nil, 'recorded' end
   if state(candidate) then return candidate, 'recorded' end
   plan.groups[group_key], plan.opened[candidate] = candidate, true
@@ -27,6 +43,13 @@ local function claim_checks(incident, group_key)
   permitted({ 'HSET', incident, 'f', 'v' }, { 'HINCRBY', incident, 'findings', 1 },
     { 'RPUSH', incident .. ':inbox', 'x' }, { 'RPUSH', incident .. ':findings', 'x' },
     { 'LTRIM', incident .. ':findings', 0, 1 }, { 'SET', group_key, 'x' })
+end
+
+-- Later states of the record, and others of a group that has no incident of its own, come here too.
+local function claim_remember(claim, ttl)
+  if claim.outcome == 'recorded' or not claim.subject_key then return end
+  redis.call('SET', claim.subject_key, 'incident:' .. claim.incident, 'PX', ttl)
+  if claim.lends then redis.call('SET', claim.group_key, claim.incident, 'PX', ttl) end
 end
 
 local function claim_open(args, incident, claim, now)
@@ -63,38 +86,45 @@ local function claim_write(args, incident, claim, now)
 end
 
 -- KEYS findings, actions, group keys and fates...   ARGV group, consumer, fate ttl ms, prefix of
--- incident keys, then per finding: id, index of its group key, index of its fate or 0, candidate,
--- open item, note item or '' for the same, summary, severity, field count, fields...
+-- incident keys, then per finding: id, index of its group key, index of its fate or 0, index of its
+-- subject or 0, candidate, open item, note item or '' for the same, summary, severity, field count,
+-- fields...
 -- Keys of the incidents themselves are reached by the prefix: which one is known only here. Carries
 -- allow-oom: findings that cannot become incidents could never leave a full Redis.
--- A finding without a candidate ('') joins what is open and opens nothing.
+-- A finding without a candidate ('') joins what is open and opens nothing. A subject is the fate of
+-- the record that the finding is a state of: it names the incident of all its states.
 -- Answers {not ours | opened | joined | recorded, incident id} per finding.
 local function group_claim(keys, args)
   bounded(args)
   local key, actions, group, ttl, prefix = keys[1], keys[2], args[1], number(args[3], 'ttl'), args[4]
   local claims, ids, at = {}, {}, 5
   while at <= #args do
-    local fields = number(args[at + 8], 'field count')
+    local fields = number(args[at + 9], 'field count')
     local claim = { id = args[at], group_key = keys[number(args[at + 1], 'group')],
-      fate_key = keys[number(args[at + 2], 'fate')], candidate = args[at + 3],
-      open_item = args[at + 4], note_item = args[at + 5], summary = args[at + 6],
-      severity = number(args[at + 7], 'severity'), from = at + 9, to = at + 8 + fields * 2 }
+      fate_key = keys[number(args[at + 2], 'fate')],
+      subject_key = keys[number(args[at + 3], 'subject')], candidate = args[at + 4],
+      open_item = args[at + 5], note_item = args[at + 6], summary = args[at + 7],
+      severity = number(args[at + 8], 'severity'), from = at + 10, to = at + 9 + fields * 2 }
     if claim.to > #args or not claim.group_key then refuse('REFUSED', 'bad finding') end
     claims[#claims + 1], ids[#ids + 1], at = claim, claim.id, claim.to + 1
   end
   stream(key)
   stream(actions)
   permitted({ 'XACK', key, group, '0-1' }, { 'XDEL', key, '0-1' }, { 'XADD', actions, '*', 'f', 'v' })
-  local mine, plan = owned(key, group, args[2], ids), { groups = {}, opened = {} }
+  local mine, plan = owned(key, group, args[2], ids),
+    { groups = {}, opened = {}, subjects = {} }
   for _, claim in ipairs(claims) do
     claim.ours, mine[claim.id] = mine[claim.id], nil
     if claim.ours then
-      claim.incident, claim.outcome, claim.previous =
-        claim_target(plan, prefix, claim.group_key, claim.candidate)
+      claim.incident, claim.outcome, claim.previous = claim_target(plan, prefix, claim)
       if claim.incident then claim_checks(prefix .. claim.incident, claim.group_key) end
       if claim.fate_key then
         redis.call('GET', claim.fate_key)
         permitted({ 'SET', claim.fate_key, 'x', 'PX', ttl })
+      end
+      if claim.subject_key and claim.incident then
+        permitted({ 'SET', claim.subject_key, 'x', 'PX', ttl })
+        plan.subjects[claim.subject_key] = claim.outcome ~= 'recorded' and claim.incident or nil
       end
     end
   end
@@ -103,7 +133,10 @@ local function group_claim(keys, args)
   for i, claim in ipairs(claims) do
     answers[i] = { claim.outcome or 'not ours', claim.incident or '' }
     if claim.ours then
-      if claim.incident then claim_write(args, prefix .. claim.incident, claim, now) end
+      if claim.incident then
+        claim_write(args, prefix .. claim.incident, claim, now)
+        claim_remember(claim, ttl)
+      end
       if claim.outcome ~= 'recorded' then
         redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', claim.incident)
       end

@@ -26,7 +26,7 @@ static size_t claim_chunk(const struct group_finding *findings, size_t count)
 	size_t i = 0;
 	for (; i < count; i++) {
 		const struct group_finding *finding = &findings[i];
-		args += 11 + 2 * finding->field_count;
+		args += 13 + 2 * finding->field_count;
 		bytes += strlen(finding->open_item) + strlen(finding->summary);
 		if (finding->note_item)
 			bytes += strlen(finding->note_item);
@@ -60,6 +60,8 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 		redis_call_key(&call, findings[i].group_key);
 		if (findings[i].fate_key)
 			redis_call_key(&call, findings[i].fate_key);
+		if (findings[i].subject_key)
+			redis_call_key(&call, findings[i].subject_key);
 	}
 	redis_call_text(&call, BUS_GROUP);
 	redis_call_text(&call, from->consumer);
@@ -71,6 +73,7 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 		redis_call_text(&call, finding->entry_id);
 		redis_call_number(&call, ++key);
 		redis_call_number(&call, finding->fate_key ? ++key : 0);
+		redis_call_number(&call, finding->subject_key ? ++key : 0);
 		redis_call_text(&call, finding->candidate ? finding->candidate : "");
 		redis_call_text(&call, finding->open_item);
 		redis_call_text(&call, finding->note_item ? finding->note_item : "");

@@ -38,12 +38,14 @@ struct group_finding {
 	const char *entry_id;  /* of the findings stream */
 	const char *group_key; /* "group:<customer>:<group>", whole key */
 	const char *fate_key;  /* whole key; set to "incident:<id>" or "recorded"; NULL: none */
-	const char *candidate; /* id of the incident to make when the group has no open one;
-				* NULL: make none, its fate is "recorded" then */
-	const char *open_item; /* for the inbox of the new incident */
-	const char *note_item; /* for the inbox of the one it joins; NULL: the same */
-	const char *summary;   /* for the incident's list of findings (last 200 kept) */
-	unsigned severity;     /* OCSF severity_id, 0 to 6 */
+	const char *subject_key; /* whole key: the fate of the record that this is a state of;
+				  * one state joins the open incident of another; NULL: none */
+	const char *candidate;	 /* id of the incident to make when the group has no open one;
+				  * NULL: make none, its fate is "recorded" then */
+	const char *open_item;	 /* for the inbox of the new incident */
+	const char *note_item;	 /* for the inbox of the one it joins; NULL: the same */
+	const char *summary;	 /* for the incident's list of findings (last 200 kept) */
+	unsigned severity;	 /* OCSF severity_id, 0 to 6 */
 	const struct field *fields; /* of a new incident's hash */
 	size_t field_count;
 };

@@ -25,6 +25,8 @@ size_t finding_encode(const struct finding *finding, struct arena *arena,
 	ret_fields[count++] = field_text("event_id", finding->event_id);
 	ret_fields[count++] = field_text("uid", finding->uid);
 	ret_fields[count++] = field_text("group", finding->group);
+	if (finding->subject && *finding->subject)
+		ret_fields[count++] = field_text("subject", finding->subject);
 	ret_fields[count++] =
 	    field_text("severity_id", envelope_decimal(arena, (uint64_t)finding->severity_id));
 	ret_fields[count++] = field_text("time_ms", envelope_decimal(arena, finding->time_ms));
@@ -48,6 +50,17 @@ static bool decode_group(const struct envelope *envelope, const char **ret_group
 		return err_set(err, ERR_PERMANENT, "%s: group must be %d hex digits",
 			       envelope->what, GROUP_SIZE);
 	return true;
+}
+
+/* Missing or empty: the event is a record of its own. */
+static bool decode_subject(const struct envelope *envelope, const char **ret_subject,
+			   struct err *err)
+{
+	const struct field *field = field_find(envelope->fields, envelope->count, "subject");
+
+	*ret_subject = "";
+	return !field || field->size == 0 ||
+	       envelope_text(envelope, "subject", RAW_EVENT_ID_MAX, ret_subject, err);
 }
 
 static bool decode_severity(const struct envelope *envelope, int *ret_id, struct err *err)
@@ -89,6 +102,7 @@ bool finding_decode(struct finding *ret_finding, const struct field *fields, siz
 			   err) ||
 	    !envelope_text(&envelope, "uid", UID_MAX, &ret_finding->uid, err) ||
 	    !decode_group(&envelope, &ret_finding->group, err) ||
+	    !decode_subject(&envelope, &ret_finding->subject, err) ||
 	    !decode_severity(&envelope, &ret_finding->severity_id, err) ||
 	    !envelope_number(&envelope, "time_ms", &ret_finding->time_ms, err) ||
 	    !envelope_number(&envelope, "observed_ms", &ret_finding->observed_ms, err) ||

@@ -31,6 +31,8 @@ struct finding {
 	const char *event_id;
 	const char *uid;   /* source + ":" + vendor event id */
 	const char *group; /* 16 hex: customer + source + host + first of the grouping paths */
+	const char
+	    *subject; /* vendor's id of the record that this is a state of; "": its own */
 	int severity_id;
 	uint64_t time_ms; /* the vendor's */
 	uint64_t observed_ms;

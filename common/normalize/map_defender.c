@@ -67,9 +67,11 @@ static void read_ids(struct mapping *mapping)
 	finding->tenant_uid = record_text(mapping->record, "aadTenantId");
 	finding->group_name = "id";
 	finding->group_value = finding->uid;
-	if (id && is_plain(id))
-		finding->src_url =
-		    text_join(mapping->arena, "https://security.microsoft.com/alerts/", "", id);
+	if (!id || !is_plain(id))
+		return;
+	finding->subject = id;
+	finding->src_url =
+	    text_join(mapping->arena, "https://security.microsoft.com/alerts/", "", id);
 }
 
 static void read_times(struct mapping *mapping)

@@ -201,6 +201,14 @@ static mapper *find_mapper(const char *source)
 	return NULL;
 }
 
+/* One that is too long to be part of a key is none. */
+static const char *subject_of(const struct ocsf_finding *mapped, struct arena *arena)
+{
+	bool fits = mapped->subject && strlen(mapped->subject) <= RAW_EVENT_ID_MAX;
+
+	return fits ? arena_strdup(arena, mapped->subject) : "";
+}
+
 static void fill_envelope(const struct raw *raw, const struct ocsf_finding *mapped,
 			  const struct buf *payload, const char *group, struct arena *arena,
 			  struct finding *ret_finding)
@@ -214,6 +222,7 @@ static void fill_envelope(const struct raw *raw, const struct ocsf_finding *mapp
 		.event_id = raw->event_id,
 		.uid = text_join(arena, raw->source, ":", raw->event_id),
 		.group = arena_strdup(arena, group),
+		.subject = subject_of(mapped, arena),
 		.severity_id = mapped->severity_id,
 		.time_ms = mapped->time_ms,
 		.observed_ms = raw->observed_ms,

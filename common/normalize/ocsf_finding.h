@@ -175,6 +175,8 @@ struct ocsf_finding {
 
 	/* What belongs together when none of the operator's paths says so. NULL: nothing. */
 	const char *group_name, *group_value;
+	const char
+	    *subject; /* the vendor's record that this event is a state of; NULL: its own */
 	const char *correlation_uid;
 	const char *original_time;
 	const char *log_name; /* NULL: the product's */

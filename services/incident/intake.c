@@ -35,6 +35,18 @@ bool intake_is_minor(int severity_id, int minimum_severity)
 	return rank > 0 && rank < minimum_severity;
 }
 
+/* The fate of the record whose states are events, which names the incident of all of them. */
+static const char *subject_key(struct arena *arena, unsigned partition,
+			       const struct finding *finding)
+{
+	struct key key;
+
+	if (!*finding->subject)
+		return NULL;
+	key_fate(&key, partition, finding->customer, finding->source, finding->subject);
+	return arena_strdup(arena, key.text);
+}
+
 static char *fate_key(struct arena *arena, unsigned partition, const struct finding *finding)
 {
 	struct key key;
@@ -133,6 +145,7 @@ static void claim_add(struct batch *batch, size_t place, const struct entry *ent
 		.entry_id = entry->id,
 		.group_key = arena_strdup(arena, group.text),
 		.fate_key = fate_key(arena, partition, finding),
+		.subject_key = subject_key(arena, partition, finding),
 		/* What the source has settled opens nothing; where something is open, it is
 		   news. */
 		.candidate =

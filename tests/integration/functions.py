@@ -95,7 +95,11 @@ class Library:
         for entry, group, candidate, *more in findings:
             own = more[0] if more else {}
             keys += [key(f"group:acme:{group}"), key(f"seen:acme:se:{entry}")]
-            args += [entry, len(keys) - 1, len(keys), candidate, own.get("open", f"open {entry}"),
+            group_at, fate_at, subject_at = len(keys) - 1, len(keys), 0
+            if "subject" in own:
+                keys.append(key(f"seen:acme:se:{own['subject']}"))
+                subject_at = len(keys)
+            args += [entry, group_at, fate_at, subject_at, candidate, own.get("open", f"open {entry}"),
                      own.get("note", f"note {entry}"), f"summary {entry}", own.get("severity", 3),
                      *counted({"customer": "acme", "uid": entry})]
         return self.call("group_claim", keys, *args)

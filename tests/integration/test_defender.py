@@ -76,9 +76,10 @@ def customer(system, account=None, tickets=True, **source):
 
 
 def fates(system):
+    """Of the changes; the alert's own says where all of them go."""
     prefix = system.key_name("seen:acme:defender:")
-    keys = system.redis.client.keys(prefix + "*")
-    return {key[len(prefix):]: system.redis.client.get(key) for key in keys}
+    keys = system.redis.client.keys(prefix + "*:*")
+    return {key[len(prefix):]: system.redis.client.get(key) for key in keys if ":" in key[len(prefix):]}
 
 
 def fates_of(system, one):
@@ -164,6 +165,25 @@ def test_alerts_of_one_incident_are_one_ticket(system):
     wait_until(lambda: len(fates(system)) == 6 and system.drained(), 40, "all are settled")
     assert len(tickets(system)) == 1
     assert len(set(fates(system).values())) == 1
+
+
+def test_an_incident_named_late_is_no_second_ticket(system):
+    """The correlation comes minutes after the alert, as it does; others of it join the same."""
+    customer(system)
+    machine = "b" * 40
+    one = alert(20, incidentId=None, machineId=machine)
+    emit(system, one)
+    system.start(**QUICK)
+    wait_until(lambda: len(tickets(system)) == 1 and system.drained(), 40, "a ticket")
+    emit(system, {"id": one["id"], "incidentId": 900})
+    wait_until(lambda: len(fates_of(system, one)) == 2 and system.drained(), 40, "the change")
+    emit(system, alert(21, incidentId=900, machineId=machine))
+    wait_until(lambda: len(fates(system)) == 3 and "queued" not in fates(system).values(), 40,
+               "another of the incident")
+    assert len(tickets(system)) == 1
+    (fate,) = set(fates(system).values())
+    (told,) = system.tocsin("trace", one["id"])["events"]
+    assert told["fate"] == fate and fate.startswith("incident:")
 
 
 @pytest.mark.parametrize("links", [False, True], ids=["skip", "next-link"])

@@ -479,15 +479,44 @@ def test_claim_of_the_opening_finding_again_is_no_note(library):
     assert len(inbox(library, "i1")) == 1 and library.redis.xlen(key("actions")) == 1
 
 
+def test_claim_of_another_state_of_a_record_joins_its_incident(library):
+    """The vendor names the group later: no second incident, and the group's next finds the first."""
+    a, b, c, d, e = findings(library, 5)
+    one = {"subject": "alert-1"}
+    assert library.claim((a, "g1", "i1", one), (b, "late", "i2", one)) \
+        == [["opened", "i1"], ["joined", "i1"]]
+    assert library.redis.get(key("seen:acme:se:alert-1")) == "incident:i1"
+    assert library.claim((c, "late", "i3", {"subject": "alert-2"})) == [["joined", "i1"]]
+    assert library.redis.pttl(key("group:acme:late")) > 0
+    # Where the group has an incident of its own, only the record's states stay together.
+    library.redis.delete(key("group:acme:late"))
+    assert library.claim((d, "late", "i4", {"subject": "alert-3"}), (e, "late", "i5", one)) \
+        == [["opened", "i4"], ["joined", "i1"]]
+    assert library.redis.get(key("group:acme:late")) == "i4"
+
+
+def test_claim_of_a_record_whose_incident_is_over_goes_by_its_group(library):
+    a, b, c = findings(library, 3)
+    one = {"subject": "alert-1"}
+    library.claim((a, "g1", "i1", one))
+    library.redis.hset(key("incident:i1"), "state", "closed")
+    assert library.claim((b, "g1", "", one)) == [["recorded", ""]]
+    assert library.redis.get(key("seen:acme:se:alert-1")) == "incident:i1"
+    assert library.claim((c, "g1", "i2", one)) == [["opened", "i2"]]
+    assert library.redis.get(key("seen:acme:se:alert-1")) == "incident:i2"
+
+
 @pytest.mark.parametrize("spoiled", ["incident:i2", "incident:i2:inbox", "incident:i2:findings",
-                                     "actions", "group:acme:g2", "seen:acme:se:{b}"])
+                                     "actions", "group:acme:g2", "seen:acme:se:{b}",
+                                     "seen:acme:se:alert-2"])
 def test_claim_wrong_type_writes_nothing(library, spoiled):
     a, b = findings(library, 2)
     name = key(spoiled.replace("{b}", b))
     library.redis.delete(name)
     library.redis.zadd(name, {"x": 1})
     before = snapshot(library.redis)
-    refused(library.claim, (a, "g1", "i1"), (b, "g2", "i2"), match="WRONGTYPE|wrong kind")
+    refused(library.claim, (a, "g1", "i1"), (b, "g2", "i2", {"subject": "alert-2"}),
+            match="WRONGTYPE|wrong kind")
     assert snapshot(library.redis) == before
 
 
