@@ -5,7 +5,7 @@
 .SUFFIXES:
 
 PKGS     := libcurl jansson hiredis libmicrohttpd libsodium
-LAYERS   := ticket source normalize vendor service model net bus base
+LAYERS   := ticket source normalize vendor service model net bus jq base
 SERVICES := $(notdir $(patsubst %/,%,$(wildcard services/*/)))
 PREFIX   ?= /usr/local
 
@@ -97,6 +97,9 @@ $B/$(if $(filter cli,$(1)),tocsin,tocsin-$(1)): $$(call obj,$$(wildcard services
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
+# The one program with libjq: it ends its process when memory runs out.
+$B/tocsin-jq: LDLIBS = -ljq
+
 $B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
 $B/tests/sandbox/html.o: $B/gen/tests/sandbox/page.css.h $B/gen/tests/sandbox/page.js.h
 $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
@@ -137,7 +140,7 @@ $B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) $(LDLIBS)
 
-check: $(TESTS) $(REPLAYS)
+check: $(TESTS) $(REPLAYS) $B/tocsin-jq
 	@tests/unit/run $(TESTS) $(REPLAYS)
 
 # Looks for new inputs for FUZZ_SECONDS each; fuzz-corpus only repeats the known ones.
