@@ -41,6 +41,7 @@ void customer_free(struct customer *customer)
 	free(customer->servicenow.domain);
 	free(customer->servicenow.suffix);
 	free(customer->threat_response.account);
+	customer_closing_done(&customer->closing);
 	free(customer);
 }
 
@@ -222,6 +223,7 @@ char *customer_encode(const struct customer *customer)
 	put_object(file, "sources", write_sources(customer));
 	put_object(file, "servicenow", write_servicenow(customer));
 	put_object(file, "threat_response", write_threat_response(customer));
+	put_object(file, "closing", customer_closing_write(&customer->closing));
 
 	char *text = json_dumps(file, JSON_INDENT(2));
 	json_decref(file);

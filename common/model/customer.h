@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/customer_closing.h"
 
 struct vault;
 
@@ -138,6 +139,7 @@ struct customer {
 	size_t source_count;
 	struct customer_servicenow servicenow;
 	struct customer_threat_response threat_response;
+	struct customer_closing closing;
 	struct account *accounts; /* the customer's own, written inside its file */
 	size_t account_count;
 };

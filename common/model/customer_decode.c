@@ -365,6 +365,7 @@ static bool read_head(struct customer *customer, const struct form *file, struct
 					       "notes",
 					       "servicenow",
 					       "threat_response",
+					       "closing",
 					       NULL };
 	static const char *const modes[] = { "shadow", "live", "paused", NULL };
 	unsigned mode = CUSTOMER_SHADOW;
@@ -398,7 +399,8 @@ struct customer *customer_decode(const char *text, size_t size, const char *wher
 		    read_notes(customer, &file, err) && read_accounts(customer, &file, err) &&
 		    read_sources(customer, &file, err) &&
 		    read_servicenow(customer, &file, err) &&
-		    read_threat_response(customer, &file, err);
+		    read_threat_response(customer, &file, err) &&
+		    customer_closing_read(&customer->closing, &file, err);
 	json_decref(root);
 	if (read)
 		return customer;
