@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/zone.h"
 #include "model/account.h"
 #include "model/customer_defaults.h"
+#include "model/customer_section.h"
 
 const uint64_t customer_note_intervals[CUSTOMER_NOTE_INTERVALS] = { 0, 5 * MINUTE_MS,
 								    30 * MINUTE_MS,
@@ -31,15 +33,8 @@ void customer_free(struct customer *customer)
 	free(customer->id);
 	free(customer->name);
 	free(customer->label);
-	free(customer->servicenow.account);
-	free(customer->servicenow.table);
-	free(customer->servicenow.caller_id);
-	free(customer->servicenow.company);
-	free(customer->servicenow.assignment_group);
-	free(customer->servicenow.category);
-	free(customer->servicenow.subcategory);
-	free(customer->servicenow.domain);
-	free(customer->servicenow.suffix);
+	free(customer->time_zone);
+	customer_servicenow_clear(customer);
 	free(customer->threat_response.account);
 	customer_closing_done(&customer->closing);
 	free(customer);
@@ -54,6 +49,14 @@ const struct customer_source *customer_source(const struct customer *customer, c
 	return NULL;
 }
 
+bool customer_check_zone(const struct customer *customer, const char *where, struct err *err)
+{
+	if (!customer->time_zone || zone_find(customer->time_zone, err))
+		return true;
+	err_prefix(err, "%s: time_zone", where);
+	return false;
+}
+
 /* ---- writing ---- */
 
 static void put_span(json_t *object, const char *name, uint64_t ms, uint64_t fallback_ms)
@@ -64,18 +67,6 @@ static void put_span(json_t *object, const char *name, uint64_t ms, uint64_t fal
 		return;
 	clock_format_span(ms, text);
 	json_object_set_new(object, name, json_string(text));
-}
-
-/* The id of an account, unless reading would find the customer's own one anyway. */
-static void put_account(json_t *object, const struct customer *customer, enum account_kind kind,
-			const char *id)
-{
-	for (size_t i = 0; id && i < customer->account_count; i++) {
-		if (customer->accounts[i].kind == kind &&
-		    strcmp(customer->accounts[i].id, id) == 0)
-			return;
-	}
-	account_put_text(object, "account", id, NULL);
 }
 
 static void put_object(json_t *object, const char *name, json_t *child)
@@ -115,8 +106,8 @@ static json_t *write_sources(const struct customer *customer)
 	for (size_t i = 0; i < customer->source_count; i++) {
 		const struct customer_source *source = &customer->sources[i];
 		json_t *object = json_object();
-		put_account(object, customer, account_kind_named(source->name),
-			    source->account);
+		customer_put_account(object, customer, account_kind_named(source->name),
+				     source->account);
 		put_span(object, "interval", source->interval_ms, 0);
 		put_span(object, "look_back", source->look_back_ms, 0);
 		put_span(object, "first_look_back", source->first_look_back_ms,
@@ -151,27 +142,6 @@ static json_t *write_notes(const struct customer *customer)
 	return notes;
 }
 
-static json_t *write_servicenow(const struct customer *customer)
-{
-	const struct customer_servicenow *servicenow = &customer->servicenow;
-	json_t *object = json_object();
-
-	if (!servicenow->account)
-		return object;
-	put_account(object, customer, ACCOUNT_SERVICENOW, servicenow->account);
-	account_put_text(object, "table", servicenow->table, SERVICENOW_TABLE);
-	account_put_text(object, "caller_id", servicenow->caller_id, NULL);
-	account_put_text(object, "company", servicenow->company, NULL);
-	account_put_text(object, "assignment_group", servicenow->assignment_group, NULL);
-	account_put_text(object, "category", servicenow->category, NULL);
-	account_put_text(object, "subcategory", servicenow->subcategory, NULL);
-	account_put_text(object, "domain", servicenow->domain, NULL);
-	account_put_text(object, "suffix", servicenow->suffix, SERVICENOW_SUFFIX);
-	if (servicenow->priority == CUSTOMER_PRIORITY_ANCESTORS)
-		account_put_text(object, "priority", "ancestors", NULL);
-	return object;
-}
-
 static json_t *write_threat_response(const struct customer *customer)
 {
 	json_t *object = json_object();
@@ -179,8 +149,8 @@ static json_t *write_threat_response(const struct customer *customer)
 	if (!customer->threat_response.account && !customer->threat_response.create)
 		return object;
 	if (customer->threat_response.create)
-		put_account(object, customer, ACCOUNT_THREAT_RESPONSE,
-			    customer->threat_response.account);
+		customer_put_account(object, customer, ACCOUNT_THREAT_RESPONSE,
+				     customer->threat_response.account);
 	else
 		account_put_text(object, "account", customer->threat_response.account, NULL);
 	account_put_text(object, "mode", customer->threat_response.create ? "create" : "off",
@@ -217,11 +187,12 @@ char *customer_encode(const struct customer *customer)
 	account_put_text(file, "mode", mode_name(customer->mode), NULL);
 	json_object_set_new(file, "partition", json_integer(customer->partition));
 	account_put_text(file, "label", customer->label, NULL);
+	account_put_text(file, "time_zone", customer->time_zone, NULL);
 	account_put_text(file, "minimum_severity", severity, NULL);
 	put_object(file, "notes", write_notes(customer));
 	put_object(file, "accounts", write_accounts(customer));
 	put_object(file, "sources", write_sources(customer));
-	put_object(file, "servicenow", write_servicenow(customer));
+	put_object(file, "servicenow", customer_servicenow_write(customer));
 	put_object(file, "threat_response", write_threat_response(customer));
 	put_object(file, "closing", customer_closing_write(&customer->closing));
 

@@ -103,10 +103,13 @@ struct customer_source {
 	bool retrospective;	       /* also files whose disposition changed later */
 };
 
-enum customer_priority {
-	CUSTOMER_PRIORITY_SEVERITY,
-	CUSTOMER_PRIORITY_ANCESTORS /* always 1/1 */
+/* ServiceNow's, each 1 (highest) to 3. */
+struct customer_priority {
+	unsigned impact, urgency;
 };
+enum { CUSTOMER_PRIORITIES = 5 };
+/* What a file that says nothing gets, by severity_id - SEVERITY_INFORMATIONAL. */
+extern const struct customer_priority customer_priorities_by_severity[CUSTOMER_PRIORITIES];
 
 struct customer_servicenow {
 	char *account;	 /* NULL: no tickets */
@@ -116,9 +119,10 @@ struct customer_servicenow {
 	char *assignment_group;
 	char *category; /* NULL: the column is not sent */
 	char *subcategory;
-	char *domain; /* sys_domain; NULL: not sent */
-	char *suffix; /* end of the short description, default "[SecureX]" */
-	enum customer_priority priority;
+	char *domain;	/* sys_domain; NULL: not sent */
+	char *suffix;	/* end of the short description, default "[SecureX]" */
+	char *template; /* of tickets; NULL: each source's own */
+	struct customer_priority priorities[CUSTOMER_PRIORITIES]; /* by severity, as above */
 };
 
 struct customer_threat_response {
@@ -134,6 +138,7 @@ struct customer {
 	int minimum_severity;	      /* OCSF severity_id, default 3 (medium) */
 	uint64_t note_interval_ms[4]; /* default now, 5 min, 30 min, 4 h */
 	unsigned notes_per_day;	      /* default 12 */
+	char *time_zone;	      /* "Europe/Berlin"; NULL: tickets say UTC only */
 	char *label;		      /* for pinning collectors; NULL for none */
 	struct customer_source *sources;
 	size_t source_count;
@@ -149,6 +154,9 @@ struct customer {
 struct customer *customer_decode(const char *text, size_t size, const char *where,
 				 struct err *err);
 void customer_free(struct customer *customer);
+/* Whether this system knows the customer's time zone: for those who read its file. A service
+ * that does not says UTC only. */
+bool customer_check_zone(const struct customer *customer, const char *where, struct err *err);
 struct account *account_decode(const char *text, size_t size, const char *where,
 			       struct err *err);
 void account_free(struct account *account);

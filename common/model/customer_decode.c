@@ -3,16 +3,17 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/zone.h"
 #include "model/account.h"
 #include "model/customer.h"
 #include "model/customer_defaults.h"
+#include "model/customer_section.h"
 #include "model/finding.h"
 #include "model/form.h"
 
-enum { NAME_MAX_BYTES = 100, TEXT_MAX_BYTES = 40, LABEL_MAX_BYTES = 32, SYS_ID_SIZE = 32 };
+enum { NAME_MAX_BYTES = 100, LABEL_MAX_BYTES = 32 };
 
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-static const char account_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
 
 bool customer_id_valid(const char *id)
 {
@@ -56,23 +57,6 @@ static bool read_accounts(struct customer *customer, const struct form *file, st
 			return false;
 	}
 	return true;
-}
-
-/* The account a section uses: the named one, else the customer's own of that kind. */
-static bool read_account_id(const struct customer *customer, const struct form *form,
-			    enum account_kind kind, char **ret_id, struct err *err)
-{
-	if (form_has(form, "account"))
-		return form_text(form, "account", ACCOUNT_ID_MAX, account_letters, ret_id, err);
-	for (size_t i = 0; i < customer->account_count; i++) {
-		if (customer->accounts[i].kind != kind)
-			continue;
-		free(*ret_id);
-		*ret_id = xstrdup(customer->accounts[i].id);
-		return true;
-	}
-	return form_refuse(form, "account", err, "name a shared account, or give accounts.%s",
-			   account_kind_name(kind));
 }
 
 /* ---- sources ---- */
@@ -165,7 +149,7 @@ static bool read_source(struct customer *customer, enum account_kind kind,
 	source->look_back_ms = SOURCE_LOOK_BACK_MS;
 	source->first_look_back_ms = SOURCE_FIRST_LOOK_BACK_MS;
 	return read_own_members(source, kind, form, err) &&
-	       read_account_id(customer, form, kind, &source->account, err) &&
+	       customer_read_account(customer, form, kind, &source->account, err) &&
 	       form_span(form, "interval", SOURCE_INTERVAL_LEAST_MS, DAY_MS,
 			 &source->interval_ms, err) &&
 	       form_span(form, "look_back", 1000, 7 * DAY_MS, &source->look_back_ms, err) &&
@@ -199,82 +183,6 @@ static bool read_sources(struct customer *customer, const struct form *file, str
 
 /* ---- where incidents go ---- */
 
-static bool read_sys_id(const struct form *form, const char *name, char **ret, struct err *err)
-{
-	if (!form_text(form, name, SYS_ID_SIZE, "0123456789abcdef", ret, err))
-		return false;
-	if (*ret && strlen(*ret) != SYS_ID_SIZE)
-		return form_refuse(form, name, err, "must be a sys_id, %d hex digits",
-				   SYS_ID_SIZE);
-	return true;
-}
-
-/* Without these a ticket would be nobody's, or mail the wrong person. */
-static bool read_needed_ids(struct customer_servicenow *servicenow, const struct form *form,
-			    struct err *err)
-{
-	const struct {
-		const char *name;
-		char **field;
-	} ids[] = {
-		{ "caller_id", &servicenow->caller_id },
-		{ "company", &servicenow->company },
-		{ "assignment_group", &servicenow->assignment_group },
-	};
-
-	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-		if (!form_need(form, ids[i].name, err) ||
-		    !read_sys_id(form, ids[i].name, ids[i].field, err))
-			return false;
-	}
-	return true;
-}
-
-static bool read_domain(struct customer_servicenow *servicenow, const struct form *form,
-			struct err *err)
-{
-	const char *text = json_string_value(json_object_get(form->json, "domain"));
-
-	if (text && strcmp(text, "global") == 0)
-		servicenow->domain = xstrdup(text);
-	else if (!read_sys_id(form, "domain", &servicenow->domain, err))
-		return false;
-	return true;
-}
-
-static bool read_servicenow(struct customer *customer, const struct form *file, struct err *err)
-{
-	static const char *const members[] = {
-		"account",	    "table",	"caller_id",   "company",
-		"assignment_group", "category", "subcategory", "domain",
-		"suffix",	    "priority", NULL
-	};
-	static const char *const priorities[] = { "severity", "ancestors", NULL };
-	struct customer_servicenow *servicenow = &customer->servicenow;
-	unsigned priority = CUSTOMER_PRIORITY_SEVERITY;
-	struct form form;
-
-	servicenow->table = xstrdup(SERVICENOW_TABLE);
-	servicenow->suffix = xstrdup(SERVICENOW_SUFFIX);
-	if (!form_object(file, "servicenow", &form, err))
-		return false;
-	if (!form.json)
-		return true;
-	bool read =
-	    form_known(&form, members, err) &&
-	    read_account_id(customer, &form, ACCOUNT_SERVICENOW, &servicenow->account, err) &&
-	    form_text(&form, "table", 80, "abcdefghijklmnopqrstuvwxyz0123456789_",
-		      &servicenow->table, err) &&
-	    read_needed_ids(servicenow, &form, err) && read_domain(servicenow, &form, err) &&
-	    form_text(&form, "category", TEXT_MAX_BYTES, NULL, &servicenow->category, err) &&
-	    form_text(&form, "subcategory", TEXT_MAX_BYTES, NULL, &servicenow->subcategory,
-		      err) &&
-	    form_text(&form, "suffix", TEXT_MAX_BYTES, NULL, &servicenow->suffix, err) &&
-	    form_choice(&form, "priority", priorities, &priority, err);
-	servicenow->priority = (enum customer_priority)priority;
-	return read;
-}
-
 static bool read_threat_response(struct customer *customer, const struct form *file,
 				 struct err *err)
 {
@@ -292,8 +200,8 @@ static bool read_threat_response(struct customer *customer, const struct form *f
 	customer->threat_response.create = mode == 1;
 	if (mode == 0 && !form_has(&form, "account"))
 		return true;
-	return read_account_id(customer, &form, ACCOUNT_THREAT_RESPONSE,
-			       &customer->threat_response.account, err);
+	return customer_read_account(customer, &form, ACCOUNT_THREAT_RESPONSE,
+				     &customer->threat_response.account, err);
 }
 
 /* ---- the customer itself ---- */
@@ -354,19 +262,11 @@ static bool read_notes(struct customer *customer, const struct form *file, struc
 
 static bool read_head(struct customer *customer, const struct form *file, struct err *err)
 {
-	static const char *const members[] = { "id",
-					       "name",
-					       "mode",
-					       "partition",
-					       "label",
-					       "accounts",
-					       "sources",
-					       "minimum_severity",
-					       "notes",
-					       "servicenow",
-					       "threat_response",
-					       "closing",
-					       NULL };
+	static const char *const members[] = { "id",	    "name",	  "mode",
+					       "partition", "label",	  "time_zone",
+					       "accounts",  "sources",	  "minimum_severity",
+					       "notes",	    "servicenow", "threat_response",
+					       "closing",   NULL };
 	static const char *const modes[] = { "shadow", "live", "paused", NULL };
 	unsigned mode = CUSTOMER_SHADOW;
 
@@ -380,8 +280,12 @@ static bool read_head(struct customer *customer, const struct form *file, struct
 	    !form_choice(file, "mode", modes, &mode, err) ||
 	    !form_unsigned(file, "partition", CUSTOMER_PARTITIONS_MAX - 1, &customer->partition,
 			   err) ||
-	    !form_text(file, "label", LABEL_MAX_BYTES, id_letters, &customer->label, err))
+	    !form_text(file, "label", LABEL_MAX_BYTES, id_letters, &customer->label, err) ||
+	    !form_text(file, "time_zone", ZONE_NAME_MAX, NULL, &customer->time_zone, err))
 		return false;
+	if (customer->time_zone && !zone_name_valid(customer->time_zone))
+		return form_refuse(file, "time_zone", err,
+				   "must be a name like Europe/Berlin or UTC");
 	customer->mode = (enum customer_mode)mode;
 	return true;
 }
@@ -398,7 +302,7 @@ struct customer *customer_decode(const char *text, size_t size, const char *wher
 	bool read = read_head(customer, &file, err) && read_severity(customer, &file, err) &&
 		    read_notes(customer, &file, err) && read_accounts(customer, &file, err) &&
 		    read_sources(customer, &file, err) &&
-		    read_servicenow(customer, &file, err) &&
+		    customer_servicenow_read(customer, &file, err) &&
 		    read_threat_response(customer, &file, err) &&
 		    customer_closing_read(&customer->closing, &file, err);
 	json_decref(root);

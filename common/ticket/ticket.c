@@ -228,28 +228,22 @@ const char *ticket_note_marker(const struct incident *incident, struct arena *ar
 
 /* ---- columns ---- */
 
-struct ticket_priority ticket_priority(const struct customer *customer, int severity_id)
+struct customer_priority ticket_priority(const struct customer *customer, int severity_id)
 {
-	if (customer->servicenow.priority == CUSTOMER_PRIORITY_ANCESTORS)
-		return (struct ticket_priority){ 1, 1 };
-	switch (severity_id) {
-	case SEVERITY_FATAL:
-	case SEVERITY_CRITICAL:
-		return (struct ticket_priority){ 2, 1 };
-	case SEVERITY_HIGH:
-		return (struct ticket_priority){ 2, 2 };
-	case SEVERITY_MEDIUM:
-		return (struct ticket_priority){ 3, 2 };
-	default:
-		return (struct ticket_priority){ 3, 3 };
-	}
+	int index = severity_id - SEVERITY_INFORMATIONAL;
+
+	if (severity_id == SEVERITY_FATAL)
+		index = SEVERITY_CRITICAL - SEVERITY_INFORMATIONAL;
+	if (index < 0 || index >= CUSTOMER_PRIORITIES) /* unknown, other */
+		index = 0;
+	return customer->servicenow.priorities[index];
 }
 
 size_t ticket_columns(const struct facts *facts, const char *cmdb_ci, struct arena *arena,
 		      struct servicenow_column *ret_columns)
 {
 	const struct customer_servicenow *settings = &facts->customer->servicenow;
-	const struct ticket_priority priority =
+	const struct customer_priority priority =
 	    ticket_priority(facts->customer, facts->incident->severity_id);
 	const struct servicenow_column columns[] = {
 		{ "short_description", ticket_short_description(facts, arena),

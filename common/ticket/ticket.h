@@ -39,11 +39,7 @@ const char *ticket_later_note(const struct incident *incident, struct arena *are
 const char *ticket_link_marker(const struct incident *incident, struct arena *arena);
 const char *ticket_note_marker(const struct incident *incident, struct arena *arena);
 
-struct ticket_priority {
-	unsigned impact, urgency; /* 1 (highest) to 3 */
-};
-
-struct ticket_priority ticket_priority(const struct customer *customer, int severity_id);
+struct customer_priority ticket_priority(const struct customer *customer, int severity_id);
 
 /* Columns of a new ticket; cmdb_ci may be NULL. Returns how many of ret_columns were written.
  */

@@ -28,6 +28,8 @@ const struct command_option command_globals[] = {
 	      .sets = "mode" },                                                                \
 	    { "label", "LABEL", "for collectors that serve only some customers",               \
 	      .sets = "label" },                                                               \
+	    { "time-zone", "ZONE", "whose time tickets give beside UTC, like Europe/Berlin",   \
+	      .sets = "time_zone" },                                                           \
 	    { "minimum-severity", "SEVERITY",                                                  \
 	      "below it findings are recorded only: informational, low, medium, high, "        \
 	      "critical",                                                                      \
@@ -120,6 +122,8 @@ const struct command_option command_globals[] = {
 	      .sets = "servicenow.suffix" },                                                   \
 	    { "priority", "RULE", "severity (the default), or ancestors: always 1/1",          \
 	      .sets = "servicenow.priority" },                                                 \
+	    { "template", "NAME", "of tickets (docs/ticket-templates.md)",                     \
+	      .sets = "servicenow.template" },                                                 \
 	{                                                                                      \
 		"table", "NAME", "instead of incident", .sets = "servicenow.table"             \
 	}

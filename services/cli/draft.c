@@ -348,7 +348,8 @@ bool draft_reseal(json_t *draft, enum store_kind kind, const struct vault *vault
 static char *canonical_customer(const char *text, const char *where, struct err *err)
 {
 	struct customer *customer = customer_decode(text, strlen(text), where, err);
-	char *canonical = customer ? customer_encode(customer) : NULL;
+	bool good = customer && customer_check_zone(customer, where, err);
+	char *canonical = good ? customer_encode(customer) : NULL;
 
 	customer_free(customer);
 	return canonical;

@@ -40,7 +40,8 @@ static void decode(struct store_file *file)
 	if (file->kind == STORE_CUSTOMER) {
 		struct customer *customer =
 		    customer_decode(file->text, strlen(file->text), file->where, &file->err);
-		id = customer ? xstrdup(customer->id) : NULL;
+		if (customer && customer_check_zone(customer, file->where, &file->err))
+			id = xstrdup(customer->id);
 		customer_free(customer);
 	} else {
 		struct account *account =

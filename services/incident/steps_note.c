@@ -41,7 +41,7 @@ static struct saga_end closed(struct turn *turn, const struct servicenow_record 
 static void plan_raise(struct turn *turn, const struct servicenow_record *ticket)
 {
 	const struct incident *incident = &turn->incident;
-	const struct ticket_priority wanted =
+	const struct customer_priority wanted =
 	    ticket_priority(turn->customer, incident->severity_id);
 
 	turn->raise_impact = turn->raise_urgency = 0;

@@ -26,7 +26,7 @@ static struct saga_end created(struct turn *turn, const struct vendor_session *s
 			       enum saga_phase phase, const char *sys_id, const char *number)
 {
 	struct incident *incident = &turn->incident;
-	const struct ticket_priority priority =
+	const struct customer_priority priority =
 	    ticket_priority(turn->customer, incident->severity_id);
 	uint64_t now = clock_wall_ms();
 

@@ -162,7 +162,8 @@ static void the_page_for_people_is_true(void **state)
 	assert_int_equal(source->event_types[2], 2164260880);
 	assert_string_equal(customer->servicenow.account, "snow-europe");
 	assert_string_equal(customer->servicenow.suffix, "[SecureX]");
-	assert_int_equal(customer->servicenow.priority, CUSTOMER_PRIORITY_ANCESTORS);
+	assert_int_equal(customer->servicenow.priorities[0].impact, 1);
+	assert_int_equal(customer->servicenow.priorities[4].urgency, 1);
 	assert_true(customer->threat_response.create);
 	char *again = customer_encode(customer);
 	assert_string_equal(again, text);

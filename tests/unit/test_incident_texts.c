@@ -65,6 +65,8 @@ static void fixture_init(struct fixture *fixture, const struct golden *golden)
 		.servicenow = { .suffix = arena_strdup(fixture->arena, golden->suffix) },
 	};
 	fixture->customer.id = arena_strdup(fixture->arena, "acme");
+	memcpy(fixture->customer.servicenow.priorities, customer_priorities_by_severity,
+	       sizeof(customer_priorities_by_severity));
 	fixture->customer.servicenow.caller_id =
 	    arena_strdup(fixture->arena, "cccccccccccccccccccccccccccccccc");
 	fixture->customer.servicenow.company =
@@ -242,14 +244,16 @@ static void test_priority(void **state)
 	struct customer customer = { 0 };
 
 	(void)state;
+	memcpy(customer.servicenow.priorities, customer_priorities_by_severity,
+	       sizeof(customer_priorities_by_severity));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ticket_priority priority =
+		struct customer_priority priority =
 		    ticket_priority(&customer, rows[i].severity_id);
 
 		assert_int_equal(priority.impact, rows[i].impact);
 		assert_int_equal(priority.urgency, rows[i].urgency);
 	}
-	customer.servicenow.priority = CUSTOMER_PRIORITY_ANCESTORS;
+	customer.servicenow.priorities[1] = (struct customer_priority){ 1, 1 };
 	assert_int_equal(ticket_priority(&customer, SEVERITY_LOW).impact, 1);
 	assert_int_equal(ticket_priority(&customer, SEVERITY_LOW).urgency, 1);
 }
