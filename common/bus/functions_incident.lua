@@ -52,7 +52,7 @@ local function claim_remember(claim, ttl)
   if claim.lends then redis.call('SET', claim.group_key, claim.incident, 'PX', ttl) end
 end
 
-local function claim_open(args, incident, claim, now)
+local function claim_open(args, incident, claim, open, now)
   local fields = { unpack(args, claim.from, claim.to) }
   for _, part in ipairs({ 'state', 'opening', 'fence', '0', 'findings', '1', 'severity',
     text(claim.severity), 'created_ms', text(now), 'changed_ms', text(now),
@@ -62,6 +62,7 @@ local function claim_open(args, incident, claim, now)
   redis.call('HSET', incident, unpack(fields))
   redis.call('SET', claim.group_key, claim.incident)
   redis.call('RPUSH', incident .. ':inbox', claim.open_item)
+  redis.call('ZADD', open, now, claim.incident)
 end
 
 local function claim_count(incident, claim, now)
@@ -74,9 +75,9 @@ local function claim_count(incident, claim, now)
   redis.call('HSET', incident, 'severity', text(severity), 'changed_ms', text(now))
 end
 
-local function claim_write(args, incident, claim, now)
+local function claim_write(args, incident, claim, open, now)
   if claim.outcome == 'opened' then
-    claim_open(args, incident, claim, now)
+    claim_open(args, incident, claim, open, now)
   else
     claim_count(incident, claim, now)
   end
@@ -108,9 +109,12 @@ local function group_claim(keys, args)
     if claim.to > #args or not claim.group_key then refuse('REFUSED', 'bad finding') end
     claims[#claims + 1], ids[#ids + 1], at = claim, claim.id, claim.to + 1
   end
+  local open = string.gsub(prefix, 'incident:$', 'open') -- what the reconciler watches
   stream(key)
   stream(actions)
-  permitted({ 'XACK', key, group, '0-1' }, { 'XDEL', key, '0-1' }, { 'XADD', actions, '*', 'f', 'v' })
+  typed(open, 'zset')
+  permitted({ 'XACK', key, group, '0-1' }, { 'XDEL', key, '0-1' }, { 'XADD', actions, '*', 'f', 'v' },
+    { 'ZADD', open, 1, 'x' })
   local mine, plan = owned(key, group, args[2], ids),
     { groups = {}, opened = {}, subjects = {} }
   for _, claim in ipairs(claims) do
@@ -134,7 +138,7 @@ local function group_claim(keys, args)
     answers[i] = { claim.outcome or 'not ours', claim.incident or '' }
     if claim.ours then
       if claim.incident then
-        claim_write(args, prefix .. claim.incident, claim, now)
+        claim_write(args, prefix .. claim.incident, claim, open, now)
         claim_remember(claim, ttl)
       end
       if claim.outcome ~= 'recorded' then
