@@ -53,10 +53,20 @@ static bool read_text(const struct json_node *object, const char *name, const ch
 
 	if (!node || node->kind == JSON_NODE_NULL)
 		return true;
-	if (node->kind != JSON_NODE_TEXT || node->size > TEXT_MAX || has_controls(node->text))
+	if (node->kind != JSON_NODE_TEXT || node->size > TEXT_MAX)
 		return err_set(err, ERR_PERMANENT, "%s is not a text as it should be", name);
 	if (node->size > 0)
 		*ret = node->text;
+	return true;
+}
+
+static bool read_id(const struct json_node *object, const char *name, const char **ret,
+		    struct err *err)
+{
+	if (!read_text(object, name, ret, err))
+		return false;
+	if (*ret && has_controls(*ret))
+		return err_set(err, ERR_PERMANENT, "%s holds control characters", name);
 	return true;
 }
 
@@ -64,8 +74,8 @@ static bool read_sys_id(const struct json_node *object, const char **ret, struct
 {
 	const char *snow = NULL, *servicenow = NULL;
 
-	if (!read_text(object, "snow-incident-id", &snow, err) ||
-	    !read_text(object, "servicenow-incident-id", &servicenow, err))
+	if (!read_id(object, "snow-incident-id", &snow, err) ||
+	    !read_id(object, "servicenow-incident-id", &servicenow, err))
 		return false;
 	if (snow && servicenow && strcmp(snow, servicenow) != 0)
 		return err_set(err, ERR_PERMANENT, "it names two tickets");
@@ -97,12 +107,12 @@ bool closing_value_parse(struct closing_value *ret_value, const char *text, size
 	if (object->kind != JSON_NODE_OBJECT)
 		return err_set(err, ERR_PERMANENT, "observable_value is not a JSON object");
 	if (!read_sys_id(object, &value.sys_id, err) ||
-	    !read_text(object, "securex-incident-id", &value.ctim_id, err) ||
+	    !read_id(object, "securex-incident-id", &value.ctim_id, err) ||
 	    !read_text(object, "customer-name", &value.customer_name, err) ||
-	    !read_text(object, "amp-connector-guid", &value.connector, err) ||
-	    !read_text(object, "amp-group-guid", &value.group, err) ||
-	    !read_text(object, "tocsin-incident-id", &value.incident, err) ||
-	    !read_text(object, "tocsin-link", &value.token, err))
+	    !read_id(object, "amp-connector-guid", &value.connector, err) ||
+	    !read_id(object, "amp-group-guid", &value.group, err) ||
+	    !read_id(object, "tocsin-incident-id", &value.incident, err) ||
+	    !read_id(object, "tocsin-link", &value.token, err))
 		return false;
 	*ret_value = value;
 	return true;

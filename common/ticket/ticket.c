@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "model/closing_url.h"
 #include "ticket/facts.h"
 #include "ticket/text.h"
 #include "vendor/servicenow.h"
@@ -149,30 +150,23 @@ const char *ticket_first_note(const struct facts *facts, struct arena *arena)
 	return take(&buf, arena);
 }
 
-static void add_member(struct buf *buf, const char *name, const char *value)
-{
-	buf_addf(buf, "%s\"%s\":\"", buf->size > 0 ? "," : "{", name);
-	buf_add_json(buf, value, strlen(value));
-	buf_adds(buf, "\"");
-}
-
 const char *ticket_link_note(const struct incident *incident, const struct customer *customer,
-			     struct arena *arena)
+			     const struct ticket_link *link, struct arena *arena)
 {
-	struct buf value, buf;
+	const struct closing_value value = {
+		.sys_id = incident->sys_id,
+		.ctim_id = incident->ctim_id,
+		.customer_name = customer->name,
+		.incident = incident->id,
+		.token = link->token,
+	};
+	struct buf buf;
 
-	buf_init(&value, NOTE_MAX / 4);
-	add_member(&value, "snow-incident-id", incident->sys_id);
-	if (incident->ctim_id)
-		add_member(&value, "securex-incident-id", incident->ctim_id);
-	add_member(&value, "customer-name", customer->name);
-	add_member(&value, "tocsin-incident-id", incident->id);
-	buf_adds(&value, "}");
 	buf_init(&buf, NOTE_MAX);
-	buf_adds(&buf, "respond/trigger/tocsin/close?observable_type=ip&observable_value=");
-	buf_add_url(&buf, buf_text(&value));
-	buf_adds(&buf, "&workflow_id=close\n");
-	buf_done(&value);
+	buf_addf(&buf, "%s\n", closing_url(&value, arena));
+	if (link->public_url)
+		buf_addf(&buf, "Closing posts this below %s/iroh/iroh-response/\n",
+			 link->public_url);
 	if (incident->ctim_id)
 		buf_addf(&buf, "Threat Response incident: %s\n", incident->ctim_id);
 	buf_adds(&buf, ticket_link_marker(incident, arena));

@@ -27,8 +27,12 @@ const char *ticket_short_description(const struct facts *facts, struct arena *ar
 const char *ticket_description(const struct facts *facts, struct arena *arena);
 const char *ticket_first_note(const struct facts *facts, struct arena *arena);
 /* Its first line, and nothing before it, is the URL that the ancestors' business rule posts. */
+struct ticket_link {
+	const char *token;	/* model/link.h, LINK_CLOSE; NULL: nothing is signed */
+	const char *public_url; /* of the callback; NULL: not known */
+};
 const char *ticket_link_note(const struct incident *incident, const struct customer *customer,
-			     struct arena *arena);
+			     const struct ticket_link *link, struct arena *arena);
 
 /* One later finding as a line, and the note made of such lines. */
 const char *ticket_finding_line(const struct finding *finding, const struct finding_view *view,

@@ -6,6 +6,7 @@
 #include "base/metric.h"
 #include "bus/bus.h"
 
+struct links;
 struct memo;
 struct roster;
 struct vendor;
@@ -16,6 +17,7 @@ struct app {
 	uint64_t start_by_ms;	    /* from an intent until its call may last begin */
 	uint64_t probe_interval_ms; /* how often an account at fault is tried */
 	const char *installation;
+	const struct links *links; /* what is signed, never NULL */
 	struct roster *roster;
 	struct vendor *vendor;
 	struct memo *hosts;  /* "<account> <host>": sys_id of its configuration item */

@@ -19,6 +19,7 @@
 #include "bus/deferred.h"
 #include "bus/worker.h"
 #include "intake.h"
+#include "links.h"
 #include "memo.h"
 #include "model/customer.h"
 #include "model/vault.h"
@@ -63,6 +64,7 @@ struct incidents {
 	struct vendor_settings vendor_settings;
 	struct service *service;
 	struct vault *vault;
+	struct links links;
 	struct app app;
 	struct bus *bus;
 };
@@ -108,7 +110,9 @@ static bool build(struct incidents *incidents, struct err *err)
 	if (!bus_settings_check(&incidents->times, err))
 		return false;
 	incidents->vault = vault_open(config->key_file, err);
-	if (!incidents->vault)
+	if (!incidents->vault ||
+	    !links_open(&incidents->links, service_options(incidents->service)->installation,
+			err))
 		return false;
 	needs.vault = incidents->vault;
 	needs.http = vendor_http_new(&incidents->vendor_settings, err);
@@ -168,6 +172,7 @@ static void take_down(struct incidents *incidents)
 	memo_free(incidents->app.hosts);
 	memo_free(incidents->app.losses);
 	memo_free(incidents->app.alarms);
+	links_close(&incidents->links);
 	vault_free(incidents->vault);
 }
 
@@ -222,6 +227,7 @@ static int run(struct incidents *incidents, int argc, char **argv)
 		{ "Redis and times", bus_options, &incidents->times },
 		{ "Vendors", vendor_options, &incidents->vendor_settings },
 		{ "Incident", options, &incidents->config },
+		{ "Links", links_options, &incidents->links },
 		{ 0 },
 	};
 	struct err err = { 0 };
@@ -251,6 +257,7 @@ int main(int argc, char **argv)
 	int status = run(&incidents, argc, argv);
 
 	conf_clear(options, &incidents.config);
+	conf_clear(links_options, &incidents.links);
 	conf_clear(vendor_options, &incidents.vendor_settings);
 	conf_clear(bus_options, &incidents.times);
 	return status;

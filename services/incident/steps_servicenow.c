@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/metric.h"
+#include "links.h"
 #include "memo.h"
 #include "ticket/ticket.h"
 #include "turn.h"
@@ -296,9 +297,15 @@ static struct saga_end link_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
 	const struct servicenow_place place = { turn_table(turn), turn->incident.sys_id };
+	const struct links *links = turn->app->links;
+	const struct ticket_link link = {
+		.token = links_token(links, LINK_CLOSE, &turn->incident, turn->customer, 0,
+				     false, turn->arena),
+		.public_url = links->public_url,
+	};
 	const struct servicenow_column column = {
 		"work_notes",
-		ticket_link_note(&turn->incident, turn->customer, turn->arena),
+		ticket_link_note(&turn->incident, turn->customer, &link, turn->arena),
 		SERVICENOW_JOURNAL,
 	};
 	struct servicenow_created changed;

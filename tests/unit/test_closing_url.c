@@ -47,7 +47,7 @@ static void what_is_written_is_read(void **state)
 	const struct closing_value value = {
 		.sys_id = SYS_ID,
 		.ctim_id = "https://private.intel.amp.cisco.com/ctia/incident/incident-1",
-		.customer_name = "K\xc3\xa4se & \"S\xc3\xb6hne\" 100%",
+		.customer_name = "K\xc3\xa4se\n& \"S\xc3\xb6hne\" 100%",
 		.incident = "00112233445566ff",
 		.token = "k1.abc-_",
 	};
@@ -113,7 +113,7 @@ static void refuses_what_names_no_ticket(void **state)
 		"{\"snow-incident-id\":\"0123456789ABCDEF0123456789ABCDEF\"}",
 		"{\"snow-incident-id\":\"" SYS_ID "\","
 		"\"servicenow-incident-id\":\"11111111111111111111111111111111\"}",
-		"{\"snow-incident-id\":\"" SYS_ID "\",\"customer-name\":\"a\\nb\"}",
+		"{\"snow-incident-id\":\"" SYS_ID "\",\"tocsin-link\":\"a\\nb\"}",
 		"{\"snow-incident-id\":\"" SYS_ID "\",\"customer-name\":[]}",
 		"{\"snow-incident-id\":\"" SYS_ID "\"",
 	};

@@ -30,14 +30,19 @@ struct golden {
 	const char *suffix;
 	bool threat_response;
 	const char *observables; /* of inspect */
+	struct ticket_link link;
 };
 
 static const struct golden cases[] = {
-	{ "threat_detected", "Müller & Söhne GmbH", "[SecureX]", true,
+	{ "threat_detected",
+	  "Müller & Söhne GmbH",
+	  "[SecureX]",
+	  true,
 	  "[[\"ip\",\"198.51.100.23\"],[\"url\",\"http://update-check.example/a?b=c d\"],"
-	  "[\"hostname\",\"fin-pc-07\"]]" },
-	{ "minimal", "Acme", "", false, NULL },
-	{ "hostile", "Evil \"Corp\"\n[x]", "[SecureX]", true, NULL },
+	  "[\"hostname\",\"fin-pc-07\"]]",
+	  { "k1.abc-_", "https://tocsin.example" } },
+	{ "minimal", "Acme", "", false, NULL, { NULL, NULL } },
+	{ "hostile", "Evil \"Corp\"\n[x]", "[SecureX]", true, NULL, { "k1.abc-_", NULL } },
 };
 
 struct fixture {
@@ -180,7 +185,8 @@ static void test_golden(void **state)
 		fixture_init(&fixture, &cases[i]);
 		check(&cases[i], "ticket.txt", columns_text(&fixture));
 		check(&cases[i], "link_note.txt",
-		      ticket_link_note(&fixture.incident, &fixture.customer, fixture.arena));
+		      ticket_link_note(&fixture.incident, &fixture.customer, &cases[i].link,
+				       fixture.arena));
 		if (cases[i].threat_response)
 			check(&cases[i], "bundle.json", bundle_text(&fixture));
 		fixture_done(&fixture);
@@ -216,20 +222,22 @@ static void test_suffix_is_never_cut(void **state)
 /* The ancestors' rule takes line 2 of the newest entry, which is our first line. */
 static void test_link_note_starts_with_the_url(void **state)
 {
+	const struct ticket_link link = { "k1.abc-_", "https://tocsin.example" };
 	struct fixture fixture;
 
 	(void)state;
 	fixture_init(&fixture, &cases[0]);
 
 	const char *note =
-	    ticket_link_note(&fixture.incident, &fixture.customer, fixture.arena);
+	    ticket_link_note(&fixture.incident, &fixture.customer, &link, fixture.arena);
 	const char *line_end = strchr(note, '\n');
 
 	assert_ptr_equal(strstr(note, "respond/trigger/tocsin/close?observable_type=ip"
 				      "&observable_value=%7B%22snow-incident-id%22"),
 			 note);
 	assert_null(memchr(note, ' ', (size_t)(line_end - note)));
-	assert_non_null(strstr(note, "&workflow_id=close\n"));
+	assert_non_null(
+	    strstr(note, "%22tocsin-link%22%3A%22k1.abc-_%22%7D&workflow_id=close\n"));
 	fixture_done(&fixture);
 }
 
