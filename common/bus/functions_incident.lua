@@ -1,6 +1,7 @@
 -- From finding to incident, and whose turn it is to work on one.
 
 local LIST_CAP = 200 -- findings and timeline kept per incident
+local STORM_MAX = 1000 -- incidents within a span that a limit can allow
 
 -- The incident that another state of the same record went to.
 local function claim_known(plan, subject_key)
@@ -9,40 +10,80 @@ local function claim_known(plan, subject_key)
     string.match(redis.call('GET', subject_key) or '', '^incident:(.*)$')
 end
 
--- Decides where one finding goes. plan holds what earlier findings of the same call will have done.
--- What is known of its record counts more than its group: a vendor may name the group later.
-local function claim_target(plan, prefix, claim)
-  local group_key, candidate = claim.group_key, claim.candidate
+-- plan holds what earlier findings of the same call will have done.
+local function claim_state(plan, prefix, id)
+  return plan.opened[id] and 'opening' or redis.call('HGET', prefix .. id, 'state')
+end
+
+local function claim_joinable(plan, prefix, id)
+  local state = claim_state(plan, prefix, id)
+  return state == 'opening' or state == 'open'
+end
+
+-- The incident of that group, and whether a finding can still join it.
+local function claim_current(plan, prefix, group_key)
   local current = plan.groups[group_key] or redis.call('GET', group_key)
+  return current, current and claim_joinable(plan, prefix, current)
+end
+
+-- Whether so many were opened within the span already. The list holds when the last of them were.
+local function claim_storm_full(plan, storm, now)
+  local count = plan.storms[storm.key] or 0
+  for _, opened in ipairs(redis.call('LRANGE', storm.key, -storm.limit, -1)) do
+    if tonumber(opened) > now - storm.span then count = count + 1 end
+  end
+  return count >= storm.limit
+end
+
+-- Beyond the limit of a storm one incident stands for all; each group then leads there.
+local function claim_summary(plan, prefix, claim)
+  local storm = claim.storm
+  local summary, joinable = claim_current(plan, prefix, storm.group_key)
+  claim.attached = true
+  if not joinable then
+    summary = storm.candidate
+    if claim_state(plan, prefix, summary) then return summary, 'recorded' end
+    plan.groups[storm.group_key], plan.opened[summary] = summary, true
+    claim.opens, claim.opens_group = storm, storm.group_key
+  end
+  plan.groups[claim.group_key] = summary
+  return summary, joinable and 'attached' or 'opened'
+end
+
+-- Decides where one finding goes: the incident, the outcome, and what held the group before.
+-- What is known of its record counts more than its group: a vendor may name the group later.
+local function claim_target(plan, prefix, claim, now)
+  local group_key, candidate, storm = claim.group_key, claim.candidate, claim.storm
+  local current, joinable = claim_current(plan, prefix, group_key)
   local known = claim_known(plan, claim.subject_key)
-  local function state(id)
-    return plan.opened[id] and 'opening' or redis.call('HGET', prefix .. id, 'state')
-  end
-  local function takes(id)
-    local now_in = id and id ~= candidate and state(id)
-    return now_in == 'opening' or now_in == 'open'
-  end
   if current == candidate then return candidate, 'recorded' end
-  if takes(known) then
-    claim.lends = current ~= known and not takes(current)
+  if known and known ~= candidate and claim_joinable(plan, prefix, known) then
+    claim.lends = current ~= known and not joinable
     if claim.lends then plan.groups[group_key] = known end
     return known, 'joined'
   end
-  if takes(current) then return current, 'joined' end
+  if joinable then return current, 'joined' end
   if candidate == '' then return nil, 'recorded' end
-  if state(candidate) then return candidate, 'recorded' end
+  if claim_state(plan, prefix, candidate) then return candidate, 'recorded' end
+  if storm and claim_storm_full(plan, storm, now) then return claim_summary(plan, prefix, claim) end
+  if storm then plan.storms[storm.key] = (plan.storms[storm.key] or 0) + 1 end
   plan.groups[group_key], plan.opened[candidate] = candidate, true
+  claim.opens, claim.opens_group = claim, group_key
   return candidate, 'opened', current or redis.call('GET', group_key .. ':previous')
 end
 
 -- LLEN and HGET of a wrong type are errors before anything is written, and cheaper than TYPE.
-local function claim_checks(incident, group_key)
+local function claim_checks(incident, claim)
   redis.call('HGET', incident, 'state')
   redis.call('LLEN', incident .. ':inbox')
   redis.call('LLEN', incident .. ':findings')
   permitted({ 'HSET', incident, 'f', 'v' }, { 'HINCRBY', incident, 'findings', 1 },
     { 'RPUSH', incident .. ':inbox', 'x' }, { 'RPUSH', incident .. ':findings', 'x' },
-    { 'LTRIM', incident .. ':findings', 0, 1 }, { 'SET', group_key, 'x' })
+    { 'LTRIM', incident .. ':findings', 0, 1 }, { 'SET', claim.group_key, 'x' })
+  if claim.storm then
+    permitted({ 'RPUSH', claim.storm.key, 'x' }, { 'LTRIM', claim.storm.key, 0, 1 },
+      { 'PEXPIRE', claim.storm.key, 1 }, { 'SET', claim.storm.group_key, 'x' })
+  end
 end
 
 -- Later states of the record, and others of a group that has no incident of its own, come here too.
@@ -52,21 +93,21 @@ local function claim_remember(claim, ttl)
   if claim.lends then redis.call('SET', claim.group_key, claim.incident, 'PX', ttl) end
 end
 
-local function claim_open(args, incident, claim, open, now)
-  local fields = { unpack(args, claim.from, claim.to) }
+local function claim_open(args, incident, claim, call)
+  local fields = { unpack(args, claim.opens.from, claim.opens.to) }
   for _, part in ipairs({ 'state', 'opening', 'fence', '0', 'findings', '1', 'severity',
-    text(claim.severity), 'created_ms', text(now), 'changed_ms', text(now),
-    'group_key', claim.group_key, 'previous', claim.previous or '' }) do
+    text(claim.severity), 'created_ms', text(call.now), 'changed_ms', text(call.now),
+    'group_key', claim.opens_group, 'previous', claim.previous or '' }) do
     fields[#fields + 1] = part
   end
   redis.call('HSET', incident, unpack(fields))
-  redis.call('SET', claim.group_key, claim.incident)
+  redis.call('SET', claim.opens_group, claim.incident)
   redis.call('RPUSH', incident .. ':inbox', claim.open_item)
-  redis.call('ZADD', open, now, claim.incident)
+  redis.call('ZADD', call.open, call.now, claim.incident)
 end
 
 local function claim_count(incident, claim, now)
-  if claim.outcome == 'joined' then
+  if claim.outcome ~= 'recorded' then
     local item = claim.note_item ~= '' and claim.note_item or claim.open_item
     redis.call('RPUSH', incident .. ':inbox', item)
   end
@@ -75,39 +116,76 @@ local function claim_count(incident, claim, now)
   redis.call('HSET', incident, 'severity', text(severity), 'changed_ms', text(now))
 end
 
-local function claim_write(args, incident, claim, open, now)
-  if claim.outcome == 'opened' then
-    claim_open(args, incident, claim, open, now)
-  else
-    claim_count(incident, claim, now)
+-- One more that counts towards the limit, or a group that leads to the summary from now on, as
+-- long as fates are kept.
+local function claim_storm(claim, call)
+  local storm = claim.storm
+  if claim.outcome == 'recorded' then return end
+  if claim.attached then
+    redis.call('SET', claim.group_key, claim.incident, 'PX', call.ttl)
+  elseif claim.outcome == 'opened' then
+    redis.call('RPUSH', storm.key, text(call.now))
+    redis.call('LTRIM', storm.key, -storm.limit, -1)
+    redis.call('PEXPIRE', storm.key, storm.span)
   end
+end
+
+local function claim_write(args, incident, claim, call)
+  if claim.outcome == 'opened' then
+    claim_open(args, incident, claim, call)
+  else
+    claim_count(incident, claim, call.now)
+  end
+  if claim.storm then claim_storm(claim, call) end
   if redis.call('RPUSH', incident .. ':findings', claim.summary) > LIST_CAP then
     redis.call('LTRIM', incident .. ':findings', -LIST_CAP, -1)
   end
 end
 
--- KEYS findings, actions, group keys and fates...   ARGV group, consumer, fate ttl ms, prefix of
--- incident keys, then per finding: id, index of its group key, index of its fate or 0, index of its
--- subject or 0, candidate, open item, note item or '' for the same, summary, severity, field count,
--- fields...
+-- Reads one finding from ARGV at; returns where the next begins.
+local function claim_read(keys, args, at)
+  local storm_at, limit = number(args[at + 4], 'storm'), number(args[at + 10], 'limit')
+  local fields = number(args[at + 13], 'field count')
+  local claim = { id = args[at], group_key = keys[number(args[at + 1], 'group')],
+    fate_key = keys[number(args[at + 2], 'fate')],
+    subject_key = keys[number(args[at + 3], 'subject')], candidate = args[at + 5],
+    open_item = args[at + 6], note_item = args[at + 7], summary = args[at + 8],
+    severity = number(args[at + 9], 'severity'), recorded = args[at + 12], from = at + 14,
+    to = at + 13 + fields * 2 }
+  local after = claim.to + 1
+  if storm_at > 0 then
+    local more = number(args[after + 1], 'field count')
+    claim.storm = { key = keys[storm_at], group_key = keys[storm_at + 1], limit = limit,
+      span = number(args[at + 11], 'span'), candidate = args[after], from = after + 2,
+      to = after + 1 + more * 2 }
+    after = claim.storm.to + 1
+    if limit < 1 or limit > STORM_MAX or not claim.storm.group_key then
+      refuse('REFUSED', 'bad storm limit')
+    end
+  end
+  if after > #args + 1 or not claim.group_key then refuse('REFUSED', 'bad finding') end
+  return claim, after
+end
+
+-- KEYS findings, actions, group keys, fates, subjects, storm counters each followed by the summary's group...
+-- ARGV group, consumer, fate ttl ms, prefix of incident keys, then per finding: id, index of its
+-- group key, of its fate or 0, of its subject or 0, of its storm counter or 0, candidate, open item, note item or '' for
+-- the same, summary, severity, storm limit, storm span ms, fate when nothing is opened, field count,
+-- fields..., and with a storm counter: candidate for the summary, field count, fields...
 -- Keys of the incidents themselves are reached by the prefix: which one is known only here. Carries
 -- allow-oom: findings that cannot become incidents could never leave a full Redis.
--- A finding without a candidate ('') joins what is open and opens nothing. A subject is the fate of
--- the record that the finding is a state of: it names the incident of all its states.
--- Answers {not ours | opened | joined | recorded, incident id} per finding.
+-- A finding without a candidate ('') joins what is open and opens nothing. One that would be one
+-- too many for its storm opens or joins the summary instead. A subject is the fate of the record
+-- that the finding is a state of: it names the incident of all its states.
+-- Answers {not ours | opened | joined | attached | recorded, incident id} per finding.
 local function group_claim(keys, args)
   bounded(args)
   local key, actions, group, ttl, prefix = keys[1], keys[2], args[1], number(args[3], 'ttl'), args[4]
-  local claims, ids, at = {}, {}, 5
+  local claims, ids, at, now = {}, {}, 5, now_ms()
   while at <= #args do
-    local fields = number(args[at + 9], 'field count')
-    local claim = { id = args[at], group_key = keys[number(args[at + 1], 'group')],
-      fate_key = keys[number(args[at + 2], 'fate')],
-      subject_key = keys[number(args[at + 3], 'subject')], candidate = args[at + 4],
-      open_item = args[at + 5], note_item = args[at + 6], summary = args[at + 7],
-      severity = number(args[at + 8], 'severity'), from = at + 10, to = at + 9 + fields * 2 }
-    if claim.to > #args or not claim.group_key then refuse('REFUSED', 'bad finding') end
-    claims[#claims + 1], ids[#ids + 1], at = claim, claim.id, claim.to + 1
+    local claim
+    claim, at = claim_read(keys, args, at)
+    claims[#claims + 1], ids[#ids + 1] = claim, claim.id
   end
   local open = string.gsub(prefix, 'incident:$', 'open') -- what the reconciler watches
   stream(key)
@@ -116,12 +194,12 @@ local function group_claim(keys, args)
   permitted({ 'XACK', key, group, '0-1' }, { 'XDEL', key, '0-1' }, { 'XADD', actions, '*', 'f', 'v' },
     { 'ZADD', open, 1, 'x' })
   local mine, plan = owned(key, group, args[2], ids),
-    { groups = {}, opened = {}, subjects = {} }
+    { groups = {}, opened = {}, subjects = {}, storms = {} }
   for _, claim in ipairs(claims) do
     claim.ours, mine[claim.id] = mine[claim.id], nil
     if claim.ours then
-      claim.incident, claim.outcome, claim.previous = claim_target(plan, prefix, claim)
-      if claim.incident then claim_checks(prefix .. claim.incident, claim.group_key) end
+      claim.incident, claim.outcome, claim.previous = claim_target(plan, prefix, claim, now)
+      if claim.incident then claim_checks(prefix .. claim.incident, claim) end
       if claim.fate_key then
         redis.call('GET', claim.fate_key)
         permitted({ 'SET', claim.fate_key, 'x', 'PX', ttl })
@@ -133,19 +211,19 @@ local function group_claim(keys, args)
     end
   end
 
-  local now, answers, done = now_ms(), {}, {}
+  local answers, done, call = {}, {}, { now = now, open = open, ttl = ttl }
   for i, claim in ipairs(claims) do
     answers[i] = { claim.outcome or 'not ours', claim.incident or '' }
     if claim.ours then
       if claim.incident then
-        claim_write(args, prefix .. claim.incident, claim, open, now)
+        claim_write(args, prefix .. claim.incident, claim, call)
         claim_remember(claim, ttl)
       end
       if claim.outcome ~= 'recorded' then
         redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', claim.incident)
       end
       if claim.fate_key then
-        local fate = claim.incident and 'incident:' .. claim.incident or 'recorded'
+        local fate = claim.incident and 'incident:' .. claim.incident or claim.recorded
         redis.call('SET', claim.fate_key, fate, 'PX', ttl)
       end
       done[#done + 1] = claim.id

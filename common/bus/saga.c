@@ -26,7 +26,9 @@ static size_t claim_chunk(const struct group_finding *findings, size_t count)
 	size_t i = 0;
 	for (; i < count; i++) {
 		const struct group_finding *finding = &findings[i];
-		args += 13 + 2 * finding->field_count;
+		args += 18 + 2 * finding->field_count;
+		if (finding->storm)
+			args += 4 + 2 * finding->storm->field_count;
 		bytes += strlen(finding->open_item) + strlen(finding->summary);
 		if (finding->note_item)
 			bytes += strlen(finding->note_item);
@@ -46,6 +48,45 @@ static void incident_prefix(struct key *ret_prefix, const struct key *stream)
 		 stream->text);
 }
 
+static void claim_keys(struct redis_call *call, const struct group_finding *finding)
+{
+	redis_call_key(call, finding->group_key);
+	if (finding->fate_key)
+		redis_call_key(call, finding->fate_key);
+	if (finding->subject_key)
+		redis_call_key(call, finding->subject_key);
+	if (!finding->storm)
+		return;
+	redis_call_key(call, finding->storm->key);
+	redis_call_key(call, finding->storm->group_key);
+}
+
+/* key counts what claim_keys() has added, from 1 as Lua does. */
+static void claim_args(struct redis_call *call, const struct group_finding *finding,
+		       size_t *key)
+{
+	const struct group_storm *storm = finding->storm;
+	redis_call_text(call, finding->entry_id);
+	redis_call_number(call, ++*key);
+	redis_call_number(call, finding->fate_key ? ++*key : 0);
+	redis_call_number(call, finding->subject_key ? ++*key : 0);
+	redis_call_number(call, storm ? *key + 1 : 0);
+	*key += storm ? 2 : 0;
+	redis_call_text(call, finding->candidate ? finding->candidate : "");
+	redis_call_text(call, finding->open_item);
+	redis_call_text(call, finding->note_item ? finding->note_item : "");
+	redis_call_text(call, finding->summary);
+	redis_call_number(call, finding->severity);
+	redis_call_number(call, storm ? storm->limit : 0);
+	redis_call_number(call, storm ? storm->per_ms : 0);
+	redis_call_text(call, finding->recorded ? finding->recorded : "recorded");
+	redis_call_fields(call, finding->fields, finding->field_count);
+	if (!storm)
+		return;
+	redis_call_text(call, storm->candidate);
+	redis_call_fields(call, storm->fields, storm->field_count);
+}
+
 static struct redis_reply *claim_chunk_call(struct redis *redis, const struct settle_from *from,
 					    const struct group_finding *findings, size_t count,
 					    struct err *err)
@@ -56,31 +97,15 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 	redis_call_init(&call, "group_claim");
 	redis_call_key(&call, from->stream.text);
 	redis_call_key(&call, from->output.text);
-	for (size_t i = 0; i < count; i++) {
-		redis_call_key(&call, findings[i].group_key);
-		if (findings[i].fate_key)
-			redis_call_key(&call, findings[i].fate_key);
-		if (findings[i].subject_key)
-			redis_call_key(&call, findings[i].subject_key);
-	}
+	for (size_t i = 0; i < count; i++)
+		claim_keys(&call, &findings[i]);
 	redis_call_text(&call, BUS_GROUP);
 	redis_call_text(&call, from->consumer);
 	redis_call_number(&call, from->fate_ttl_ms);
 	redis_call_text(&call, prefix.text);
 	size_t key = 2;
-	for (size_t i = 0; i < count; i++) {
-		const struct group_finding *finding = &findings[i];
-		redis_call_text(&call, finding->entry_id);
-		redis_call_number(&call, ++key);
-		redis_call_number(&call, finding->fate_key ? ++key : 0);
-		redis_call_number(&call, finding->subject_key ? ++key : 0);
-		redis_call_text(&call, finding->candidate ? finding->candidate : "");
-		redis_call_text(&call, finding->open_item);
-		redis_call_text(&call, finding->note_item ? finding->note_item : "");
-		redis_call_text(&call, finding->summary);
-		redis_call_number(&call, finding->severity);
-		redis_call_fields(&call, finding->fields, finding->field_count);
-	}
+	for (size_t i = 0; i < count; i++)
+		claim_args(&call, &findings[i], &key);
 	struct redis_reply *reply = redis_function(redis, &call, err);
 	redis_call_done(&call);
 	return redis_expect_list(reply, count, err);
@@ -89,9 +114,8 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 static struct group_answer claim_answer(const struct redis_reply *row)
 {
 	static const char *const names[] = {
-		[GROUP_NOT_OURS] = "not ours",
-		[GROUP_OPENED] = "opened",
-		[GROUP_JOINED] = "joined",
+		[GROUP_NOT_OURS] = "not ours", [GROUP_OPENED] = "opened",
+		[GROUP_JOINED] = "joined",     [GROUP_ATTACHED] = "attached",
 		[GROUP_RECORDED] = "recorded",
 	};
 	struct group_answer answer = { .outcome = GROUP_NOT_OURS };

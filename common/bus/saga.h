@@ -33,6 +33,17 @@ struct saga_keys {
 
 void saga_keys_init(struct saga_keys *ret_keys, unsigned partition, const char *incident_id);
 
+/* A limit on how many incidents are opened; beyond it one summary stands for all. */
+struct group_storm {
+	const char *key;	    /* whole key: when the last of them were opened */
+	unsigned limit;		    /* 1 to 1,000 incidents ... */
+	uint64_t per_ms;	    /* ... within so long */
+	const char *group_key;	    /* of the summary, whole key */
+	const char *candidate;	    /* id of the summary to make when none is open */
+	const struct field *fields; /* of its hash */
+	size_t field_count;
+};
+
 /* One finding on its way into an incident. */
 struct group_finding {
 	const char *entry_id;  /* of the findings stream */
@@ -46,14 +57,17 @@ struct group_finding {
 	const char *note_item;	 /* for the inbox of the one it joins; NULL: the same */
 	const char *summary;	 /* for the incident's list of findings (last 200 kept) */
 	unsigned severity;	 /* OCSF severity_id, 0 to 6 */
+	const char *recorded;	 /* its fate when nothing is made; NULL: "recorded" */
 	const struct field *fields; /* of a new incident's hash */
 	size_t field_count;
+	const struct group_storm *storm; /* NULL: no limit */
 };
 
 enum group_outcome {
 	GROUP_NOT_OURS, /* the entry had been settled, or is another worker's */
 	GROUP_OPENED,
 	GROUP_JOINED,
+	GROUP_ATTACHED, /* to the summary of a storm; one that opens the summary is OPENED */
 	GROUP_RECORDED, /* the candidate existed already (a repeat after closing): counted
 			 * there; or there was no candidate, and incident is empty */
 };

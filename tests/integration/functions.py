@@ -99,9 +99,16 @@ class Library:
             if "subject" in own:
                 keys.append(key(f"seen:acme:se:{own['subject']}"))
                 subject_at = len(keys)
-            args += [entry, group_at, fate_at, subject_at, candidate, own.get("open", f"open {entry}"),
-                     own.get("note", f"note {entry}"), f"summary {entry}", own.get("severity", 3),
+            storm_at = len(keys) + 1 if "limit" in own else 0
+            if storm_at:
+                keys += [key("storm:acme:r1"), key("group:acme:storm")]
+            args += [entry, group_at, fate_at, subject_at, storm_at, candidate,
+                     own.get("open", f"open {entry}"), own.get("note", f"note {entry}"),
+                     f"summary {entry}", own.get("severity", 3), own.get("limit", 0),
+                     own.get("span", 3600000), own.get("recorded", "recorded"),
                      *counted({"customer": "acme", "uid": entry})]
+            if storm_at:
+                args += [own.get("summary", f"s{entry}"), *counted({"customer": "acme", "storm": "r1"})]
         return self.call("group_claim", keys, *args)
 
     def take(self, incident, owner="w1", ttl=60000):

@@ -506,6 +506,69 @@ def test_claim_of_a_record_whose_incident_is_over_goes_by_its_group(library):
     assert library.redis.get(key("seen:acme:se:alert-1")) == "incident:i2"
 
 
+def storm(library, *numbers, limit=2, span=3600000, consumer="c1"):
+    """One finding on each of these hosts, all of them claimed in one call."""
+    entries = {library.add("findings"): number for number in numbers}
+    library.read("findings", consumer=consumer)
+    return library.claim(*[(entry, f"g{n}", f"i{n}", {"limit": limit, "span": span, "summary": f"s{n}"})
+                           for entry, n in entries.items()], consumer=consumer)
+
+
+def test_claim_of_a_storm_ends_in_one_summary(library):
+    assert storm(library, 1, 2, 3, 4) == [["opened", "i1"], ["opened", "i2"], ["opened", "s3"],
+                                          ["attached", "s3"]]
+    assert storm(library, 5) == [["attached", "s3"]]
+    assert library.redis.hgetall(key("incident:s3"))["storm"] == "r1"
+    assert library.redis.hget(key("incident:s3"), "findings") == "3"
+    assert library.redis.hget(key("incident:s3"), "group_key") == key("group:acme:storm")
+    assert len(library.redis.lrange(key("incident:s3:inbox"), 0, -1)) == 3
+    # What is attached stays so, limit or not, and its group expires by itself.
+    assert library.redis.get(key("group:acme:g4")) == "s3"
+    assert 0 < library.redis.pttl(key("group:acme:g4")) <= 60000
+    entry = library.add("findings")
+    library.read("findings")
+    assert library.claim((entry, "g4", "i9")) == [["joined", "s3"]]
+    # The summary does not count: neither does what joins.
+    assert library.redis.llen(key("storm:acme:r1")) == 2
+    assert 0 < library.redis.pttl(key("storm:acme:r1")) <= 3600000
+
+
+def test_claim_of_a_storm_counts_within_the_span(library):
+    assert storm(library, 1, 2) == [["opened", "i1"], ["opened", "i2"]]
+    old = str(int(library.redis.lindex(key("storm:acme:r1"), 0)) - 3600001)
+    library.redis.lset(key("storm:acme:r1"), 0, old)
+    assert storm(library, 3, 4) == [["opened", "i3"], ["opened", "s4"]]
+    # A summary that is closed is followed by another one.
+    library.redis.hset(key("incident:s4"), "state", "closed")
+    assert storm(library, 5) == [["opened", "s5"]]
+    assert library.redis.get(key("group:acme:storm")) == "s5"
+
+
+def test_claim_of_a_storm_repeated_counts_once(library):
+    entry = library.add("findings")
+    library.read("findings")
+    claim = (entry, "g1", "i1", {"limit": 1, "summary": "s1"})
+    assert library.claim(claim) == [["opened", "i1"]]
+    assert library.claim(claim) == [["not ours", ""]]
+    assert library.redis.llen(key("storm:acme:r1")) == 1
+
+
+def test_claim_of_a_storm_with_a_wrong_type_writes_nothing(library):
+    library.redis.set(key("storm:acme:r1"), "x")
+    entry = library.add("findings")
+    library.read("findings")
+    before = snapshot(library.redis)
+    refused(library.claim, (entry, "g1", "i1", {"limit": 1}), match="WRONGTYPE")
+    assert snapshot(library.redis) == before
+
+
+def test_claim_that_records_says_why(library):
+    entry = library.add("findings")
+    library.read("findings")
+    assert library.claim((entry, "g1", "", {"recorded": "recorded:window"})) == [["recorded", ""]]
+    assert library.redis.get(key(f"seen:acme:se:{entry}")) == "recorded:window"
+
+
 @pytest.mark.parametrize("spoiled", ["incident:i2", "incident:i2:inbox", "incident:i2:findings",
                                      "actions", "group:acme:g2", "seen:acme:se:{b}",
                                      "seen:acme:se:alert-2"])

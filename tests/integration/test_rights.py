@@ -108,7 +108,7 @@ def test_incident(role, library):
     assert user.wake("actions") in ([0, 0], [1, 0])
     entry = library.add("findings")
     user.read("findings")
-    assert user.claim((entry, "g1", "i2")) == [["opened", "i2"]]
+    assert user.claim((entry, "g1", "i2", {"limit": 1})) == [["opened", "i2"]]
     wake_up = user.read("actions")[-1]
     fence = user.take("i2")[1]
     names = ("incident:i2", "incident:i2:inbox", "incident:i2:timeline", "actions", "deferred")
