@@ -26,15 +26,18 @@ const struct conf_option cli_options[] = {
 	  .help = "folder with customers/*.json and accounts/*.json" },
 	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
 	  .help = "keys that seal customers' secrets; made by tocsin keygen" },
+	{ "TOCSIN_PUBLIC_URL", CONF_URL, FIELD(public_url),
+	  .help = "where the callback is reached from outside, https://tocsin.example.com" },
 	{ 0 },
 };
 
 bool cli_load(struct cli *cli, struct err *err)
 {
-	static const struct conf_option *const tables[] = { cli_options, bus_options,
-							    vendor_options, NULL };
+	static const struct conf_option *const tables[] = { cli_options, service_option_table,
+							    bus_options, vendor_options, NULL };
 
 	return conf_load(cli_options, &cli->settings, err) &&
+	       conf_load(service_option_table, &cli->service, err) &&
 	       conf_load(bus_options, &cli->bus, err) &&
 	       conf_load(vendor_options, &cli->vendor, err) &&
 	       conf_check_unknown(tables, service_known_names, err) &&
@@ -48,6 +51,7 @@ void cli_done(struct cli *cli)
 	http_free(cli->http);
 	vault_free(cli->vault);
 	conf_clear(cli_options, &cli->settings);
+	conf_clear(service_option_table, &cli->service);
 	conf_clear(bus_options, &cli->bus);
 	conf_clear(vendor_options, &cli->vendor);
 }

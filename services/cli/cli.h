@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "bus/bus.h"
 #include "exit_code.h"
+#include "service/service.h"
 #include "table.h"
 #include "vendor/settings.h"
 
@@ -22,6 +23,7 @@ struct vault;
 struct cli_settings {
 	char *config_dir;
 	char *key_file;
+	char *public_url; /* NULL: not set */
 };
 
 /*
@@ -36,6 +38,7 @@ struct cli {
 	bool json;
 	struct screen screen;
 	struct cli_settings settings;
+	struct service_options service;
 	struct bus_settings bus;
 	struct vendor_settings vendor;
 

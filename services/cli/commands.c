@@ -177,6 +177,14 @@ static const struct command_option remove_options[] = {
 	{ 0 },
 };
 
+static const struct command_option kit_options[] = {
+	{ "output", "FOLDER", "where the files go; made when missing, default: here" },
+	{ "instance-name", "NAME", "property instance_name; default: first part of the URL" },
+	{ "integration-user", "NAME",
+	  "whose changes are ours; default: the account's username" },
+	{ 0 }
+};
+
 static const struct command_option account_add_options[] = {
 	{ "kind", "KIND", "secure_endpoint, umbrella, defender, threat_response, servicenow",
 	  .sets = "kind" },
@@ -331,6 +339,13 @@ const struct command commands[] = {
 	  "Work that waits for the account is started at once.", NULL, run_account_resume },
 	{ "account remove", "ID...", 1, ANY, "removes shared accounts that nobody uses", NULL,
 	  remove_options, run_account_remove },
+
+	{ "servicenow kit", "ACCOUNT", 1, 1,
+	  "writes what links an instance of ServiceNow to this installation",
+	  "An update set with a business rule per table and a REST message, one that removes "
+	  "them,\n"
+	  "and a guide to what is done by hand. Written again, it changes the same records.",
+	  kit_options, run_servicenow_kit },
 
 	{ "status", NULL, 0, 0, "says how everything is going",
 	  "Streams, work put off, dead entries, parked accounts, and per customer and source\n"

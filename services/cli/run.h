@@ -30,6 +30,8 @@ int run_account_verify(struct cli *cli);
 int run_account_resume(struct cli *cli);
 int run_account_remove(struct cli *cli);
 
+int run_servicenow_kit(struct cli *cli);
+
 int run_status(struct cli *cli);
 int run_incident_list(struct cli *cli);
 int run_incident_show(struct cli *cli);
