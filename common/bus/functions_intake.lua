@@ -54,9 +54,10 @@ local function commit_page(keys, args)
   return answers
 end
 
--- KEYS stream, nonces and fates...   ARGV fate ttl ms, then per item: index of its nonce or 0,
--- nonce ttl ms, index of its fate or 0, field count, fields...
--- Answers per item: 0 added, 1 nonce used before, 2 has a fate already.
+-- KEYS stream, nonces and fates...   ARGV fate ttl ms, then per item: index of its nonce or 0, what
+-- the nonce is taken for, nonce ttl ms (0: only looked at), index of its fate or 0, field count,
+-- fields...   Answers per item: 0 added, 1 nonce taken for the same before, 2 has a fate already,
+-- 3 nonce taken for something else.
 local function append(keys, args)
   bounded(args)
   local target, ttl, items, taken, at = keys[1], number(args[1], 'fate ttl'), {}, {}, 2
@@ -65,22 +66,26 @@ local function append(keys, args)
   permitted({ 'XADD', target, '*', 'f', 'v' })
   for i = 2, #keys do permitted({ 'SET', keys[i], 'x', 'PX', ttl }) end
   while at <= #args do
-    local fields = number(args[at + 3], 'field count')
-    local item = { nonce = keys[number(args[at], 'nonce')], nonce_ttl = number(args[at + 1], 'ttl'),
-      fate = keys[number(args[at + 2], 'fate')], from = at + 4, to = at + 3 + fields * 2, answer = 0 }
+    local fields = number(args[at + 4], 'field count')
+    local item = { nonce = keys[number(args[at], 'nonce')], value = args[at + 1],
+      nonce_ttl = number(args[at + 2], 'ttl'), fate = keys[number(args[at + 3], 'fate')],
+      from = at + 5, to = at + 4 + fields * 2, answer = 0 }
     if fields == 0 or item.to > #args then refuse('REFUSED', 'fewer fields than announced') end
-    if item.nonce and (taken[item.nonce] or typed(item.nonce, 'string')) then
-      item.answer = 1
+    local before = item.nonce and (taken[item.nonce] or redis.call('GET', item.nonce))
+    if before then
+      item.answer = before == item.value and 1 or 3
     elseif item.fate and (taken[item.fate] or typed(item.fate, 'string')) then
       item.answer = 2
     end
-    if item.nonce then taken[item.nonce] = true end
-    if item.fate and item.answer ~= 1 then taken[item.fate] = true end
+    if item.nonce and not before and item.nonce_ttl > 0 then
+      item.take, taken[item.nonce] = true, item.value
+    end
+    if item.fate and not before then taken[item.fate] = true end
     items[#items + 1], at = item, item.to + 1
   end
   local answers = {}
   for i, item in ipairs(items) do
-    if item.nonce and item.answer ~= 1 then redis.call('SET', item.nonce, '1', 'PX', item.nonce_ttl) end
+    if item.take then redis.call('SET', item.nonce, item.value, 'PX', item.nonce_ttl) end
     if item.answer == 0 then
       if item.fate then redis.call('SET', item.fate, 'queued', 'PX', ttl) end
       redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, item.from, item.to))

@@ -18,6 +18,8 @@ struct key {
 #define BUS_GROUP "tocsin"
 
 #define KEY_CUSTOMERS "tocsin:customers" /* hash, the only key of customers; untagged */
+/* Hash, what the callback service knows of them (model/callback_record.h); untagged. */
+#define KEY_CALLBACK_CREDENTIALS "tocsin:callback:credentials"
 
 /* "tocsin:{p<partition>}:" followed by fmt. A name that does not fit ends the process: every
  * part of a key is bounded where it comes in. */

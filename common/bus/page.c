@@ -94,17 +94,22 @@ bool page_commit(struct redis *redis, const struct lease *lease, const struct ke
 	return true;
 }
 
-static size_t append_chunk_size(const struct append_item *items, size_t count)
+enum { APPEND_ITEMS = 128, APPEND_ITEM_ARGS = 7 };
+
+bool append_room_take(struct append_room *room, const struct append_item *item)
 {
-	struct chunk chunk = { .args = 1 };
-	while (chunk.events < count && chunk_take(&chunk, &items[chunk.events].event))
-		continue;
-	return chunk.events;
+	size_t bytes = room->bytes + event_bytes(&item->event);
+	size_t args = room->args + APPEND_ITEM_ARGS + 2 * item->event.field_count;
+	if (room->items > 0 &&
+	    (room->items == APPEND_ITEMS || bytes > CHUNK_BYTES || args > CHUNK_ARGS))
+		return false;
+	*room = (struct append_room){ room->items + 1, bytes, args };
+	return true;
 }
 
-static struct redis_reply *append_chunk(struct redis *redis, const struct key *stream,
-					const struct append_item *items, size_t count,
-					uint64_t fate_ttl_ms, struct err *err)
+static struct redis_reply *append_call(struct redis *redis, const struct key *stream,
+				       const struct append_item *items, size_t count,
+				       uint64_t fate_ttl_ms, struct err *err)
 {
 	struct redis_call call;
 	redis_call_init(&call, "append");
@@ -118,10 +123,12 @@ static struct redis_reply *append_chunk(struct redis *redis, const struct key *s
 	redis_call_number(&call, fate_ttl_ms);
 	size_t key = 1;
 	for (size_t i = 0; i < count; i++) {
-		redis_call_number(&call, items[i].nonce_key ? ++key : 0);
-		redis_call_number(&call, items[i].nonce_ttl_ms);
-		redis_call_number(&call, items[i].event.fate_key ? ++key : 0);
-		redis_call_fields(&call, items[i].event.fields, items[i].event.field_count);
+		const struct append_item *item = &items[i];
+		redis_call_number(&call, item->nonce_key ? ++key : 0);
+		redis_call_text(&call, item->nonce_value ? item->nonce_value : "");
+		redis_call_number(&call, item->nonce_ttl_ms);
+		redis_call_number(&call, item->event.fate_key ? ++key : 0);
+		redis_call_fields(&call, item->event.fields, item->event.field_count);
 	}
 	struct redis_reply *reply = redis_function(redis, &call, err);
 	redis_call_done(&call);
@@ -133,16 +140,19 @@ bool page_append(struct redis *redis, const struct key *stream, const struct app
 		 struct err *err)
 {
 	for (size_t done = 0; done < count;) {
-		size_t size = append_chunk_size(items + done, count - done);
+		struct append_room room = { 0 };
+		while (done + room.items < count &&
+		       append_room_take(&room, &items[done + room.items]))
+			continue;
 		struct redis_reply *reply =
-		    append_chunk(redis, stream, items + done, size, fate_ttl_ms, err);
+		    append_call(redis, stream, items + done, room.items, fate_ttl_ms, err);
 		if (!reply)
 			return false;
-		for (size_t i = 0; i < size && ret_answers; i++)
+		for (size_t i = 0; i < room.items && ret_answers; i++)
 			ret_answers[done + i] =
 			    (enum append_answer)reply_integer(reply_at(reply, i));
 		reply_free(reply);
-		done += size;
+		done += room.items;
 	}
 	return true;
 }

@@ -47,20 +47,33 @@ bool page_commit(struct redis *redis, const struct lease *lease, const struct ke
 		 const struct key *stream, const struct page *page,
 		 struct page_result *ret_result, struct err *err);
 
-/* Without a lease, for what is pushed to us. Each item may carry a nonce (a webhook id) that is
- * taken in the same step: a second item with the same nonce adds nothing. */
+/* Without a lease, for what is pushed to us. */
 enum append_answer {
 	APPEND_ADDED,
-	APPEND_REPLAYED /* nonce used */,
-	APPEND_DUPLICATE /* has a fate */
+	APPEND_REPLAYED,  /* its nonce was taken before, for the same thing: nothing is added */
+	APPEND_DUPLICATE, /* has a fate */
+	APPEND_CONFLICT	  /* its nonce was taken before, for something else */
 };
 
+/* A nonce (a webhook id, a link's id) is taken together with what is appended, and remembers
+ * what for: so a sender who lost our answer may repeat, and nobody else can use it. */
 struct append_item {
 	struct page_event event;
-	const char *nonce_key; /* NULL: none */
-	uint64_t nonce_ttl_ms;
+	const char *nonce_key;	 /* NULL: none */
+	const char *nonce_value; /* what it was taken for: a digest, an id; at most 64 bytes;
+				  * NULL: "" */
+	uint64_t nonce_ttl_ms; /* 0: only look; an item after it in the same request takes it */
 };
 
+/* How much one call takes: 128 items, 256 KiB. Zeroed before the first item; false when the
+ * item needs another call. The first always fits. */
+struct append_room {
+	size_t items, bytes, args;
+};
+bool append_room_take(struct append_room *room, const struct append_item *item);
+
+/* In one call what fits in one, else in several: then what was added before one failed is
+ * found by its fate when all of it is repeated. */
 bool page_append(struct redis *redis, const struct key *stream, const struct append_item *items,
 		 size_t count, uint64_t fate_ttl_ms, enum append_answer *ret_answers,
 		 struct err *err);

@@ -83,6 +83,7 @@ void account_clear(struct account *account)
 	free(account->client_id);
 	free(account->username);
 	free(account->secret);
+	account_callback_clear(&account->callback);
 	*account = (struct account){ 0 };
 }
 
@@ -203,13 +204,14 @@ static bool read_servicenow(struct account *account, const struct form *form, st
 	static const char *const members[] = { "id",	 "kind",	   "url",
 					       "auth",	 "username",	   "client_id",
 					       "secret", "calls_per_hour", "in_flight",
-					       NULL };
+					       "callback", NULL };
 	static const char *const auths[] = { "basic", "oauth", NULL };
 	unsigned auth = ACCOUNT_AUTH_BASIC;
 
 	if (!form_known(form, members, err) || !form_need(form, "url", err) ||
 	    !form_url(form, "url", &account->url, err) ||
-	    !form_choice(form, "auth", auths, &auth, err))
+	    !form_choice(form, "auth", auths, &auth, err) ||
+	    !account_callback_read(&account->callback, form, err))
 		return false;
 	account->auth = (enum account_auth)auth;
 	if (account->auth == ACCOUNT_AUTH_BASIC) {
@@ -356,6 +358,9 @@ json_t *account_write(const struct account *account)
 				    json_integer(account->calls_per_hour));
 	if (account->in_flight != kinds[account->kind].in_flight)
 		json_object_set_new(object, "in_flight", json_integer(account->in_flight));
+	if (account->callback.given)
+		json_object_set_new(object, "callback",
+				    account_callback_write(&account->callback));
 	return object;
 }
 

@@ -37,6 +37,7 @@ void customer_free(struct customer *customer)
 	customer_servicenow_clear(customer);
 	free(customer->threat_response.account);
 	customer_closing_done(&customer->closing);
+	customer_push_clear(&customer->push);
 	free(customer);
 }
 
@@ -195,6 +196,7 @@ char *customer_encode(const struct customer *customer)
 	put_object(file, "servicenow", customer_servicenow_write(customer));
 	put_object(file, "threat_response", write_threat_response(customer));
 	put_object(file, "closing", customer_closing_write(&customer->closing));
+	put_object(file, "push", customer_push_write(&customer->push));
 
 	char *text = json_dumps(file, JSON_INDENT(2));
 	json_decref(file);

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/account_callback.h"
 #include "model/customer_closing.h"
+#include "model/customer_push.h"
 
 struct vault;
 
@@ -67,9 +69,10 @@ struct account {
 	char *client_id; /* all but ServiceNow basic */
 	char *username;	 /* ServiceNow basic */
 	char *secret;	 /* sealed: API key, client password, client secret or password */
-	unsigned calls_per_hour; /* budget; 0: none */
-	unsigned burst;		 /* of them at once after a pause; 0: an eighth */
-	unsigned in_flight;	 /* calls at once over all processes; 0: no limit */
+	unsigned calls_per_hour;	  /* budget; 0: none */
+	unsigned burst;			  /* of them at once after a pause; 0: an eighth */
+	unsigned in_flight;		  /* calls at once over all processes; 0: no limit */
+	struct account_callback callback; /* ServiceNow only: how the instance calls us */
 };
 
 /* The opened secret, to be wiped with vault_wipe(); NULL with err filled. */
@@ -145,6 +148,7 @@ struct customer {
 	struct customer_servicenow servicenow;
 	struct customer_threat_response threat_response;
 	struct customer_closing closing;
+	struct customer_push push;
 	struct account *accounts; /* the customer's own, written inside its file */
 	size_t account_count;
 };

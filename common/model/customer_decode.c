@@ -266,7 +266,7 @@ static bool read_head(struct customer *customer, const struct form *file, struct
 					       "partition", "label",	  "time_zone",
 					       "accounts",  "sources",	  "minimum_severity",
 					       "notes",	    "servicenow", "threat_response",
-					       "closing",   NULL };
+					       "closing",   "push",	  NULL };
 	static const char *const modes[] = { "shadow", "live", "paused", NULL };
 	unsigned mode = CUSTOMER_SHADOW;
 
@@ -304,7 +304,8 @@ struct customer *customer_decode(const char *text, size_t size, const char *wher
 		    read_sources(customer, &file, err) &&
 		    customer_servicenow_read(customer, &file, err) &&
 		    read_threat_response(customer, &file, err) &&
-		    customer_closing_read(&customer->closing, &file, err);
+		    customer_closing_read(&customer->closing, &file, err) &&
+		    customer_push_read(&customer->push, &file, err);
 	json_decref(root);
 	if (read)
 		return customer;

@@ -25,7 +25,7 @@ enum {
 	SEALED_MAX = (SECRET_MAX + TAG_BYTES + NONCE_BYTES) * 4 / 3 + KEY_ID_MAX + 16,
 };
 
-static const char prefix[] = "v1.";
+static const char prefix[] = "v1.", hash_prefix[] = "h1.";
 
 struct key {
 	char id[KEY_ID_MAX + 1];
@@ -306,4 +306,84 @@ bool vault_is_current(const struct vault *vault, const char *sealed)
 	struct parts parts;
 
 	return split(&parts, sealed) && strcmp(parts.key_id, vault->keys[0].id) == 0;
+}
+
+/* ---- hashing ---- */
+
+enum {
+	HASH_BYTES = 32,
+	HASH_TEXT_SIZE = (HASH_BYTES * 8 + 5) / 6,
+	HASH_MAX = sizeof hash_prefix + KEY_ID_MAX + 1 + HASH_TEXT_SIZE,
+};
+
+/* One key seals and hashes, each in its own way: what hashes is derived from it. */
+static void hash_secret(const struct key *key, const char *owner, const char *field,
+			const char *secret, unsigned char *ret_hash)
+{
+	unsigned char derived[crypto_kdf_KEYBYTES];
+	crypto_generichash_state state;
+
+	crypto_kdf_derive_from_key(derived, sizeof derived, 1, "tocsinh1", key->bytes);
+	crypto_generichash_init(&state, derived, sizeof derived, HASH_BYTES);
+	crypto_generichash_update(&state, (const unsigned char *)owner, strlen(owner) + 1);
+	crypto_generichash_update(&state, (const unsigned char *)field, strlen(field) + 1);
+	crypto_generichash_update(&state, (const unsigned char *)secret, strlen(secret));
+	crypto_generichash_final(&state, ret_hash, HASH_BYTES);
+	sodium_memzero(derived, sizeof derived);
+	sodium_memzero(&state, sizeof state);
+}
+
+char *vault_hash(const struct vault *vault, const char *owner, const char *field,
+		 const char *secret)
+{
+	const struct key *key = &vault->keys[0];
+	unsigned char hash[HASH_BYTES];
+	struct buf text;
+
+	hash_secret(key, owner, field, secret, hash);
+	char *encoded = base64(hash, sizeof hash);
+	buf_init(&text, HASH_MAX);
+	buf_addf(&text, "%s%s.%s", hash_prefix, key->id, encoded);
+	free(encoded);
+	return buf_take(&text, NULL);
+}
+
+static bool split_hash(const char *text, char *ret_key_id, unsigned char *ret_hash)
+{
+	size_t prefix_size = sizeof hash_prefix - 1, size = 0;
+
+	if (strncmp(text, hash_prefix, prefix_size) != 0)
+		return false;
+	const char *id = text + prefix_size;
+	size_t id_size = strspn(id, key_file_letters);
+	if (id_size == 0 || id_size > KEY_ID_MAX || id[id_size] != '.')
+		return false;
+	memcpy(ret_key_id, id, id_size);
+	ret_key_id[id_size] = '\0';
+	const char *encoded = id + id_size + 1;
+	return strnlen(encoded, HASH_TEXT_SIZE + 1) == HASH_TEXT_SIZE &&
+	       sodium_base642bin(ret_hash, HASH_BYTES, encoded, HASH_TEXT_SIZE, NULL, &size,
+				 NULL, BASE64) == 0 &&
+	       size == HASH_BYTES;
+}
+
+bool vault_is_hash(const char *text)
+{
+	unsigned char hash[HASH_BYTES];
+	char key_id[KEY_ID_MAX + 1];
+
+	return split_hash(text, key_id, hash);
+}
+
+bool vault_hash_matches(const struct vault *vault, const char *owner, const char *field,
+			const char *secret, const char *hash)
+{
+	unsigned char want[HASH_BYTES], got[HASH_BYTES];
+	char key_id[KEY_ID_MAX + 1];
+
+	const struct key *key = split_hash(hash, key_id, want) ? find_key(vault, key_id) : NULL;
+	if (!key)
+		return false;
+	hash_secret(key, owner, field, secret, got);
+	return sodium_memcmp(want, got, sizeof want) == 0;
 }

@@ -31,6 +31,19 @@ char *vault_unseal(const struct vault *vault, const char *owner, const char *fie
 		   const char *sealed, struct err *err);
 void vault_wipe(char *secret); /* NULL is fine */
 
+/*
+ * What proves a secret that somebody else presents, without keeping it: "h1.<key id>.<keyed
+ * BLAKE2b>" (base64url), bound to owner and field like a seal, so that it says nothing to whom
+ * has not the key. Caller frees; never NULL.
+ */
+char *vault_hash(const struct vault *vault, const char *owner, const char *field,
+		 const char *secret);
+/* Whether hash was made of this secret for this place; takes as long for a wrong secret as for
+ * the right one. */
+bool vault_hash_matches(const struct vault *vault, const char *owner, const char *field,
+			const char *secret, const char *hash);
+bool vault_is_hash(const char *text);
+
 bool vault_is_sealed(const char *text);
 /* True when sealed was made with the newest key. */
 bool vault_is_current(const struct vault *vault, const char *sealed);

@@ -367,7 +367,7 @@ def test_intake_stops_before_redis_is_full(library):
     library.redis.config_set("maxmemory", int(used / 0.9))
     before = snapshot(library.redis)
     refused(library.commit, "w1:1", ["a"], match="FULL")
-    refused(library.call, "append", [key("raw")], 1000, 0, 0, 0, *counted({"a": "b"}), match="FULL")
+    refused(library.call, "append", [key("raw")], 1000, 0, "", 0, 0, *counted({"a": "b"}), match="FULL")
     assert snapshot(library.redis) == before
     entry = library.add("raw")
     library.read("raw")
@@ -376,11 +376,13 @@ def test_intake_stops_before_redis_is_full(library):
     assert library.commit("w1:1", ["a"]) == [1]
 
 
-def append(library, *items, stream="raw"):
+def append(library, *items, stream="raw", ttl=60000):
+    """Items are (nonce, fate, fields); a nonce is a name, or (name, what it is taken for)."""
     keys, args = [key(stream)], [60000]
     for nonce, fate, fields in items:
+        nonce, value = nonce if isinstance(nonce, tuple) else (nonce, "")
         keys += [key(name) for name in (nonce, fate) if name]
-        args += [len(keys) - bool(fate) if nonce else 0, 60000, len(keys) if fate else 0,
+        args += [len(keys) - bool(fate) if nonce else 0, value, ttl, len(keys) if fate else 0,
                  *counted(fields)]
     return library.call("append", keys, *args)
 
@@ -399,6 +401,18 @@ def test_append_takes_the_nonce_in_the_same_step(library):
     before = snapshot(library.redis)
     refused(append, library, ("nonce:4", None, body), ("nonce:3", None, body), match="WRONGTYPE")
     assert snapshot(library.redis) == before
+
+
+def test_a_nonce_remembers_what_it_was_taken_for(library):
+    body = {"payload": "x"}
+    assert append(library, (("nonce:1", "this"), None, body), (("nonce:1", "that"), None, body)) == [0, 3]
+    assert append(library, (("nonce:1", "this"), None, body), (("nonce:1", "that"), None, body)) == [1, 3]
+    assert library.redis.xlen(key("raw")) == 1
+    # Looked at, but not taken: parts of a request of which the last takes it.
+    assert append(library, (("nonce:2", "x"), "seen:2", body), ttl=0) == [0]
+    assert not library.redis.exists(key("nonce:2"))
+    assert append(library, (("nonce:1", "that"), "seen:3", body), ttl=0) == [3]
+    assert not library.redis.exists(key("seen:3"))
 
 
 # ---- incidents

@@ -24,13 +24,8 @@ def granted():
 
 
 USERS = granted()
-# Those that work on streams and at vendors; the callback has no place in the file yet.
-ROLES = {
-    **{name: USERS[name] for name in ("collector", "normalizer", "incident")},
-    "callback": ["+client|setname", "+client|id", "+fcall", "+time", "+type", "~" + PART + "raw",
-                 "~" + PART + "closures", "~" + PART + "nonce:*", "~" + PART + "seen:*", "+xadd",
-                 "+set", "+info"],
-}
+# Those that work on streams.
+ROLES = {name: USERS[name] for name in ("collector", "normalizer", "incident", "callback")}
 
 
 @pytest.fixture
@@ -116,7 +111,7 @@ def test_incident(role, library):
                      "waits", 0, "w1", fence, 60000, "1:a", 1, "done", "keep", "i2", 1,
                      *counted({"a": "b"}), "uid") == 1
     # What came after its ticket was closed goes back to where it came from.
-    assert user.call("append", [key("findings")], 1000, 0, 0, 0, *counted({"n": "1"})) == [0]
+    assert user.call("append", [key("findings")], 1000, 0, "", 0, 0, *counted({"n": "1"})) == [0]
     assert user.call("account_park", ["tocsin:account:acme"], "x", 1000) == 1
     assert user.call("account_resume", ["tocsin:account:acme"]) == 1
     denied(user.add, "raw")
@@ -126,16 +121,30 @@ def test_incident(role, library):
 
 def test_callback_may_only_append(role, library):
     user = role("callback")
-    assert user.call("append", [key("closures"), key("nonce:1")], 1000, 2, 1000, 0,
+    assert user.call("append", [key("closures"), key("nonce:1")], 1000, 2, "x", 1000, 0,
                      *counted({"incident": "i1"})) == [0]
-    assert user.call("append", [key("raw"), key("seen:1")], 1000, 0, 0, 2,
+    assert user.call("append", [key("raw"), key("seen:1")], 1000, 0, "", 0, 2,
                      *counted({"payload": "{}"})) == [0]
     for stream in ("findings", "actions", "dead"):
         denied(user.add, stream)
     denied(user.read, "raw")
     denied(user.redis.xdel, key("raw"), "1-1")
+    denied(user.redis.xtrim, key("raw"), 0)
+    # What it may write, it may not write over its streams.
+    denied(user.redis.set, key("raw"), "x")
+    denied(user.redis.set, key("closures"), "x")
+    denied(user.redis.xadd, key("seen:2"), {"a": "b"})
     denied(user.redis.hgetall, "tocsin:customers")
+    denied(user.redis.hgetall, "tocsin:account:now")
     denied(user.redis.get, key("seen:1"))
+    denied(user.redis.get, key("incident:i1"))
+    # Its own credentials are there to be read.
+    library.redis.hset("tocsin:callback:credentials", "#version", "1")
+    assert user.redis.hget("tocsin:callback:credentials", "#version") == "1"
+    assert user.redis.hgetall("tocsin:callback:credentials") == {"#version": "1"}
+    denied(user.redis.hset, "tocsin:callback:credentials", "#version", "2")
+    user.redis.hget(key("meta"), "generation")
+    denied(user.redis.hset, key("meta"), "generation", "x")
 
 
 @pytest.mark.parametrize("name", ROLES)
