@@ -18,6 +18,7 @@ struct key {
 #define BUS_GROUP "tocsin"
 
 #define KEY_CUSTOMERS "tocsin:customers" /* hash, the only key of customers; untagged */
+#define KEY_PROGRAMS  "tocsin:programs"	 /* hash, what operators wrote in jq; untagged */
 /* Hash, what the callback service knows of them (model/callback_record.h); untagged. */
 #define KEY_CALLBACK_CREDENTIALS "tocsin:callback:credentials"
 

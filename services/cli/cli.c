@@ -34,12 +34,14 @@ const struct conf_option cli_options[] = {
 bool cli_load(struct cli *cli, struct err *err)
 {
 	static const struct conf_option *const tables[] = { cli_options, service_option_table,
-							    bus_options, vendor_options, NULL };
+							    bus_options, vendor_options,
+							    jq_options,	 NULL };
 
 	return conf_load(cli_options, &cli->settings, err) &&
 	       conf_load(service_option_table, &cli->service, err) &&
 	       conf_load(bus_options, &cli->bus, err) &&
 	       conf_load(vendor_options, &cli->vendor, err) &&
+	       conf_load(jq_options, &cli->jq, err) &&
 	       conf_check_unknown(tables, service_known_names, err) &&
 	       bus_settings_check(&cli->bus, err);
 }
@@ -54,6 +56,7 @@ void cli_done(struct cli *cli)
 	conf_clear(service_option_table, &cli->service);
 	conf_clear(bus_options, &cli->bus);
 	conf_clear(vendor_options, &cli->vendor);
+	conf_clear(jq_options, &cli->jq);
 }
 
 struct redis *cli_redis(struct cli *cli, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "bus/bus.h"
 #include "exit_code.h"
+#include "jq/jq.h"
 #include "service/service.h"
 #include "table.h"
 #include "vendor/settings.h"
@@ -41,6 +42,7 @@ struct cli {
 	struct service_options service;
 	struct bus_settings bus;
 	struct vendor_settings vendor;
+	struct jq_settings jq;
 
 	struct redis *redis; /* use the functions below */
 	struct vault *vault;

@@ -16,6 +16,7 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "bus/setup.h"
+#include "programs.h"
 #include "store.h"
 
 enum { TRIES = 5, FIELDS_PER_COMMAND = 500 };
@@ -144,23 +145,47 @@ static bool try_customers(struct redis *redis, const struct store *store, unsign
 	return good;
 }
 
-static bool apply_customers(struct redis *redis, const char *config_dir, unsigned partitions,
+static bool apply_customers(struct redis *redis, const struct store *store, unsigned partitions,
 			    struct keeper_pass *pass, struct err *err)
 {
-	struct store store;
 	bool done = false;
-
-	if (!store_load(&store, config_dir, err))
-		return false;
 	bool good = true;
+
 	for (int i = 0; good && !done && i < TRIES; i++)
-		good = try_customers(redis, &store, partitions, pass, &done, err);
-	store_done(&store);
+		good = try_customers(redis, store, partitions, pass, &done, err);
 	if (good && !done)
 		return err_set(err, ERR_TRANSIENT,
 			       "%s is changed by others all the time: is another setup "
 			       "running?",
 			       KEY_CUSTOMERS);
+	return good;
+}
+
+static bool apply_programs(struct redis *redis, const struct store *store,
+			   const struct keeper_settings *settings, struct keeper_pass *pass,
+			   struct err *err)
+{
+	struct programs_files files;
+
+	if (!programs_load(&files, settings->config_dir, store, settings->jq, &pass->plan, err))
+		return false;
+	pass->programs = program_set_count(files.good);
+	bool good = programs_publish(redis, &files, &pass->programs_version,
+				     &pass->programs_set, &pass->programs_removed, err);
+	programs_done(&files);
+	return good;
+}
+
+static bool apply_files(struct redis *redis, const struct keeper_settings *settings,
+			struct keeper_pass *pass, struct err *err)
+{
+	struct store store;
+
+	if (!store_load(&store, settings->config_dir, err))
+		return false;
+	bool good = apply_customers(redis, &store, settings->partitions, pass, err) &&
+		    apply_programs(redis, &store, settings, pass, err);
+	store_done(&store);
 	return good;
 }
 
@@ -214,20 +239,20 @@ static void remember_partition(const char *config_dir, unsigned partition)
 
 /* ---- the whole pass ---- */
 
-bool keeper_apply(struct redis *redis, const char *config_dir, unsigned partitions,
+bool keeper_apply(struct redis *redis, const struct keeper_settings *settings,
 		  struct keeper_pass *ret_pass, struct err *err)
 {
 	*ret_pass = (struct keeper_pass){ 0 };
 	bool good = setup_functions(redis, &ret_pass->functions_loaded, err) &&
-		    apply_customers(redis, config_dir, partitions, ret_pass, err);
+		    apply_files(redis, settings, ret_pass, err);
 
-	for (unsigned partition = 0; good && partition < partitions; partition++) {
+	for (unsigned partition = 0; good && partition < settings->partitions; partition++) {
 		bool is_new = false;
-		good = note_loss(redis, config_dir, partition, err) &&
+		good = note_loss(redis, settings->config_dir, partition, err) &&
 		       setup_partition(redis, partition, &is_new, err);
 		ret_pass->new_generations += is_new;
 		if (is_new)
-			remember_partition(config_dir, partition);
+			remember_partition(settings->config_dir, partition);
 	}
 	if (!good)
 		keeper_pass_done(ret_pass);
@@ -255,7 +280,7 @@ bool keeper_check(struct redis *redis, const struct keeper_pass *pass, unsigned 
 	if (answered && version != pass->version)
 		return err_set(err, ERR_TRANSIENT, "%s was changed by someone else",
 			       KEY_CUSTOMERS);
-	return answered;
+	return answered && programs_check(redis, pass->programs_version, err);
 }
 
 /* ---- the files ---- */
@@ -293,6 +318,9 @@ static uint64_t stamp_folder(const char *path, uint64_t seed)
 	return sum;
 }
 
+/* Where readers of programs.h look; "" is the folder itself. */
+static const char *const program_folders[] = { "", "sources" };
+
 uint64_t keeper_stamp(const char *config_dir)
 {
 	uint64_t stamp = 0;
@@ -302,6 +330,12 @@ uint64_t keeper_stamp(const char *config_dir)
 
 		snprintf(path, sizeof path, "%s/%s", config_dir, store_folder(kind));
 		stamp = stamp * 31 + stamp_folder(path, 0xcbf29ce484222325ULL + kind);
+	}
+	for (size_t i = 0; i < sizeof program_folders / sizeof program_folders[0]; i++) {
+		char path[4096];
+
+		snprintf(path, sizeof path, "%s/%s", config_dir, program_folders[i]);
+		stamp = stamp * 31 + stamp_folder(path, i);
 	}
 	return stamp;
 }

@@ -48,7 +48,7 @@ static const char *value_of(const struct plan_fields *fields, const char *name)
 	return NULL;
 }
 
-static void add_problem(struct plan *plan, const char *where, const struct err *err)
+void plan_add_problem(struct plan *plan, const char *where, const struct err *err)
 {
 	plan->problems =
 	    xrealloc(plan->problems, (plan->problem_count + 1) * sizeof *plan->problems);
@@ -135,7 +135,7 @@ static void prepare(struct plan *plan, struct item *item, const struct store_fil
 				  ? customer_value(item, partitions, &err)
 				  : account_value(item, &err);
 	if (!item->value)
-		add_problem(plan, file->where, &err);
+		plan_add_problem(plan, file->where, &err);
 }
 
 /* ---- references ---- */
@@ -190,7 +190,7 @@ static void check_references(struct plan *plan, struct item *items, size_t count
 		    customer_decode(items[i].value, strlen(items[i].value), "", NULL));
 		if (directory_check(directory, &err))
 			continue;
-		add_problem(plan, items[i].file->where, &err);
+		plan_add_problem(plan, items[i].file->where, &err);
 		free(items[i].value);
 		items[i].value = NULL;
 		directory_free(directory);

@@ -42,6 +42,8 @@ void plan_fields_done(struct plan_fields *fields);
 /* current: the hash without "#version". partitions: how many there are. */
 void plan_make(struct plan *ret_plan, const struct store *store,
 	       const struct plan_fields *current, unsigned partitions);
+/* For what else is wrong in the folder. */
+void plan_add_problem(struct plan *plan, const char *where, const struct err *err);
 void plan_done(struct plan *plan);
 
 #endif

@@ -11,6 +11,7 @@
 #include "bus/redis.h"
 #include "bus/setup.h"
 #include "cli.h"
+#include "jq/jq.h"
 #include "keeper.h"
 #include "run.h"
 #include "service/service.h"
@@ -65,7 +66,9 @@ static int run_once(struct cli *cli)
 
 	if (!redis)
 		return cli_fail(cli, EXIT_UNREACHABLE, &err);
-	if (!keeper_apply(redis, cli->settings.config_dir, cli->bus.partitions, &pass, &err))
+	const struct keeper_settings settings = { cli->settings.config_dir, cli->bus.partitions,
+						  &cli->jq };
+	if (!keeper_apply(redis, &settings, &pass, &err))
 		return cli_fail(cli, err.kind == ERR_TRANSIENT ? EXIT_UNREACHABLE : EXIT_FAILED,
 				&err);
 	for (size_t i = 0; i < pass.plan.problem_count; i++)
@@ -101,6 +104,7 @@ static struct metric *const *const metrics[] = { setup_metrics, NULL };
 struct watch {
 	struct cli_settings settings;
 	struct bus_settings bus;
+	struct jq_settings jq;
 	struct service *service;
 	pthread_mutex_t lock; /* of the two below, which the health thread reads */
 	bool applied;
@@ -169,8 +173,9 @@ static void apply(struct watch *watch, const char *why, uint64_t stamp)
 	struct keeper_pass pass;
 	struct err err = { 0 };
 
-	if (!keeper_apply(watch->redis, watch->settings.config_dir, watch->bus.partitions,
-			  &pass, &err)) {
+	const struct keeper_settings settings = { watch->settings.config_dir,
+						  watch->bus.partitions, &watch->jq };
+	if (!keeper_apply(watch->redis, &settings, &pass, &err)) {
 		log_failure(watch, &err);
 		return;
 	}
@@ -181,6 +186,9 @@ static void apply(struct watch *watch, const char *why, uint64_t stamp)
 	metric_add(&passes_total, 1, why);
 	metric_set(&customers_gauge, (double)pass.plan.customers);
 	metric_set(&problems_gauge, (double)pass.plan.problem_count);
+	if (pass.programs_set || pass.programs_removed)
+		log_info("programs: %zu set, %zu removed", pass.programs_set,
+			 pass.programs_removed);
 	if (pass.functions_loaded || pass.new_generations || pass.set || pass.removed)
 		log_info("applied (%s): %zu customers, %zu accounts; %zu set, %zu removed%s%s",
 			 why, pass.plan.customers, pass.plan.accounts, pass.set, pass.removed,
@@ -270,6 +278,7 @@ static int run_watch(struct cli *cli, char *argument)
 	const struct service_part parts[] = {
 		{ "Files", cli_options, &watch.settings },
 		{ "Redis and times", bus_options, &watch.bus },
+		{ "Programs", jq_options, &watch.jq },
 		{ 0 },
 	};
 	char *argv[] = { cli->argv[0], argument, NULL };
@@ -280,6 +289,7 @@ static int run_watch(struct cli *cli, char *argument)
 	int code = watch_until_stopped(&watch);
 	conf_clear(cli_options, &watch.settings);
 	conf_clear(bus_options, &watch.bus);
+	conf_clear(jq_options, &watch.jq);
 	return code;
 }
 

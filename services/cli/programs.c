@@ -1,0 +1,172 @@
+/* From the operators' files to the hash tocsin:programs. */
+#include "programs.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "plan.h"
+
+static programs_reader *const readers[] = { programs_read_sources };
+
+/* ---- files ---- */
+
+void programs_break(struct programs_files *files, const char *name, const char *where,
+		    const struct err *err)
+{
+	program_set_add(files->broken, name, "", 0);
+	plan_add_problem(files->plan, where, err);
+}
+
+bool programs_load(struct programs_files *ret_files, const char *config_dir,
+		   const struct store *store, const struct jq_settings *settings,
+		   struct plan *plan, struct err *err)
+{
+	bool good = true;
+
+	*ret_files = (struct programs_files){ .config_dir = config_dir,
+					      .store = store,
+					      .plan = plan,
+					      .jq = jq_new(settings),
+					      .good = program_set_new(),
+					      .broken = program_set_new() };
+	for (size_t i = 0; good && i < sizeof readers / sizeof readers[0]; i++)
+		good = readers[i](ret_files, err);
+	if (!good)
+		programs_done(ret_files);
+	return good;
+}
+
+void programs_done(struct programs_files *files)
+{
+	program_set_free(files->good);
+	program_set_free(files->broken);
+	jq_free(files->jq);
+	*files = (struct programs_files){ 0 };
+}
+
+/* ---- the hash ---- */
+
+static struct program_set *read_current(struct redis *redis, uint64_t *ret_version,
+					struct err *err)
+{
+	struct redis_reply *reply = redis_command(redis, err, "HGETALL %s", KEY_PROGRAMS);
+	struct program_set *current = reply ? program_set_new() : NULL;
+
+	*ret_version = 0;
+	for (size_t i = 0; current && i + 1 < reply_count(reply); i += 2) {
+		const char *name = reply_text(reply_at(reply, i));
+		const struct redis_reply *value = reply_at(reply, i + 1);
+
+		if (strcmp(name, "#version") == 0)
+			*ret_version = (uint64_t)reply_integer(value);
+		else
+			program_set_add(current, name, reply_text(value), reply_size(value));
+	}
+	reply_free(reply);
+	return current;
+}
+
+static size_t append_set(struct redis *redis, const struct programs_files *files,
+			 const struct program_set *current)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < program_set_count(files->good); i++) {
+		const struct program_set_item *item = program_set_at(files->good, i);
+		const struct program_set_item *old = program_set_find(current, item->name);
+
+		if (old && old->size == item->size &&
+		    memcmp(old->text, item->text, old->size) == 0)
+			continue;
+		redis_append(redis, "HSET %s %s %b", KEY_PROGRAMS, item->name, item->text,
+			     item->size);
+		count++;
+	}
+	return count;
+}
+
+static size_t append_remove(struct redis *redis, const struct programs_files *files,
+			    const struct program_set *current)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < program_set_count(current); i++) {
+		const struct program_set_item *old = program_set_at(current, i);
+
+		if (program_set_find(files->good, old->name) ||
+		    program_set_find(files->broken, old->name))
+			continue;
+		redis_append(redis, "HDEL %s %s", KEY_PROGRAMS, old->name);
+		count++;
+	}
+	return count;
+}
+
+/* EXEC's answer, after those of what it runs; nil when the hash was changed in between. */
+static bool read_exec(struct redis *redis, size_t commands, struct err *err)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < commands; i++) {
+		struct redis_reply *queued = redis_read(redis, good ? err : NULL);
+		good = queued && good;
+		reply_free(queued);
+	}
+	struct redis_reply *reply = redis_read(redis, good ? err : NULL);
+	if (good && reply && reply_type(reply) != REPLY_ARRAY)
+		good = err_set(err, ERR_TRANSIENT,
+			       "%s is changed by others: is another setup "
+			       "running?",
+			       KEY_PROGRAMS);
+	good = good && reply;
+	reply_free(reply);
+	return good;
+}
+
+/* The version is a clock, so that it does not repeat after Redis lost its data. */
+static uint64_t next_version(uint64_t version)
+{
+	uint64_t now_ms = clock_wall_ms();
+
+	return version < now_ms ? now_ms : version + 1;
+}
+
+bool programs_publish(struct redis *redis, const struct programs_files *files,
+		      uint64_t *ret_version, size_t *ret_set, size_t *ret_removed,
+		      struct err *err)
+{
+	uint64_t version = 0;
+	struct program_set *current = redis_run(redis, err, "WATCH %s", KEY_PROGRAMS)
+					  ? read_current(redis, &version, err)
+					  : NULL;
+
+	if (!current) {
+		redis_disconnect(redis); /* the WATCH with it */
+		return false;
+	}
+	redis_append(redis, "MULTI");
+	*ret_set = append_set(redis, files, current);
+	*ret_removed = append_remove(redis, files, current);
+	*ret_version = version;
+	if (*ret_set + *ret_removed > 0 || version == 0)
+		*ret_version = next_version(version);
+	redis_append(redis, "HSET %s #version %llu", KEY_PROGRAMS,
+		     (unsigned long long)*ret_version);
+	redis_append(redis, "EXEC");
+	program_set_free(current);
+	return read_exec(redis, *ret_set + *ret_removed + 2, err);
+}
+
+bool programs_check(struct redis *redis, uint64_t version, struct err *err)
+{
+	struct redis_reply *reply = redis_command(redis, err, "HGET %s #version", KEY_PROGRAMS);
+	bool same = reply && (uint64_t)reply_integer(reply) == version;
+
+	if (reply && !same)
+		err_fill(err, ERR_TRANSIENT, "%s was changed by someone else", KEY_PROGRAMS);
+	reply_free(reply);
+	return same;
+}
