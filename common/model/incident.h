@@ -101,6 +101,9 @@ struct incident_closing {
 	enum incident_release release;
 	const char *confirmed; /* who let hosts go that were asked about */
 	const char *used;      /* ids of links, with blanks: each acts once */
+	unsigned wrong_codes;  /* second factors that were not right */
+	unsigned reports;      /* last notes, written or being written; in the note's marker */
+	const char *why;       /* for people: what closed it */
 };
 
 struct incident {
@@ -169,6 +172,7 @@ struct incident {
 
 	struct incident_closing closing;
 	unsigned reopened; /* how often */
+	bool adopted;	   /* its ticket was opened by the ancestors: it has no key of ours */
 
 	struct incident_step steps[INCIDENT_STEPS];
 };

@@ -185,8 +185,9 @@ static void fold_item(struct turn *turn, const char *text)
 		break;
 	case ITEM_RETRY:
 		turn_tell(turn, "retry",
-			  saga_retry(&turn->incident) ? "failed steps are tried again"
-						      : "nothing had failed");
+			  saga_retry(&turn->incident, turn_now_ms(turn))
+			      ? "failed steps are tried again"
+			      : "nothing had failed");
 		break;
 	case ITEM_CLOSURE:
 		fold_closure(turn, &item.closure);

@@ -5,6 +5,7 @@
 
 #include "base/backoff.h"
 #include "model/finding.h"
+#include "saga_phase.h"
 
 enum {
 	DAY_MS = 24 * 60 * 60 * 1000,
@@ -14,14 +15,14 @@ enum {
 	PATIENCE_MAX_MS = 30 * 1000,
 };
 
-static bool settled(const struct incident *incident, enum incident_step_id step)
+bool saga_settled(const struct incident *incident, enum incident_step_id step)
 {
 	enum incident_step_status status = incident->steps[step].status;
 
 	return status == STEP_DONE || status == STEP_SKIPPED || status == STEP_FAILED;
 }
 
-static bool done(const struct incident *incident, enum incident_step_id step)
+bool saga_done(const struct incident *incident, enum incident_step_id step)
 {
 	return incident->steps[step].status == STEP_DONE;
 }
@@ -33,53 +34,19 @@ int saga_severity_rank(int severity_id)
 		   : 0;
 }
 
-/* ---- what a step waits for ---- */
-
-static bool note_wanted(const struct incident *incident)
-{
-	return incident->state != INCIDENT_CLOSED && incident->waiting_count > 0;
-}
-
-/* The closing URL goes before every later note, unless it has to wait for Threat Response. */
-static bool link_is_next(const struct incident *incident)
-{
-	return !settled(incident, STEP_SERVICENOW_LINK) &&
-	       settled(incident, STEP_THREAT_RESPONSE_CREATE);
-}
-
-static bool note_possible(const struct incident *incident)
-{
-	const struct incident_step *note = &incident->steps[STEP_SERVICENOW_NOTE];
-
-	if (note->status == STEP_FAILED || note->status == STEP_SKIPPED ||
-	    !done(incident, STEP_SERVICENOW_CREATE) || link_is_next(incident))
-		return false;
-	return note->status == STEP_INTENT || incident->writing_count > 0 ||
-	       note_wanted(incident);
-}
-
 /* Whether what the step needs is there. */
-static bool possible(const struct incident *incident, enum incident_step_id step)
+static bool possible(const struct incident *incident, enum incident_step_id id)
 {
-	switch (step) {
-	case STEP_INSPECT:
-		return true;
-	case STEP_THREAT_RESPONSE_CREATE:
-		return settled(incident, STEP_INSPECT);
-	case STEP_SERVICENOW_CANCEL:
-		return incident->stray != NULL;
-	case STEP_SERVICENOW_CREATE:
-		return incident->stray == NULL;
-	case STEP_SERVICENOW_LINK:
-		return done(incident, STEP_SERVICENOW_CREATE) &&
-		       settled(incident, STEP_THREAT_RESPONSE_CREATE);
-	case STEP_THREAT_RESPONSE_LINK:
-		return done(incident, STEP_SERVICENOW_CREATE) &&
-		       done(incident, STEP_THREAT_RESPONSE_CREATE);
-	case STEP_SERVICENOW_NOTE:
-		return note_possible(incident);
-	default:
-		break;
+	const struct incident_step *step = &incident->steps[id];
+
+	switch (incident_step_phase(id)) {
+	case PHASE_OPENING:
+		return saga_opening_possible(incident, id);
+	case PHASE_CONTAINMENT:
+		/* A closing only waits for what is under way to be known. */
+		return step->status == STEP_INTENT;
+	case PHASE_CLOSING:
+		return saga_closing_possible(incident, id);
 	}
 	return false;
 }
@@ -119,6 +86,8 @@ static uint64_t due_ms(const struct incident *incident, const struct saga_policy
 		return later(due, step->intent_ms + policy->quarantine_ms);
 	if (id == STEP_SERVICENOW_NOTE)
 		return later(due, note_due_ms(incident, policy, now_ms));
+	if (id == STEP_SERVICENOW_VERIFY)
+		return later(due, saga_verify_due_ms(incident, policy));
 	return due;
 }
 
@@ -139,19 +108,21 @@ static struct saga_move run_move(const struct incident *incident,
 	};
 }
 
+static bool runs_again(enum incident_step_id id)
+{
+	return id == STEP_SERVICENOW_NOTE || id == STEP_SERVICENOW_VERIFY;
+}
+
 struct saga_move saga_next(const struct incident *incident, const struct saga_policy *policy,
 			   uint64_t now_ms)
 {
 	struct saga_move move = { .action = SAGA_DONE };
 
-	if (incident->state == INCIDENT_CLOSED || incident->state == INCIDENT_HELD)
-		return move;
 	for (int i = 0; i < INCIDENT_STEPS; i++) {
 		enum incident_step_id id = (enum incident_step_id)i;
 		uint64_t due;
 
-		if ((settled(incident, id) && id != STEP_SERVICENOW_NOTE) ||
-		    !possible(incident, id))
+		if ((saga_settled(incident, id) && !runs_again(id)) || !possible(incident, id))
 			continue;
 		due = due_ms(incident, policy, id, now_ms);
 		if (due <= now_ms)
@@ -185,7 +156,7 @@ void saga_begin(struct incident *incident, struct saga_policy *policy, enum inci
 	intend(&incident->steps[id], fence, now_ms);
 	policy->ahead[id] = false;
 	if (id == STEP_SERVICENOW_CREATE && link->status == STEP_NEW &&
-	    settled(incident, STEP_THREAT_RESPONSE_CREATE)) {
+	    saga_settled(incident, STEP_THREAT_RESPONSE_CREATE)) {
 		intend(link, fence, now_ms);
 		policy->ahead[STEP_SERVICENOW_LINK] = true;
 	}
@@ -258,7 +229,11 @@ void saga_end(struct incident *incident, struct saga_policy *policy, enum incide
 		step->status = STEP_DONE;
 		break;
 	case SAGA_ABSENT:
-		step->status = STEP_WAITING;
+		/* What a closing finds not done need not be done any more. */
+		step->status =
+		    saga_closing_accepted(incident) && incident_step_phase(id) != PHASE_CLOSING
+			? STEP_SKIPPED
+			: STEP_WAITING;
 		break;
 	case SAGA_AMBIGUOUS:
 		step->status = STEP_INTENT;
@@ -319,10 +294,12 @@ void saga_plan(struct incident *incident)
 		skip(incident, STEP_THREAT_RESPONSE_LINK, NULL);
 }
 
-bool saga_retry(struct incident *incident)
+bool saga_retry(struct incident *incident, uint64_t now_ms)
 {
-	bool any = false;
+	bool any = incident->state == INCIDENT_HELD;
 
+	if (any)
+		incident->closing.hint_ms = now_ms;
 	for (int i = 0; i < INCIDENT_STEPS; i++) {
 		struct incident_step *step = &incident->steps[i];
 
@@ -332,6 +309,9 @@ bool saga_retry(struct incident *incident)
 		step->status = step->intent_ms > 0 ? STEP_INTENT : STEP_NEW;
 		any = true;
 	}
+	if (any && saga_closing_decided(incident) &&
+	    saga_done(incident, STEP_SERVICENOW_REPORT))
+		incident->steps[STEP_SERVICENOW_REPORT] = (struct incident_step){ 0 };
 	return any;
 }
 
@@ -350,6 +330,10 @@ void saga_set_state(struct incident *incident)
 	if (incident->steps[STEP_SERVICENOW_CANCEL].status == STEP_FAILED)
 		step = &incident->steps[STEP_SERVICENOW_CANCEL];
 
+	if (saga_closing_accepted(incident)) {
+		saga_closing_set_state(incident);
+		return;
+	}
 	if (incident->state != INCIDENT_OPENING && incident->state != INCIDENT_OPEN &&
 	    incident->state != INCIDENT_FAILED)
 		return;

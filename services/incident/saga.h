@@ -23,7 +23,8 @@ struct saga_policy {
 	uint64_t backoff_base_ms, backoff_cap_ms;
 	uint64_t note_interval_ms[4];
 	unsigned notes_per_day;
-	bool look_first; /* Redis lost its data: look for what was opened before, then open */
+	uint64_t grace_ms; /* so long a ticket must stay over before anything is undone */
+	bool look_first;   /* Redis lost its data: look for what was opened before, then open */
 	/* Steps that something refused during this turn are not asked for again before then;
 	 * not written to the journal, so that a resumed account is tried at once. */
 	uint64_t not_before_ms[INCIDENT_STEPS];
@@ -82,13 +83,42 @@ enum saga_result saga_result_of(const struct err *err, bool refused, bool effect
 
 /* Plans the steps of a new incident: those without an account are skipped. */
 void saga_plan(struct incident *incident);
-/* Failed steps are new again; what had an intent is looked up first. True when there was one.
- */
-bool saga_retry(struct incident *incident);
+/* Failed steps are new again; what had an intent is looked up first. The ticket of one that is
+ * held is read again. True when there was anything to try again. */
+bool saga_retry(struct incident *incident, uint64_t now_ms);
 /* Derives state and reason from the steps. */
 void saga_set_state(struct incident *incident);
 /* Nothing more will come of the opening finding: its payload need not be kept. */
 bool saga_opening_over(const struct incident *incident);
+
+/*
+ * Closing. A hint asks for the ticket to be read (step servicenow.verify); accepted, the
+ * incident is closing and its opening ends; when it has been decided what becomes of its hosts,
+ * the effects begin. A hint of a reopening goes the same way.
+ */
+bool saga_closing_accepted(const struct incident *incident);
+bool saga_closing_decided(const struct incident *incident);
+/* An effect is under way or to be tried again. */
+bool saga_closing_busy(const struct incident *incident);
+/* It may have contained a host and has not released it. */
+bool saga_holds_hosts(const struct incident *incident);
+
+/* Opening steps without an intent are skipped. */
+void saga_closing_accept(struct incident *incident, uint64_t now_ms);
+/* The ticket is open again before anything was undone. */
+void saga_closing_withdraw(struct incident *incident);
+
+struct saga_closing_plan {
+	enum incident_release release;
+	bool resolve;  /* the ticket is open: we end it */
+	bool defender; /* the alerts are to be resolved */
+	bool report;   /* a last note is wanted */
+};
+
+/* The first time plans the effects; later only what becomes of hosts. */
+void saga_closing_decide(struct incident *incident, const struct saga_closing_plan *plan);
+/* Closed (or failed to) and open again: all of it may be closed once more. */
+void saga_reopen(struct incident *incident);
 
 /* Severity as something that can be compared: "other" and unknown are lowest. */
 int saga_severity_rank(int severity_id);

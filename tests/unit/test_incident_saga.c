@@ -478,7 +478,7 @@ static void test_failed_and_retried(void **state)
 	(void)state;
 	incident.threat_response_account = NULL;
 	saga_plan(&incident);
-	assert_false(saga_retry(&incident));
+	assert_false(saga_retry(&incident, now_ms));
 	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_FAILED, 0);
 	assert_int_equal(incident.state, INCIDENT_FAILED);
@@ -486,7 +486,7 @@ static void test_failed_and_retried(void **state)
 	assert_int_equal(saga_next(&incident, &with, now_ms).action, SAGA_DONE);
 	assert_false(saga_opening_over(&incident));
 
-	assert_true(saga_retry(&incident));
+	assert_true(saga_retry(&incident, now_ms));
 	move = saga_next(&incident, &with, now_ms);
 	assert_true(move.action == SAGA_RUN && move.look_up);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_LOOK_UP, SAGA_OK, 0);
