@@ -13,13 +13,21 @@
 #include "common/bus/functions.lua.h"
 #include "common/bus/functions_account.lua.h"
 #include "common/bus/functions_closing.lua.h"
+#include "common/bus/functions_containment.lua.h"
 #include "common/bus/functions_incident.lua.h"
 #include "common/bus/functions_intake.lua.h"
 #include "common/bus/functions_queue.lua.h"
 
 /* A library is one text. */
-static const char *const library[] = { functions_lua, functions_queue_lua, functions_intake_lua,
-				       functions_incident_lua, functions_closing_lua, functions_account_lua };
+static const char *const library[] = {
+	functions_lua,
+	functions_queue_lua,
+	functions_intake_lua,
+	functions_incident_lua,
+	functions_closing_lua,
+	functions_account_lua,
+	functions_containment_lua,
+};
 
 static const struct {
 	const char *name;
