@@ -140,30 +140,6 @@ bool host_settle(struct redis *redis, const struct host_claim *claim, bool keep,
 	return run(redis, &call, &ignored, err);
 }
 
-bool host_hand_over(struct redis *redis, const struct host_claim *claim, const char *to,
-		    const char *item, bool *ret_handed, struct err *err)
-{
-	struct key incident, inbox, actions;
-	struct redis_call call;
-	struct host_keys keys;
-
-	*ret_handed = false;
-	host_keys_init(&keys, claim);
-	key_format(&incident, claim->partition, "incident:%s", to);
-	key_format(&inbox, claim->partition, "incident:%s:inbox", to);
-	key_format(&actions, claim->partition, STREAM_ACTIONS);
-	redis_call_init(&call, "host_hand_over");
-	redis_call_key(&call, keys.host.text);
-	redis_call_key(&call, incident.text);
-	redis_call_key(&call, inbox.text);
-	redis_call_key(&call, actions.text);
-	redis_call_text(&call, claim->method);
-	redis_call_text(&call, claim->incident);
-	redis_call_text(&call, to);
-	redis_call_text(&call, item);
-	return run(redis, &call, ret_handed, err);
-}
-
 /* ---- freezing ---- */
 
 /* "containment", or "containment:acme". */
@@ -241,50 +217,6 @@ bool freeze_read(struct redis *redis, unsigned partition, const char *what,
 		      reply_type(reply_at(reply, 1)) == REPLY_TEXT;
 	reply_free(reply);
 	return true;
-}
-
-/* ---- many releases at once ---- */
-
-static bool admit(struct redis *redis, const struct release_claim *claim, bool ask,
-		  bool *ret_admitted, struct err *err)
-{
-	struct key releases, confirmed;
-	struct redis_call call;
-	char member[96];
-
-	key_format(&releases, claim->partition, "containment:releases:%s", claim->customer);
-	key_format(&confirmed, claim->partition, "containment:confirmed:%s", claim->customer);
-	snprintf(member, sizeof(member), "%s %s", claim->incident, claim->machine);
-	redis_call_init(&call, "release_admit");
-	redis_call_key(&call, releases.text);
-	redis_call_key(&call, confirmed.text);
-	redis_call_text(&call, member);
-	redis_call_number(&call, claim->limit);
-	redis_call_number(&call, claim->window_ms);
-	redis_call_text(&call, ask ? "1" : "0");
-	return run(redis, &call, ret_admitted, err);
-}
-
-bool release_announce(struct redis *redis, const struct release_claim *claim, struct err *err)
-{
-	bool ignored;
-
-	return admit(redis, claim, false, &ignored, err);
-}
-
-bool release_admit(struct redis *redis, const struct release_claim *claim, bool *ret_admitted,
-		   struct err *err)
-{
-	return admit(redis, claim, true, ret_admitted, err);
-}
-
-bool release_confirm(struct redis *redis, unsigned partition, const char *customer,
-		     uint64_t ttl_ms, struct err *err)
-{
-	struct key key;
-
-	key_format(&key, partition, "containment:confirmed:%s", customer);
-	return redis_run(redis, err, "SET %s 1 PX %llu", key.text, (unsigned long long)ttl_ms);
 }
 
 /* ---- lists ---- */

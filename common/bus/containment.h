@@ -67,10 +67,6 @@ bool host_settle(struct redis *redis, const struct host_claim *claim, bool keep,
  * with keep false ends it. */
 bool host_unhold(struct redis *redis, const struct host_claim *claim,
 		 struct host_reply *ret_reply, struct err *err);
-/* Hands the hold of claim to another incident in one step: its inbox gets item, and a wake-up.
- * *ret_handed is false, and nothing changed, when that one is not opening or open. */
-bool host_hand_over(struct redis *redis, const struct host_claim *claim, const char *to,
-		    const char *item, bool *ret_handed, struct err *err);
 
 /* "containment" or "closing"; "all" is both. Written in every partition. customer NULL: every
  * customer. Holds from the return on. */
@@ -81,24 +77,6 @@ bool freeze_clear(struct redis *redis, unsigned partitions, const char *what,
 /* Whether automatic acts of this kind are stopped for the customer. */
 bool freeze_read(struct redis *redis, unsigned partition, const char *what,
 		 const char *customer, bool *ret_frozen, struct err *err);
-
-/* Many releases at once need one confirmation by a person. A closing that will release
- * announces it as soon as it is known, so that they count before the first one happens. */
-struct release_claim {
-	unsigned partition;
-	const char *customer;
-	const char *incident;
-	const char *machine;
-	unsigned limit;	    /* 10 */
-	uint64_t window_ms; /* 10 min */
-};
-bool release_announce(struct redis *redis, const struct release_claim *claim, struct err *err);
-/* Counts this one as well. *ret_admitted false: more than limit, and nobody confirmed. */
-bool release_admit(struct redis *redis, const struct release_claim *claim, bool *ret_admitted,
-		   struct err *err);
-/* Releases of this customer need no further confirmation for so long. */
-bool release_confirm(struct redis *redis, unsigned partition, const char *customer,
-		     uint64_t ttl_ms, struct err *err);
 
 /* The lists that people and metrics look at. put with time 0 takes it off. */
 enum containment_list { CONTAINMENT_HOSTS, CONTAINMENT_APPROVALS, CONTAINMENT_STUCK };

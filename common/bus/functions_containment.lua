@@ -1,7 +1,6 @@
 -- Who holds which host contained, who acts on it, how many were contained within the hour.
 
 local HOUR_MS = 3600000
-local RELEASES_MAX = 10000
 
 -- "all" and "containment" of everybody or of this customer; who froze it, or nil.
 local function frozen(freeze, what, customer)
@@ -121,45 +120,7 @@ local function host_unhold(keys, args)
   return { 'granted', redis.call('HGET', claim.record, 'from') or '' }
 end
 
--- KEYS host, other incident, its inbox, actions   ARGV method, incident, other, item
--- Answers 1, or 0 when the other one is over. Repeated, it hands over once.
-local function host_hand_over(keys, args)
-  local host, mine, theirs = keys[1], args[1] .. ' ' .. args[2], args[1] .. ' ' .. args[3]
-  stream(keys[4])
-  redis.call('LLEN', keys[3])
-  permitted({ 'SADD', host, 'x' }, { 'SREM', host, 'x' }, { 'RPUSH', keys[3], 'x' },
-    { 'XADD', keys[4], '*', 'f', 'v' })
-  local held = redis.call('SISMEMBER', host, mine) == 1
-  if not held and redis.call('SISMEMBER', host, theirs) == 1 then return 1 end
-  local state = redis.call('HGET', keys[2], 'state')
-  if state ~= 'opening' and state ~= 'open' and state ~= 'failed' then return 0 end
-  redis.call('SADD', host, theirs)
-  redis.call('SREM', host, mine)
-  redis.call('RPUSH', keys[3], args[4])
-  redis.call('XADD', keys[4], 'NOMKSTREAM', '*', 'v', '1', 'incident', args[3])
-  return 1
-end
-
--- KEYS releases, confirmed   ARGV member, limit, window ms, ask 0 | 1
--- Announces a release; asked, it says whether it may happen now: 1, or 0 when a person has to
--- confirm first. Who is refused stays counted, however long it takes.
-local function release_admit(keys, args)
-  local releases, limit, window, now = keys[1], number(args[2], 'limit'), number(args[3], 'window'), now_ms()
-  local member, ask = args[1], args[4] == '1'
-  redis.call('ZCARD', releases)
-  permitted({ 'ZADD', releases, 1, 'x' }, { 'ZREMRANGEBYSCORE', releases, '-inf', 0 },
-    { 'ZREMRANGEBYRANK', releases, 0, 0 })
-  local confirmed = redis.call('GET', keys[2])
-  redis.call('ZREMRANGEBYSCORE', releases, '-inf', text(now - window))
-  redis.call('ZADD', releases, now, member)
-  redis.call('ZREMRANGEBYRANK', releases, 0, -RELEASES_MAX)
-  if not ask or confirmed then return 1 end
-  return redis.call('ZCARD', releases) <= limit and 1 or 0
-end
-
 register('host_hold', host_hold, 'allow-oom')
 register('host_join', host_join, 'allow-oom')
 register('host_settle', host_settle, 'allow-oom')
 register('host_unhold', host_unhold, 'allow-oom')
-register('host_hand_over', host_hand_over, 'allow-oom')
-register('release_admit', release_admit, 'allow-oom')

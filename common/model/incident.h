@@ -42,6 +42,8 @@ enum incident_step_id {
 	/* Containment */
 	STEP_CONTAIN_ISOLATE,
 	STEP_CONTAIN_MOVE_GROUP,
+	STEP_CONTAIN_WATCH, /* how long it lasts: warnings, the end of an approval's time */
+	STEP_CONTAIN_NOTE,  /* tells the ticket; runs again and again, like the one above */
 	/* Closing */
 	STEP_SERVICENOW_VERIFY,	     /* reads the ticket: is it over, and for how long */
 	STEP_THREAT_RESPONSE_REOPEN, /* after a closing that was taken back */
@@ -104,6 +106,26 @@ struct incident_closing {
 	unsigned wrong_codes;  /* second factors that were not right */
 	unsigned reports;      /* last notes, written or being written; in the note's marker */
 	const char *why;       /* for people: what closed it */
+};
+
+/* The host, and what was decided about it. */
+struct incident_containment {
+	const char *machine; /* the vendor's id; NULL: none that could be contained */
+	const char *account; /* whose credentials act on it */
+	uint64_t event_ms;   /* of the finding that it is decided by; also the next two */
+	const char *origin;  /* origin_name() */
+	int severity_id;     /* OCSF */
+	const char *ledger;  /* undo ledger, model/containment.h */
+	uint64_t asked_ms;   /* when a person was asked for approval, 0: never */
+	uint64_t expires_ms; /* until when it can be given */
+	const char *asked;   /* why it is not done without */
+	unsigned wrong_codes;
+	const char *approved; /* by whom; NULL: not (yet) */
+	const char *release;  /* who wants the hosts let go while it stays open */
+	unsigned warned;      /* of its maximum time: 1 at half, 2 at 90 %, 3 at the end */
+	const char *telling;  /* lines for the ticket's next note on containment */
+	const char *writing;  /* those of the note being written, frozen at its intent */
+	unsigned notes;	      /* written or being written; the number in the note's marker */
 };
 
 struct incident {
@@ -170,6 +192,7 @@ struct incident {
 	unsigned note_day; /* days since 1970, UTC, that notes_today counts */
 	unsigned notes_today;
 
+	struct incident_containment containment;
 	struct incident_closing closing;
 	unsigned reopened; /* how often */
 	bool adopted;	   /* its ticket was opened by the ancestors: it has no key of ours */

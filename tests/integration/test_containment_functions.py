@@ -32,16 +32,6 @@ class Hosts:
     def unhold(self, incident, method="isolate", **more):
         return self.call("host_unhold", incident, method, **more)
 
-    def hand_over(self, incident, other, method="isolate", item="{}"):
-        return self.library.call("host_hand_over", [key(n) for n in (
-            HOST, f"incident:{other}", f"incident:{other}:inbox", "actions")], method, incident,
-            other, item)
-
-    def admit(self, member, limit=2, window=600000, ask=1):
-        return self.library.call("release_admit", [key("containment:releases:acme"),
-                                                   key("containment:confirmed:acme")],
-                                 member, limit, window, ask)
-
     def holders(self):
         return self.redis.smembers(key(HOST))
 
@@ -107,31 +97,6 @@ def test_freeze(hosts, library, field, machine_held):
     assert hosts.hold("a") == ["frozen", "jdoe"]
     assert snapshot(library.redis) == before
     assert hosts.hold("a", unasked=0)[0] == "granted", "a person's word is not automatic"
-
-
-def test_hand_over_is_one_step(hosts, library):
-    hosts.hold("a")
-    hosts.settle("a", 1)
-    assert hosts.hand_over("a", "gone") == 0
-    library.redis.hset(key("incident:p"), "state", "closed")
-    assert hosts.hand_over("a", "p") == 0
-    assert hosts.holders() == {"isolate a"}
-    library.redis.hset(key("incident:p"), "state", "open")
-    assert hosts.hand_over("a", "p", item="x") == 1
-    assert hosts.hand_over("a", "p", item="x") == 1, "repeated after a lost answer"
-    assert hosts.holders() == {"isolate p"}
-    assert library.redis.lrange(key("incident:p:inbox"), 0, -1) == ["x"]
-    assert len(library.body("actions")) == 1
-
-
-def test_many_releases_need_one_confirmation(hosts, library):
-    for n in range(3):
-        assert hosts.admit(f"i{n} m{n}", ask=0) == 1, "announcing never waits"
-    assert [hosts.admit(f"i{n} m{n}") for n in range(3)] == [0, 0, 0]
-    assert hosts.admit("i0 m0", window=0) == 1, "others' announcements are over"
-    hosts.admit("i1 m1"), hosts.admit("i2 m2")
-    library.redis.set(key("containment:confirmed:acme"), "1", px=60000)
-    assert [hosts.admit(f"i{n} m{n}") for n in range(3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("wrong", [HOST, HOST + ":record", "containment:hosts", "ceiling:acme"])
