@@ -125,6 +125,7 @@ static bool build(struct incidents *incidents, struct err *err)
 		.start_by_ms = incidents->vendor_settings.start_by_ms,
 		.probe_interval_ms = incidents->vendor_settings.probe_interval_ms,
 		.installation = service_options(incidents->service)->installation,
+		.links = &incidents->links,
 		.roster = roster_new(),
 		.vendor = vendor_new(&needs),
 		.hosts = memo_new(HOSTS_REMEMBERED, HOUR_MS / 6),
