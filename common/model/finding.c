@@ -146,6 +146,20 @@ int finding_severity_parse(const char *text)
 	return -1;
 }
 
+int finding_severity_rank(int severity_id)
+{
+	return severity_id >= SEVERITY_INFORMATIONAL && severity_id <= SEVERITY_FATAL
+		   ? severity_id
+		   : 0;
+}
+
+bool finding_is_minor(int severity_id, int minimum_severity)
+{
+	int rank = finding_severity_rank(severity_id);
+
+	return rank > 0 && rank < minimum_severity;
+}
+
 void finding_digest(const char *const *parts, char *ret_hex)
 {
 	unsigned char digest[crypto_hash_sha256_BYTES];

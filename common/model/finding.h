@@ -108,6 +108,11 @@ const char *finding_severity_name(int severity_id); /* OCSF caption: "High" */
 /* "informational" ... "critical", any case; -1 when it is none. */
 int finding_severity_parse(const char *text);
 
+/* Severity as something that can be compared: "other" and unknown are lowest. */
+int finding_severity_rank(int severity_id);
+/* Whether it is below a customer's minimum. An unknown severity is not. */
+bool finding_is_minor(int severity_id, int minimum_severity);
+
 /* 16 lower-case hex of SHA-256 over the parts, each ended by a NUL; parts ends with NULL.
  * ret_hex holds 17 bytes. Group and incident ids are made of this. */
 void finding_digest(const char *const *parts, char *ret_hex);

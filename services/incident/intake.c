@@ -28,13 +28,6 @@ struct batch {
 	size_t count;
 };
 
-bool intake_is_minor(int severity_id, int minimum_severity)
-{
-	int rank = saga_severity_rank(severity_id);
-
-	return rank > 0 && rank < minimum_severity;
-}
-
 /* The fate of the record whose states are events, which names the incident of all of them. */
 static const char *subject_key(struct arena *arena, unsigned partition,
 			       const struct finding *finding)
@@ -152,7 +145,7 @@ static void claim_add(struct batch *batch, size_t place, const struct entry *ent
 		    view->status_id == FINDING_STATUS_RESOLVED ? NULL : arena_strdup(arena, id),
 		.open_item = incident_item_encode(&item, arena),
 		.summary = summary(arena, finding, view),
-		.severity = (unsigned)saga_severity_rank(finding->severity_id),
+		.severity = (unsigned)finding_severity_rank(finding->severity_id),
 	};
 	claim->field_count = new_fields(arena, finding, view, id, &claim->fields);
 	batch->places[batch->count++] = place;
@@ -177,7 +170,7 @@ static void sort_one(struct batch *batch, size_t place, const struct entry *entr
 	if (!customer || customer->mode == CUSTOMER_PAUSED) {
 		wait_for_customer(batch, finding.customer, customer ? "paused" : "unknown",
 				  outcome);
-	} else if (intake_is_minor(finding.severity_id, customer->minimum_severity)) {
+	} else if (finding_is_minor(finding.severity_id, customer->minimum_severity)) {
 		outcome->kind = OUTCOME_DONE;
 		outcome->fate = "recorded";
 		metric_add(&app_findings, 1, "minor");

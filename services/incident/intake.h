@@ -11,7 +11,4 @@ worker_handle intake_handle;
 /* The fate of a finding that is buried unseen. */
 bool intake_fate(const struct entry *entry, unsigned partition, struct key *ret_key);
 
-/* Whether a finding is below the customer's minimum. An unknown severity is not. */
-bool intake_is_minor(int severity_id, int minimum_severity);
-
 #endif

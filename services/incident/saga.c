@@ -27,13 +27,6 @@ bool saga_done(const struct incident *incident, enum incident_step_id step)
 	return incident->steps[step].status == STEP_DONE;
 }
 
-int saga_severity_rank(int severity_id)
-{
-	return severity_id >= SEVERITY_INFORMATIONAL && severity_id <= SEVERITY_FATAL
-		   ? severity_id
-		   : 0;
-}
-
 /* Whether what the step needs is there. */
 static bool possible(const struct incident *incident, enum incident_step_id id)
 {
@@ -61,8 +54,8 @@ static uint64_t later(uint64_t a, uint64_t b)
 static uint64_t note_due_ms(const struct incident *incident, const struct saga_policy *policy,
 			    uint64_t now_ms)
 {
-	bool rise = saga_severity_rank(incident->severity_id) >
-		    saga_severity_rank(incident->told_severity_id);
+	bool rise = finding_severity_rank(incident->severity_id) >
+		    finding_severity_rank(incident->told_severity_id);
 	unsigned interval = incident->notes < 4 ? incident->notes : 3;
 	uint64_t today = now_ms / DAY_MS;
 

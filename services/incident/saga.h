@@ -120,7 +120,4 @@ void saga_closing_decide(struct incident *incident, const struct saga_closing_pl
 /* Closed (or failed to) and open again: all of it may be closed once more. */
 void saga_reopen(struct incident *incident);
 
-/* Severity as something that can be compared: "other" and unknown are lowest. */
-int saga_severity_rank(int severity_id);
-
 #endif

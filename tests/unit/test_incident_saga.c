@@ -576,11 +576,11 @@ static void test_nothing_when_over(void **state)
 static void test_minor_findings(void **state)
 {
 	(void)state;
-	assert_true(intake_is_minor(SEVERITY_LOW, SEVERITY_MEDIUM));
-	assert_false(intake_is_minor(SEVERITY_MEDIUM, SEVERITY_MEDIUM));
-	assert_false(intake_is_minor(SEVERITY_FATAL, SEVERITY_CRITICAL));
-	assert_false(intake_is_minor(SEVERITY_UNKNOWN, SEVERITY_CRITICAL));
-	assert_false(intake_is_minor(SEVERITY_OTHER, SEVERITY_CRITICAL));
+	assert_true(finding_is_minor(SEVERITY_LOW, SEVERITY_MEDIUM));
+	assert_false(finding_is_minor(SEVERITY_MEDIUM, SEVERITY_MEDIUM));
+	assert_false(finding_is_minor(SEVERITY_FATAL, SEVERITY_CRITICAL));
+	assert_false(finding_is_minor(SEVERITY_UNKNOWN, SEVERITY_CRITICAL));
+	assert_false(finding_is_minor(SEVERITY_OTHER, SEVERITY_CRITICAL));
 }
 
 int main(void)
