@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "model/finding.h"
@@ -80,6 +81,20 @@ bool threat_response_patch(struct vendor_session *session, const char *id, const
 bool threat_response_add_reference(struct vendor_session *session, const char *id,
 				   const struct threat_response_reference *reference,
 				   struct arena *arena, struct err *err);
+
+struct threat_response_closing {
+	const char *status;			    /* "Closed", "Closed: False Positive" ... */
+	uint64_t closed_ms;			    /* the vendor puts its own time over it */
+	struct threat_response_reference reference; /* source_name NULL: none */
+};
+
+/* Reads the incident, then PATCHes status, time and reference in one call: what it refers to
+ * already is kept, and so is a status of "Closed..." that somebody else has set. Not found
+ * (404) is true with ret_found false. Made again it changes nothing. */
+bool threat_response_close(struct vendor_session *session, const char *id,
+			   const struct threat_response_closing *closing, struct arena *arena,
+			   bool *ret_found, struct threat_response_incident *ret_incident,
+			   struct err *err);
 
 /* POST /incident/{id}/status {"status"}: "Open", "Closed: False Positive", ... The vendor
  * stamps the times. */
