@@ -107,7 +107,7 @@ static const struct column columns[] = {
 	{ "closing.since_ms", COLUMN_NUMBER, AT(closing.since_ms) },
 	{ "closing.seen", COLUMN_TEXT, AT(closing.seen) },
 	{ "closing.seen_ms", COLUMN_NUMBER, AT(closing.seen_ms) },
-	{ "closing.past", COLUMN_TEXT, AT(closing.past) },
+	{ "closing.past_ms", COLUMN_NUMBER, AT(closing.past_ms) },
 	{ "closing.survivor", COLUMN_TEXT, AT(closing.survivor) },
 	{ "closing.release", COLUMN_RELEASE, AT(closing.release) },
 	{ "closing.confirmed", COLUMN_TEXT, AT(closing.confirmed) },

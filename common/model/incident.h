@@ -98,7 +98,7 @@ struct incident_closing {
 			      not */
 	const char *seen;  /* the ticket's closing as it was read: "6 Duplicate 2026-..." */
 	uint64_t seen_ms;  /* unchanged since */
-	const char *past;  /* a closing that was taken back: reading it again means nothing */
+	uint64_t past_ms; /* a closing of that time was taken back: it means nothing any more */
 	const char *survivor; /* sys_id of the ticket that took its place */
 	enum incident_release release;
 	const char *confirmed; /* who let hosts go that were asked about */

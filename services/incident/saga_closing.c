@@ -143,11 +143,12 @@ void saga_closing_accept(struct incident *incident, uint64_t now_ms)
 /* All that a closing has written, except what was said about it before. */
 static void closing_clear(struct incident *incident)
 {
-	const char *past = incident->closing.past, *used = incident->closing.used;
+	const char *used = incident->closing.used;
+	uint64_t past_ms = incident->closing.past_ms;
 	unsigned wrong = incident->closing.wrong_codes, reports = incident->closing.reports;
 
 	incident->closing = (struct incident_closing){
-		.past = past, .used = used, .wrong_codes = wrong, .reports = reports
+		.past_ms = past_ms, .used = used, .wrong_codes = wrong, .reports = reports
 	};
 	for (int i = 0; i < EFFECTS; i++)
 		incident->steps[effects[i]] = (struct incident_step){ 0 };
