@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ enum {
 	REQUEST_MS = 10000,
 	STACK_BYTES = 256 * 1024,
 	ANSWER_HEADERS = 12,
+	SMALL_BODY = 16 * 1024,
 };
 
 struct httpd {
@@ -36,7 +38,8 @@ struct httpd {
 	struct httpd_watch *watch;
 	int listener; /* after draining, ours to close */
 	_Atomic bool draining;
-	pthread_mutex_t pending; /* of the completed and suspended flags of every exchange */
+	_Atomic size_t body_bytes; /* of all exchanges */
+	pthread_mutex_t pending;   /* of the completed and suspended flags of every exchange */
 };
 
 struct httpd_exchange {
@@ -46,7 +49,9 @@ struct httpd_exchange {
 	const char *method, *path;
 	struct buf body;
 	char peer[INET6_ADDRSTRLEN];
+	size_t length; /* of the body, as announced */
 	bool handled, completed, suspended;
+	bool dropped; /* the body, for want of memory */
 
 	int status;
 	bool close;
@@ -104,30 +109,59 @@ static void answer_text(struct httpd_exchange *exchange, int status, const char 
 	httpd_answer(exchange, status, "text/plain; charset=utf-8", line, (size_t)size);
 }
 
-/* The headers are there, the body is not: refuses what can be refused now. */
-static bool refuse(struct httpd_exchange *exchange)
+static void refuse(struct httpd_exchange *exchange, int status, const char *why)
 {
-	size_t length;
-	const char *fault = httpd_frame_fault(exchange->connection, exchange->method, &length);
+	const struct httpd_settings *settings = &exchange->httpd->settings;
 
 	exchange->close = true;
+	if (settings->refused)
+		settings->refused(exchange, status, why, settings->state);
+	else
+		answer_text(exchange, status, why);
+}
+
+/* The headers are there, the body is not: refuses what can be refused now. */
+static bool begin(struct httpd_exchange *exchange, const char *version)
+{
+	const char *fault = httpd_frame_fault(exchange->connection, exchange->method,
+					      exchange->path, version, &exchange->length);
+
 	if (fault) {
-		answer_text(exchange, MHD_HTTP_BAD_REQUEST, fault);
-		return true;
+		refuse(exchange, MHD_HTTP_BAD_REQUEST, fault);
+		return false;
 	}
 	int status = find_route(exchange);
 	if (status != 0) {
-		answer_text(exchange, status,
-			    status == MHD_HTTP_NOT_FOUND ? "not found" : "method not allowed");
-		return true;
+		refuse(exchange, status,
+		       status == MHD_HTTP_NOT_FOUND ? "not found" : "method not allowed");
+		return false;
 	}
-	if (length > exchange->route->max_body_bytes) {
-		answer_text(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-		return true;
+	if (exchange->length > exchange->route->max_body_bytes) {
+		refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+		return false;
 	}
 	exchange->close = !exchange->httpd->settings.keep_alive;
 	buf_init(&exchange->body, exchange->route->max_body_bytes);
-	return false;
+	return true;
+}
+
+/* A piece of the body. What there is no memory for is read and forgotten: the library takes no
+ * answer before the end. */
+static void take_piece(struct httpd_exchange *exchange, const char *data, size_t size)
+{
+	struct httpd *httpd = exchange->httpd;
+	size_t limit = httpd->settings.body_bytes;
+
+	if (exchange->dropped)
+		return;
+	if (exchange->length > SMALL_BODY)
+		limit -= limit / 4;
+	if (atomic_fetch_add(&httpd->body_bytes, size) + size > limit && limit > 0) {
+		atomic_fetch_sub(&httpd->body_bytes, size);
+		exchange->dropped = true;
+		return;
+	}
+	buf_add(&exchange->body, data, size);
 }
 
 static enum MHD_Result send_answer(struct httpd_exchange *exchange)
@@ -145,6 +179,10 @@ static enum MHD_Result send_answer(struct httpd_exchange *exchange)
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (exchange->close || exchange->httpd->draining)
 		MHD_add_response_header(response, "Connection", "close");
+	if (exchange->httpd->settings.answered)
+		exchange->httpd->settings.answered(
+		    exchange->route ? exchange->route->path : NULL, exchange->status,
+		    exchange->httpd->settings.state);
 	httpd_watch_renew(exchange->httpd->watch, exchange->connection);
 	enum MHD_Result result =
 	    MHD_queue_response(exchange->connection, (unsigned)exchange->status, response);
@@ -158,6 +196,10 @@ static bool handle(struct httpd_exchange *exchange)
 	struct httpd *httpd = exchange->httpd;
 
 	exchange->handled = true;
+	if (exchange->dropped) {
+		refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent to us");
+		return true;
+	}
 	httpd_watch_pause(httpd->watch, exchange->connection);
 	if (exchange->route->handle(exchange, httpd->settings.state) == HTTPD_DONE)
 		return true;
@@ -223,6 +265,7 @@ static void exchange_free(struct httpd_exchange *exchange)
 		free(exchange->headers[i].name);
 		free(exchange->headers[i].value);
 	}
+	atomic_fetch_sub(&exchange->httpd->body_bytes, exchange->body.size);
 	buf_done(&exchange->body);
 	free(exchange->answer);
 	free(exchange);
@@ -236,14 +279,13 @@ static enum MHD_Result on_request(void *opaque, struct MHD_Connection *connectio
 {
 	struct httpd_exchange *exchange = *context;
 
-	(void)version;
 	if (!exchange) {
 		exchange = exchange_new(opaque, connection, path, method);
 		*context = exchange;
-		return refuse(exchange) ? send_answer(exchange) : MHD_YES;
+		return begin(exchange, version) ? MHD_YES : send_answer(exchange);
 	}
 	if (*size > 0) {
-		buf_add(&exchange->body, data, *size);
+		take_piece(exchange, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}

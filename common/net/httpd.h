@@ -31,6 +31,13 @@ struct httpd_route {
 	size_t max_body_bytes; /* 0: no body */
 };
 
+/* Gives the answer, by httpd_answer(), to what the server refuses by itself: 400, 404, 405,
+ * 413, and 503 when bodies take too much memory. why is a short text. */
+typedef void httpd_refused(struct httpd_exchange *exchange, int status, const char *why,
+			   void *state);
+/* Sees every answer; route is the path of its row, NULL when there was none. */
+typedef void httpd_answered(const char *route, int status, void *state);
+
 struct httpd_settings {
 	const char *address; /* "127.0.0.1", "0.0.0.0", "::" */
 	unsigned port;	     /* 0: any free one, see httpd_port() */
@@ -43,7 +50,11 @@ struct httpd_settings {
 	unsigned idle_ms;     /* without a byte; 0 for 5,000 */
 	unsigned request_ms;  /* from connection to the whole request, then again from there
 			       * to the whole answer taken; 0 for 10,000 */
-	bool keep_alive;      /* false: every answer closes its connection */
+	size_t body_bytes; /* of all requests together, a quarter of it kept for small ones (16
+			    * KiB); 0 for no limit */
+	bool keep_alive;   /* false: every answer closes its connection */
+	httpd_refused *refused;	  /* NULL: a line of plain text */
+	httpd_answered *answered; /* NULL: nobody */
 };
 
 struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err);

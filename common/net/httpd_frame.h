@@ -9,6 +9,6 @@
  * be read differently by a proxy in front. NULL when it is fine, with the length of its body.
  */
 const char *httpd_frame_fault(struct MHD_Connection *connection, const char *method,
-			      size_t *ret_length);
+			      const char *path, const char *version, size_t *ret_length);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "auth.h"
 #include "base/metric.h"
 #include "bus/bus.h"
 #include "net/httpd.h"
@@ -21,6 +22,7 @@ struct app {
 	const char *public_url;		   /* without a slash at its end; NULL: not known */
 	const struct vault *vault;	   /* the callback's own key: seals, hashes */
 	const struct link_keys *link_keys; /* public ones; NULL: links are not served */
+	struct auth auth;
 	struct credentials_book *credentials;
 	struct committer *committer;
 	struct rates *rates;

@@ -8,11 +8,14 @@
  *
  * main.c          the process
  * routes.c        what is served, and by whom
+ * push.c          POST /v1/events/...: pushed events; events.c finds them in the body
+ * auth.c          signatures and secrets; rates.c how much
  * committer.c     many requests, one append
  * credentials.c   whom we know
  * problem.c       refusals
  * app.h           what the handlers share
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app.h"
@@ -22,6 +25,8 @@
 #include "credentials.h"
 #include "model/vault.h"
 #include "net/httpd.h"
+#include "problem.h"
+#include "rates.h"
 #include "service/service.h"
 
 struct config {
@@ -59,6 +64,8 @@ static const struct conf_option options[] = {
 	{ 0 },
 };
 
+enum { BODY_BYTES = 16 << 20 }; /* of all requests that are being read or wait */
+
 struct metric app_requests = {
 	.name = "tocsin_callback_requests_total",
 	.kind = METRIC_COUNTER,
@@ -89,6 +96,15 @@ struct process {
 	struct httpd *httpd;
 };
 
+static void count_request(const char *route, int status, void *app)
+{
+	char text[12];
+
+	(void)app;
+	snprintf(text, sizeof text, "%d", status);
+	metric_add(&app_requests, 1, route ? route : "none", text);
+}
+
 static bool listen_outside(struct process *process, struct err *err)
 {
 	const struct config *config = &process->config;
@@ -100,7 +116,10 @@ static bool listen_outside(struct process *process, struct err *err)
 		.threads = config->threads,
 		.connections = config->connections,
 		.per_address = config->per_address,
+		.body_bytes = BODY_BYTES,
 		.keep_alive = true,
+		.refused = problem_refused,
+		.answered = count_request,
 	};
 
 	process->httpd = httpd_new(&settings, err);
@@ -123,6 +142,8 @@ static bool start(struct process *process, struct err *err)
 	app->installation = service_options(process->service)->installation;
 	app->public_url = process->config.public_url;
 	app->vault = process->vault;
+	auth_init(&app->auth, process->vault);
+	app->rates = rates_new();
 	app->events_per_minute = process->config.events_per_minute;
 	app->credentials =
 	    credentials_book_new(&process->times, process->vault, process->service, err);
@@ -158,6 +179,8 @@ static void take_down(struct process *process)
 	httpd_free(process->httpd);
 	committer_free(process->app.committer);
 	credentials_book_free(process->app.credentials);
+	rates_free(process->app.rates);
+	auth_done(&process->app.auth);
 	vault_free(process->vault);
 	conf_clear(options, &process->config);
 	conf_clear(bus_options, &process->times);

@@ -69,10 +69,11 @@ enum httpd_outcome problem_answer_later(struct httpd_exchange *exchange, enum pr
 	return problem_answer(exchange, problem, detail);
 }
 
-void problem_refused(struct httpd_exchange *exchange, int status, const char *why)
+void problem_refused(struct httpd_exchange *exchange, int status, const char *why, void *app)
 {
 	enum problem problem = PROBLEM_MALFORMED_REQUEST;
 
+	(void)app;
 	for (unsigned i = 0; i < PROBLEM_COUNT; i++) {
 		if (rows[i].status == status && status != 400 && status != 503)
 			problem = (enum problem)i;

@@ -32,6 +32,6 @@ enum httpd_outcome problem_answer_later(struct httpd_exchange *exchange, enum pr
 					const char *detail, uint64_t retry_after_ms);
 
 /* httpd_refused: what the server refuses by itself. */
-void problem_refused(struct httpd_exchange *exchange, int status, const char *why);
+void problem_refused(struct httpd_exchange *exchange, int status, const char *why, void *app);
 
 #endif

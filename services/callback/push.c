@@ -1,0 +1,241 @@
+/* Pushed events: whose they are, what they are, and into `raw` with them. */
+#include "push.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app.h"
+#include "auth.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "committer.h"
+#include "credentials.h"
+#include "events.h"
+#include "model/envelope.h"
+#include "model/raw.h"
+#include "problem.h"
+#include "rates.h"
+
+enum {
+	DIGEST_BYTES = 16,
+	DIGEST_SIZE = 2 * DIGEST_BYTES + 1,
+	CUSTOMER_SIZE = 25,
+	SOURCE_SIZE = 33,
+	TRACE_SIZE = 56,
+	/* A replay is refused by its time after 10 min at the most, and by its events' ids for
+	 * as long as their fates are kept. */
+	NONCE_TTL_MS = 15 * 60 * 1000,
+};
+
+struct request {
+	const struct app *app;
+	struct httpd_exchange *exchange;
+	char customer[CUSTOMER_SIZE], source[SOURCE_SIZE];
+	const struct credentials_customer *known; /* NULL: not known to us */
+	const char *webhook_id;			  /* NULL: it came with a bearer token */
+};
+
+/* ---- who ---- */
+
+/* "/v1/events/<customer>/<source>", with parts that could be such. */
+static bool read_path(struct request *request)
+{
+	const char *path = httpd_path(request->exchange) + strlen("/v1/events/");
+	const char *slash = strchr(path, '/');
+
+	if (!slash || slash == path || slash - path >= CUSTOMER_SIZE || slash[1] == '\0' ||
+	    strlen(slash + 1) >= SOURCE_SIZE || strchr(slash + 1, '/'))
+		return false;
+	snprintf(request->customer, sizeof request->customer, "%.*s", (int)(slash - path),
+		 path);
+	snprintf(request->source, sizeof request->source, "%s", slash + 1);
+	return true;
+}
+
+static bool is_authorized(struct request *request)
+{
+	const struct auth *auth = &request->app->auth;
+	const struct credentials_customer *known = request->known;
+	const char *token = auth_bearer_token(request->exchange);
+
+	if (token)
+		return auth_secret(auth, request->customer, CUSTOMER_PUSH_BEARER, token,
+				   known ? &known->record->push.bearer : NULL);
+	request->webhook_id = httpd_header(request->exchange, "webhook-id");
+	return auth_signed(auth, request->exchange, known ? &known->hmac : NULL);
+}
+
+/* ---- what ---- */
+
+/* The first half of a SHA-256, in hex. */
+static const char *digest(struct arena *arena, const char *name, const void *data, size_t size,
+			  uint32_t number)
+{
+	const unsigned char tail[4] = { (unsigned char)(number >> 24),
+					(unsigned char)(number >> 16),
+					(unsigned char)(number >> 8), (unsigned char)number };
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char *text = arena_alloc(arena, DIGEST_SIZE);
+	crypto_hash_sha256_state state;
+
+	crypto_hash_sha256_init(&state);
+	crypto_hash_sha256_update(&state, (const unsigned char *)name, strlen(name) + 1);
+	crypto_hash_sha256_update(&state, data, size);
+	crypto_hash_sha256_update(&state, tail, sizeof tail);
+	crypto_hash_sha256_final(&state, hash);
+	return sodium_bin2hex(text, DIGEST_SIZE, hash, DIGEST_BYTES);
+}
+
+/* Events without an id are told apart by what they say; equal ones in one request are as many
+ * events as there are. */
+static const char *id_of_content(struct arena *arena, const struct events *events, size_t index)
+{
+	struct err err = { 0 };
+	char *id = arena_alloc(arena, DIGEST_SIZE);
+	unsigned ordinal = 0;
+
+	for (size_t i = 0; i < index; i++)
+		ordinal += events->items[i].size == events->items[index].size &&
+			   memcmp(events->items[i].text, events->items[index].text,
+				  events->items[index].size) == 0;
+	/* What the tree could read and jansson cannot (a number without end) is taken as it is.
+	 */
+	if (!raw_derive_id(events->items[index].text, events->items[index].size, ordinal, id,
+			   &err))
+		return digest(arena, "event", events->items[index].text,
+			      events->items[index].size, ordinal);
+	return id;
+}
+
+static const char *event_id(const struct request *request, struct arena *arena,
+			    const struct events *events, size_t index)
+{
+	if (events->items[index].id)
+		return arena_strdup(arena, events->items[index].id);
+	if (request->webhook_id)
+		return digest(arena, "webhook", request->webhook_id,
+			      strlen(request->webhook_id), (uint32_t)index);
+	return id_of_content(arena, events, index);
+}
+
+/* The sender's trace, or a new one. */
+static const char *event_trace(struct arena *arena, const char *given)
+{
+	const struct field field = field_text("trace", given ? given : "");
+	const struct envelope envelope = { .fields = &field, .count = 1 };
+	const char *valid = "";
+
+	if (envelope_trace(&envelope, &valid, NULL) && *valid)
+		return valid;
+	char *trace = arena_alloc(arena, TRACE_SIZE);
+	raw_new_trace(trace);
+	return trace;
+}
+
+static void fill_item(const struct request *request, struct commit *commit,
+		      const struct events *events, size_t index, struct append_item *ret_item)
+{
+	struct field *fields = arena_alloc(commit->arena, RAW_FIELDS * sizeof *fields);
+	struct key *fate = arena_alloc(commit->arena, sizeof *fate);
+	const struct raw raw = {
+		.customer = arena_strdup(commit->arena, request->customer),
+		.source = arena_strdup(commit->arena, request->source),
+		.event_id = event_id(request, commit->arena, events, index),
+		.observed_ms = clock_wall_ms(),
+		.trace =
+		    event_trace(commit->arena, httpd_header(request->exchange, "traceparent")),
+		.origin = ORIGIN_PUSH,
+		.payload = events->items[index].text,
+		.payload_size = events->items[index].size,
+	};
+
+	key_fate(fate, request->known->record->partition, raw.customer, raw.source,
+		 raw.event_id);
+	ret_item->event = (struct page_event){
+		.fate_key = fate->text,
+		.fields = fields,
+		.field_count = raw_encode(&raw, commit->arena, fields),
+	};
+}
+
+/* The webhook's id is taken by the last event, so that what breaks off half-way is repeated. */
+static void fill_nonces(const struct request *request, struct commit *commit)
+{
+	struct key *nonce = arena_alloc(commit->arena, sizeof *nonce);
+	size_t size;
+	const char *body = httpd_body(request->exchange, &size);
+	const char *value = digest(commit->arena, request->source, body, size, 0);
+
+	key_format(nonce, request->known->record->partition, "nonce:push:%s:%s",
+		   request->known->record->id,
+		   digest(commit->arena, "nonce", request->webhook_id,
+			  strlen(request->webhook_id), 0));
+	for (size_t i = 0; i < commit->item_count; i++) {
+		commit->items[i].nonce_key = nonce->text;
+		commit->items[i].nonce_value = value;
+	}
+	commit->items[commit->item_count - 1].nonce_ttl_ms = NONCE_TTL_MS;
+}
+
+static enum httpd_outcome submit(const struct request *request, const struct events *events)
+{
+	struct commit *commit = commit_new(request->exchange, request->known->record->partition,
+					   STREAM_RAW, events->count);
+
+	for (size_t i = 0; i < events->count; i++)
+		fill_item(request, commit, events, i, &commit->items[i]);
+	if (request->webhook_id)
+		fill_nonces(request, commit);
+	return committer_submit(request->app->committer, commit);
+}
+
+/* ---- the request ---- */
+
+static enum httpd_outcome take(const struct request *request, struct arena *arena)
+{
+	const struct customer_push *push = &request->known->record->push;
+	const struct customer_push_source *source = customer_push_source(push, request->source);
+	unsigned per_minute = push->events_per_minute > 0 ? push->events_per_minute
+							  : request->app->events_per_minute;
+	uint64_t retry_after_ms = 0;
+	struct events events;
+	struct err err = { 0 };
+	size_t size;
+	const char *body = httpd_body(request->exchange, &size);
+
+	if (!source)
+		return problem_answer(request->exchange, PROBLEM_FORBIDDEN,
+				      "This customer does not push this source.");
+	if (!events_split(body, size, PUSH_EVENTS_MAX, source->id, arena, &events, &err))
+		return problem_answer(request->exchange, PROBLEM_MALFORMED_BODY, err.text);
+	if (!rates_take(request->app->rates, request->known->record->id, per_minute,
+			(unsigned)events.count, &retry_after_ms))
+		return problem_answer_later(request->exchange, PROBLEM_TOO_MANY_REQUESTS, NULL,
+					    retry_after_ms);
+	return submit(request, &events);
+}
+
+enum httpd_outcome push_handle(struct httpd_exchange *exchange, void *state)
+{
+	struct request request = { .app = state, .exchange = exchange };
+
+	if (!read_path(&request))
+		return problem_answer(exchange, PROBLEM_NOT_FOUND, NULL);
+	const struct credentials *credentials = credentials_get(request.app->credentials);
+	if (!credentials)
+		return problem_answer_later(exchange, PROBLEM_UNAVAILABLE, NULL, 5000);
+	request.known = credentials_customer(credentials, request.customer);
+	if (request.known && !request.known->record->push.given)
+		request.known = NULL;
+	enum httpd_outcome outcome;
+	if (is_authorized(&request)) {
+		struct arena *arena = arena_new();
+		outcome = take(&request, arena);
+		arena_free(arena);
+	} else {
+		outcome = problem_answer(exchange, PROBLEM_UNAUTHORIZED, NULL);
+	}
+	credentials_put(request.app->credentials, credentials);
+	return outcome;
+}
