@@ -16,86 +16,13 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "bus/setup.h"
+#include "keeper_hash.h"
 #include "programs.h"
 #include "store.h"
 
-enum { TRIES = 5, FIELDS_PER_COMMAND = 500 };
-
-#define VERSION_FIELD "#version"
+enum { TRIES = 5 };
 
 /* ---- customers ---- */
-
-static bool read_current(struct redis *redis, struct plan_fields *ret_fields,
-			 uint64_t *ret_version, struct err *err)
-{
-	struct redis_reply *reply = redis_command(redis, err, "HGETALL %s", KEY_CUSTOMERS);
-
-	*ret_version = 0;
-	if (!reply)
-		return false;
-	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
-		const char *name = reply_text(reply_at(reply, i));
-		const struct redis_reply *value = reply_at(reply, i + 1);
-
-		if (strcmp(name, VERSION_FIELD) == 0)
-			*ret_version = (uint64_t)reply_integer(value);
-		else
-			plan_fields_add(ret_fields, name, reply_text(value));
-	}
-	reply_free(reply);
-	return true;
-}
-
-/* HSET or HDEL of many fields, as often as it takes; inside MULTI. Returns how many commands.
- */
-static size_t append_fields(struct redis *redis, const char *command,
-			    const struct plan_fields *fields)
-{
-	const char *argv[2 + 2 * FIELDS_PER_COMMAND];
-	size_t sizes[2 + 2 * FIELDS_PER_COMMAND];
-	size_t commands = 0;
-
-	for (size_t done = 0; done < fields->count;) {
-		int argc = 0;
-
-		argv[argc++] = command;
-		argv[argc++] = KEY_CUSTOMERS;
-		for (size_t i = 0; i < FIELDS_PER_COMMAND && done < fields->count; i++) {
-			argv[argc++] = fields->items[done].name;
-			if (fields->items[done].value)
-				argv[argc++] = fields->items[done].value;
-			done++;
-		}
-		for (int i = 0; i < argc; i++)
-			sizes[i] = strlen(argv[i]);
-		redis_append_argv(redis, argc, argv, sizes);
-		commands++;
-	}
-	return commands;
-}
-
-/* *ret_done is false when someone else changed the hash in between: read and plan again. */
-static bool write_plan(struct redis *redis, const struct plan *plan, uint64_t version,
-		       bool *ret_done, struct err *err)
-{
-	redis_append(redis, "MULTI");
-	size_t commands = 1 + append_fields(redis, "HSET", &plan->set) +
-			  append_fields(redis, "HDEL", &plan->remove);
-	redis_append(redis, "HSET %s %s %llu", KEY_CUSTOMERS, VERSION_FIELD,
-		     (unsigned long long)version);
-	redis_append(redis, "EXEC");
-	bool good = true;
-	for (size_t i = 0; i < commands + 1; i++) {
-		struct redis_reply *queued = redis_read(redis, good ? err : NULL);
-		good = queued && good;
-		reply_free(queued);
-	}
-	struct redis_reply *reply = redis_read(redis, good ? err : NULL);
-	*ret_done = good && reply_type(reply) == REPLY_ARRAY;
-	good = good && reply;
-	reply_free(reply);
-	return good;
-}
 
 /* An unmounted folder must not look like the end of every customer. */
 static bool check_folders(const struct store *store, const struct plan_fields *current,
@@ -120,7 +47,7 @@ static bool try_customers(struct redis *redis, const struct store *store, unsign
 	struct plan_fields current = { 0 };
 	uint64_t now_ms = clock_wall_ms();
 	bool good = redis_run(redis, err, "WATCH %s", KEY_CUSTOMERS) &&
-		    read_current(redis, &current, &pass->version, err) &&
+		    keeper_hash_read(redis, KEY_CUSTOMERS, &current, &pass->version, err) &&
 		    check_folders(store, &current, err);
 
 	*ret_done = false;
@@ -132,7 +59,9 @@ static bool try_customers(struct redis *redis, const struct store *store, unsign
 		if (!*ret_done) {
 			/* A clock, so that it does not repeat after Redis lost its data. */
 			pass->version = pass->version < now_ms ? now_ms : pass->version + 1;
-			good = write_plan(redis, &pass->plan, pass->version, ret_done, err);
+			good =
+			    keeper_hash_write(redis, KEY_CUSTOMERS, &pass->plan.set,
+					      &pass->plan.remove, pass->version, ret_done, err);
 		} else {
 			good = redis_run(redis, err, "UNWATCH");
 		}
@@ -244,7 +173,8 @@ bool keeper_apply(struct redis *redis, const struct keeper_settings *settings,
 {
 	*ret_pass = (struct keeper_pass){ 0 };
 	bool good = setup_functions(redis, &ret_pass->functions_loaded, err) &&
-		    apply_files(redis, settings, ret_pass, err);
+		    apply_files(redis, settings, ret_pass, err) &&
+		    keeper_apply_callback(redis, ret_pass->version, err);
 
 	for (unsigned partition = 0; good && partition < settings->partitions; partition++) {
 		bool is_new = false;
@@ -272,15 +202,9 @@ bool keeper_check(struct redis *redis, const struct keeper_pass *pass, unsigned 
 		if (!setup_check(redis, partition, NULL, err))
 			return false;
 	}
-	struct redis_reply *reply =
-	    redis_command(redis, err, "HGET %s %s", KEY_CUSTOMERS, VERSION_FIELD);
-	uint64_t version = (uint64_t)reply_integer(reply);
-	bool answered = reply != NULL;
-	reply_free(reply);
-	if (answered && version != pass->version)
-		return err_set(err, ERR_TRANSIENT, "%s was changed by someone else",
-			       KEY_CUSTOMERS);
-	return answered && programs_check(redis, pass->programs_version, err);
+	return keeper_hash_check(redis, KEY_CUSTOMERS, pass->version, err) &&
+	       keeper_hash_check(redis, KEY_CALLBACK_CREDENTIALS, pass->version, err) &&
+	       programs_check(redis, pass->programs_version, err);
 }
 
 /* ---- the files ---- */
