@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "model/json_tree.h"
 
+#include "normalize/map_program.h"
 #include "normalize/mapper.h"
 #include "normalize/text.h"
 
@@ -233,6 +234,33 @@ static void fill_envelope(const struct raw *raw, const struct ocsf_finding *mapp
 	};
 }
 
+bool normalize_knows(const char *source)
+{
+	return find_mapper(source) != NULL;
+}
+
+/* Scratch emptied, and the event read into it. */
+static struct json_node *read_record(const struct raw *raw, struct normalize_scratch *scratch,
+				     struct err *err)
+{
+	arena_reset(scratch->arena);
+	buf_reset(&scratch->out);
+	struct json_node *record =
+	    json_tree_parse(raw->payload, raw->payload_size, scratch->arena, err);
+	if (record && record->kind != JSON_NODE_OBJECT) {
+		err_fill(err, ERR_PERMANENT, "the event is not a JSON object");
+		return NULL;
+	}
+	return record;
+}
+
+static enum normalize_verdict refuse_size(struct err *err)
+{
+	err_fill(err, ERR_PERMANENT, "the finding would be larger than %d bytes",
+		 FINDING_PAYLOAD_MAX);
+	return NORMALIZE_REFUSE;
+}
+
 enum normalize_verdict normalize(const struct normalizer *normalizer, const struct raw *raw,
 				 struct normalize_scratch *scratch, struct arena *arena,
 				 struct finding *ret_finding, const char **ret_skip,
@@ -247,27 +275,67 @@ enum normalize_verdict normalize(const struct normalizer *normalizer, const stru
 		err_fill(err, ERR_PERMANENT, "no mapping for source %s", raw->source);
 		return NORMALIZE_REFUSE;
 	}
-	arena_reset(scratch->arena);
-	buf_reset(&scratch->out);
-	struct json_node *record =
-	    json_tree_parse(raw->payload, raw->payload_size, scratch->arena, err);
+	struct json_node *record = read_record(raw, scratch, err);
 	if (!record)
 		return NORMALIZE_REFUSE;
-	if (record->kind != JSON_NODE_OBJECT) {
-		err_fill(err, ERR_PERMANENT, "the event is not a JSON object");
-		return NORMALIZE_REFUSE;
-	}
 	const char *skip = map(raw, record, scratch->arena, &mapped);
 	if (skip) {
 		*ret_skip = arena_strdup(arena, skip);
 		return NORMALIZE_SKIP;
 	}
 	find_group(normalizer, raw, record, &mapped, group);
-	if (!ocsf_finding_write(&mapped, scratch->arena, &scratch->out)) {
-		err_fill(err, ERR_PERMANENT, "the finding would be larger than %d bytes",
-			 FINDING_PAYLOAD_MAX);
+	if (!ocsf_finding_write(&mapped, scratch->arena, &scratch->out))
+		return refuse_size(err);
+	fill_envelope(raw, &mapped, &scratch->out, group, arena, ret_finding);
+	return NORMALIZE_FINDING;
+}
+
+/* null, or a text that says why. */
+static bool is_skip(const struct json_node *result, struct arena *arena, const char **ret_skip)
+{
+	if (result->kind == JSON_NODE_TEXT && result->size > 0)
+		*ret_skip = arena_printf(arena, "%.200s", result->text);
+	else if (result->kind == JSON_NODE_NULL)
+		*ret_skip = "by the source's program";
+	return *ret_skip != NULL;
+}
+
+enum normalize_verdict normalize_mapped(const struct normalizer *normalizer,
+					const struct raw *raw,
+					const struct normalize_result *result,
+					struct normalize_scratch *scratch, struct arena *arena,
+					struct finding *ret_finding, const char **ret_skip,
+					struct err *err)
+{
+	struct ocsf_finding mapped = { 0 };
+	char group[17];
+	bool written;
+
+	*ret_skip = NULL;
+	struct json_node *record = read_record(raw, scratch, err);
+	struct json_node *object =
+	    record ? json_tree_parse(result->text, result->size, scratch->arena, err) : NULL;
+	if (!object)
+		return NORMALIZE_REFUSE;
+	if (is_skip(object, arena, ret_skip))
+		return NORMALIZE_SKIP;
+	if (object->kind != JSON_NODE_OBJECT) {
+		err_fill(err, ERR_PERMANENT, "the program returned neither an object nor null");
 		return NORMALIZE_REFUSE;
 	}
+	if (json_tree_get(object, "class_uid")) {
+		if (!full_finding_write(raw, object, &scratch->out, &mapped, err))
+			return NORMALIZE_REFUSE;
+		written = buf_ok(&scratch->out);
+	} else {
+		if (!map_program(raw, object, record, scratch->arena, &mapped, err))
+			return NORMALIZE_REFUSE;
+		written = ocsf_finding_write(&mapped, scratch->arena, &scratch->out);
+	}
+	if (!written)
+		return refuse_size(err);
+	/* The operator's paths are into the records of vendors that they know. */
+	find_group(normalizer, raw, NULL, &mapped, group);
 	fill_envelope(raw, &mapped, &scratch->out, group, arena, ret_finding);
 	return NORMALIZE_FINDING;
 }

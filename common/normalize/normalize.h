@@ -46,4 +46,22 @@ enum normalize_verdict normalize(const struct normalizer *normalizer, const stru
 				 struct finding *ret_finding, const char **ret_skip,
 				 struct err *err);
 
+/* Whether a source is mapped here, in C. */
+bool normalize_knows(const char *source);
+
+/* JSON that a source's jq program gave for one event. */
+struct normalize_result {
+	const char *text;
+	size_t size;
+};
+
+/* As normalize(), for a source that is a jq program (docs/adding-a-source.md): result is null
+ * or a text for what is none, a simple object, or an OCSF finding. */
+enum normalize_verdict normalize_mapped(const struct normalizer *normalizer,
+					const struct raw *raw,
+					const struct normalize_result *result,
+					struct normalize_scratch *scratch, struct arena *arena,
+					struct finding *ret_finding, const char **ret_skip,
+					struct err *err);
+
 #endif
