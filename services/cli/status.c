@@ -131,6 +131,9 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 		{ "LAST POLL", "last_poll_ms", CELL_AGE },
 		{ "NEXT", "next_ms", CELL_AGE },
 		{ "EVENTS", "events", CELL_NUMBER },
+		{ "LATENESS", "lateness_p99_ms", CELL_SPAN },
+		{ "LATEST", "lateness_max_ms", CELL_SPAN },
+		{ "LOOK-BACK", "look_back_ms", CELL_SPAN },
 		{ "LAST ERROR", "last_error", .flexible = true },
 		{ 0 },
 	};

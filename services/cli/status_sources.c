@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "bus/gate.h"
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "model/customer.h"
+#include "source/cursor.h"
 #include "status.h"
 #include "view.h"
 
@@ -70,20 +72,8 @@ json_t *status_accounts(struct redis *redis, const struct directory *directory,
 
 /* ---- sources ---- */
 
-struct progress {
-	uint64_t last_poll_ms, last_ok_ms, next_due_ms, failures, events;
-	const char *last_error;
-};
-
-static uint64_t number(const struct redis_reply *cursor, const char *name)
-{
-	int64_t value = reply_integer(reply_find(cursor, name));
-
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 static const char *judge(const struct customer *customer, const struct customer_source *source,
-			 const struct progress *progress, struct verdict *verdict)
+			 const struct cursor *progress, struct verdict *verdict)
 {
 	uint64_t late_ms = 2 * source->interval_ms + LATE_MS;
 
@@ -111,7 +101,7 @@ static const char *judge(const struct customer *customer, const struct customer_
 }
 
 static json_t *describe(const struct customer *customer, const struct customer_source *source,
-			const struct progress *progress, struct verdict *verdict)
+			const struct cursor *progress, struct verdict *verdict)
 {
 	static const char *const modes[] = { [CUSTOMER_SHADOW] = "shadow",
 					     [CUSTOMER_LIVE] = "live",
@@ -121,39 +111,37 @@ static json_t *describe(const struct customer *customer, const struct customer_s
 			  ? json_integer((json_int_t)(verdict->now_ms - progress->last_ok_ms))
 			  : json_null();
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o}", "customer",
-			 customer->id, "source", source->name, "mode", modes[customer->mode],
-			 "state", judge(customer, source, progress, verdict), "last_poll_ms",
-			 view_ms(progress->last_poll_ms), "last_ok_ms",
-			 view_ms(progress->last_ok_ms), "lag_ms", lag, "next_ms",
-			 view_ms(progress->next_due_ms), "failures",
-			 (json_int_t)progress->failures, "events", (json_int_t)progress->events,
-			 "last_error", view_text(failed ? progress->last_error : NULL));
+	return json_pack(
+	    "{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o}", "customer",
+	    customer->id, "source", source->name, "mode", modes[customer->mode], "state",
+	    judge(customer, source, progress, verdict), "last_poll_ms",
+	    view_ms(progress->last_poll_ms), "last_ok_ms", view_ms(progress->last_ok_ms),
+	    "lag_ms", lag, "next_ms", view_ms(progress->next_due_ms), "failures",
+	    (json_int_t)progress->failures, "events", (json_int_t)progress->events_seen,
+	    "last_error", view_text(failed ? progress->last_error : NULL), "lateness_p99_ms",
+	    view_ms(lateness_quantile_ms(&progress->lateness, 990)), "lateness_max_ms",
+	    view_ms(lateness_max_ms(&progress->lateness)), "look_back_ms",
+	    view_ms(progress->look_back_ms));
 }
 
 static json_t *read_source(struct redis *redis, const struct customer *customer,
 			   const struct customer_source *source, struct verdict *verdict,
 			   struct err *err)
 {
+	struct arena *arena = arena_new();
+	struct cursor progress;
+	json_t *row = NULL;
 	struct key key;
 
-	key_format(&key, customer->partition, "cursor:%s:%s", customer->id, source->name);
-	struct redis_reply *cursor = redis_command(redis, err, "HGETALL %s", key.text);
-	if (!cursor)
-		return NULL;
-	uint64_t last_ms = number(cursor, "last_poll_ms"),
-		 due_ms = number(cursor, "next_due_ms");
-	/* Without a reason to wait longer, the next poll is an interval after the last. */
-	const struct progress progress = {
-		.last_poll_ms = last_ms,
-		.last_ok_ms = number(cursor, "last_ok_ms"),
-		.next_due_ms = due_ms || !last_ms ? due_ms : last_ms + source->interval_ms,
-		.failures = number(cursor, "failures"),
-		.events = number(cursor, "events_seen"),
-		.last_error = reply_text(reply_find(cursor, "last_error")),
-	};
-	json_t *row = describe(customer, source, &progress, verdict);
-	reply_free(cursor);
+	cursor_key(&key, customer, source);
+	if (cursor_load(redis, &key, arena, &progress, err)) {
+		/* Without a reason to wait longer, the next poll is an interval after the last.
+		 */
+		if (!progress.next_due_ms && progress.last_poll_ms)
+			progress.next_due_ms = progress.last_poll_ms + source->interval_ms;
+		row = describe(customer, source, &progress, verdict);
+	}
+	arena_free(arena);
 	return row;
 }
 

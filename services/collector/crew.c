@@ -159,6 +159,8 @@ static void poll_claimed(struct member *member, struct claim *claim)
 		.fate_ttl_ms = set->fate_ttl_ms,
 		.retry_base_ms = set->retry_base_ms,
 		.retry_cap_ms = set->retry_cap_ms,
+		.look_back_max_ms = set->look_back_max_ms,
+		.wide_interval_ms = set->wide_interval_ms,
 		.page_deadline_ms = claim->suspect || set->deadline_ms < SOUND_DEADLINE_MS
 					? 0
 					: SOUND_DEADLINE_MS,

@@ -25,6 +25,7 @@ struct crew_settings {
 	unsigned threads;
 	uint64_t fate_ttl_ms;
 	uint64_t retry_base_ms, retry_cap_ms;
+	uint64_t look_back_max_ms, wide_interval_ms;
 	uint64_t deadline_ms; /* of a vendor call */
 	uint64_t stuck_ms;    /* a thread without progress for so long fails liveness */
 };

@@ -31,6 +31,8 @@ struct config {
 	unsigned raw_limit;
 	uint64_t retry_base_ms;
 	uint64_t retry_cap_ms;
+	uint64_t look_back_max_ms;
+	uint64_t wide_interval_ms;
 };
 
 #define FIELD(member) .offset = offsetof(struct config, member)
@@ -54,6 +56,13 @@ static const struct conf_option options[] = {
 	  .max = HOUR_MS, .help = "wait after a failed poll, doubled each time, with jitter" },
 	{ "TOCSIN_POLL_RETRY_MAX", CONF_MILLIS, FIELD(retry_cap_ms), "5m", .min = 100,
 	  .max = HOUR_MS, .help = "longest such wait, unless the vendor asks for more" },
+	{ "TOCSIN_LOOK_BACK_MAX", CONF_MILLIS, FIELD(look_back_max_ms), "24h",
+	  .max = 7 * 24 * HOUR_MS,
+	  .help = "a source whose events come late is read with a look-back of twice the "
+		  "lateness of 99 of 100 events, up to this; 0: only as configured" },
+	{ "TOCSIN_WIDE_POLL_INTERVAL", CONF_MILLIS, FIELD(wide_interval_ms), "6h",
+	  .help = "every so often a poll looks back as far as TOCSIN_LOOK_BACK_MAX, for what "
+		  "came later than anything before; 0: never" },
 	{ 0 },
 };
 
@@ -219,6 +228,8 @@ static bool build(struct collector *collector, struct err *err)
 		.fate_ttl_ms = collector->bus.fate_ttl_ms,
 		.retry_base_ms = config->retry_base_ms,
 		.retry_cap_ms = config->retry_cap_ms,
+		.look_back_max_ms = config->look_back_max_ms,
+		.wide_interval_ms = config->wide_interval_ms,
 		.deadline_ms = collector->bus.call_deadline_ms,
 		.stuck_ms = collector->bus.stuck_ms,
 	};

@@ -16,9 +16,9 @@
 #include "bus/key.h"
 #include "bus/page.h"
 #include "bus/redis.h"
-#include "cursor.h"
 #include "metrics.h"
 #include "model/customer.h"
+#include "source/cursor.h"
 #include "source/events.h"
 #include "source/source.h"
 
@@ -42,7 +42,8 @@ struct run {
 	struct source_task task;
 	struct buf token; /* of the page to be read next; empty: the first */
 	const char *settings_print;
-	uint64_t started_ms; /* wall */
+	uint64_t started_ms;   /* wall */
+	uint64_t look_back_ms; /* of this poll */
 	uint64_t newest_ms;
 	uint64_t server_ms;
 	size_t empty_pages;
@@ -78,26 +79,30 @@ static const char *fingerprint(const struct run *run)
 	return arena_printf(run->arena, "%016" PRIx64, hash);
 }
 
-static bool load_cursor(struct run *run, struct err *err)
+/* From time to time as far back as allowed: what comes later than anything before is found, and
+ * measured. */
+static bool is_wide_due(const struct run *run)
 {
-	struct redis_reply *reply =
-	    redis_command(run->poll->redis, err, "HGETALL %s", run->cursor_key.text);
+	const struct poll *poll = run->poll;
 
-	if (!reply)
-		return false;
+	return poll->wide_interval_ms && run->cursor.wide_ms &&
+	       run->started_ms >= run->cursor.wide_ms + poll->wide_interval_ms;
+}
 
-	size_t count = reply_count(reply) / 2;
-	struct field *fields = arena_alloc(run->arena, (count + 1) * sizeof(*fields));
+static void aim_anew(struct run *run)
+{
+	const struct customer_source *settings = run->poll->settings;
+	struct cursor *cursor = &run->cursor;
+	uint64_t most_ms = run->poll->look_back_max_ms;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct redis_reply *value = reply_at(reply, 2 * i + 1);
-
-		fields[i] = (struct field){ reply_text(reply_at(reply, 2 * i)),
-					    reply_text(value), reply_size(value) };
-	}
-	cursor_decode(&run->cursor, fields, count, run->arena);
-	reply_free(reply);
-	return true;
+	run->look_back_ms = cursor_look_back_ms(cursor, settings->look_back_ms, most_ms);
+	cursor->look_back_ms = run->look_back_ms;
+	if (is_wide_due(run) && most_ms > run->look_back_ms)
+		run->look_back_ms = most_ms;
+	run->task.start_ms = cursor_start_ms(cursor, run->started_ms, run->look_back_ms,
+					     settings->first_look_back_ms);
+	if (!cursor->high_water_ms)
+		cursor->read_from_ms = run->task.start_ms;
 }
 
 /* Where to start: where a poll that broke off stopped, or the look-back behind the mark. */
@@ -113,14 +118,16 @@ static void aim(struct run *run)
 	if (*cursor->resume && strcmp(cursor->resume_for, run->settings_print) == 0) {
 		buf_adds(&run->token, cursor->resume);
 		run->task.start_ms = cursor->resume_start_ms;
+		run->look_back_ms = cursor->high_water_ms > cursor->resume_start_ms
+					? cursor->high_water_ms - cursor->resume_start_ms
+					: settings->look_back_ms;
 		run->newest_ms = cursor->resume_newest_ms;
 		run->server_ms = cursor->resume_server_ms;
 		run->steady = false;
 		run->result->behind = true;
 		return;
 	}
-	run->task.start_ms = cursor_start_ms(cursor, run->started_ms, settings->look_back_ms,
-					     settings->first_look_back_ms);
+	aim_anew(run);
 }
 
 /* What Redis's refusal means for a poll. */
@@ -144,33 +151,29 @@ static uint64_t fate_ttl(const struct run *run)
 	uint64_t back = settings->look_back_ms > settings->first_look_back_ms
 			    ? settings->look_back_ms
 			    : settings->first_look_back_ms;
+
+	if (back < run->poll->look_back_max_ms)
+		back = run->poll->look_back_max_ms;
+
 	uint64_t least = back + 2 * (uint64_t)CURSOR_QUIET_MS;
 
 	return least > run->poll->fate_ttl_ms ? least : run->poll->fate_ttl_ms;
-}
-
-static void carry_lateness(struct run *run)
-{
-	struct lateness *lateness = run->poll->lateness;
-	struct cursor *cursor = &run->cursor;
-
-	if (lateness->max_ms > cursor->lateness_max_ms)
-		cursor->lateness_max_ms = lateness->max_ms;
-	if (lateness->p50_ms)
-		cursor->lateness_p50_ms = lateness->p50_ms;
-	*lateness = (struct lateness){ cursor->lateness_max_ms, cursor->lateness_p50_ms };
 }
 
 /* Appends events; when last, sets the cursor in the same step as the final chunk. */
 static bool commit(struct run *run, const struct events *events, bool last)
 {
 	struct field fields[CURSOR_FIELDS];
+	struct cursor cursor = run->cursor;
+
+	lateness_add(&cursor.lateness, run->poll->lateness, run->started_ms);
+
 	const struct page page = {
 		.events = events->items,
 		.event_count = events->count,
 		.last = last,
 		.cursor = fields,
-		.cursor_count = last ? cursor_encode(&run->cursor, run->page_arena, fields) : 0,
+		.cursor_count = last ? cursor_encode(&cursor, run->page_arena, fields) : 0,
 		.fresh_counter = CURSOR_COUNTER,
 		.ret_fresh = events->fresh,
 		.fate_ttl_ms = fate_ttl(run),
@@ -181,6 +184,10 @@ static bool commit(struct run *run, const struct events *events, bool last)
 			 &page, &added, &run->result->err)) {
 		run->result->outcome = outcome_of_redis(run->poll->redis);
 		return false;
+	}
+	if (last) {
+		run->cursor.lateness = cursor.lateness;
+		*run->poll->lateness = (struct lateness){ 0 };
 	}
 	run->result->fresh += added.fresh;
 	run->result->duplicate += added.duplicate;
@@ -284,7 +291,7 @@ static void note_lateness(struct run *run, const struct source_page *page,
 
 		lateness_note(run->poll->lateness, late);
 		metric_observe(&metric_event_lateness, (double)late / 1000, settings->name);
-		if (late > settings->look_back_ms + settings->interval_ms)
+		if (late > run->cursor.look_back_ms + settings->interval_ms)
 			metric_add(&metric_events_late, 1, settings->name);
 	}
 }
@@ -294,9 +301,10 @@ static void succeed(struct run *run)
 {
 	struct cursor *cursor = &run->cursor;
 
-	cursor->high_water_ms =
-	    cursor_advance(run->task.start_ms, run->poll->settings->look_back_ms,
-			   run->newest_ms, run->server_ms);
+	if (!cursor->wide_ms || run->look_back_ms >= run->poll->look_back_max_ms)
+		cursor->wide_ms = run->started_ms;
+	cursor->high_water_ms = cursor_advance(run->task.start_ms, run->look_back_ms,
+					       run->newest_ms, run->server_ms);
 	cursor->last_ok_ms = run->started_ms;
 	cursor->failures = 0;
 	cursor->next_due_ms = 0;
@@ -364,13 +372,13 @@ static void run_pages(struct run *run)
 	const struct poll *poll = run->poll;
 	struct poll_result *result = run->result;
 
-	if (!load_cursor(run, &result->err)) {
+	if (!cursor_load(poll->redis, &run->cursor_key, run->arena, &run->cursor,
+			 &result->err)) {
 		result->outcome = outcome_of_redis(poll->redis);
 		return;
 	}
 	run->cursor.polls++;
 	run->cursor.last_poll_ms = run->started_ms;
-	carry_lateness(run);
 	aim(run);
 	do {
 		if (poll->go_on && !poll->go_on(poll->opaque)) {
@@ -399,8 +407,7 @@ void poll_source(const struct poll *poll, struct poll_result *ret_result)
 	*ret_result = (struct poll_result){ .outcome = POLL_OK };
 	run.task = (struct source_task){ .settings = poll->settings, .session = &run.session };
 	buf_init(&run.token, SOURCE_TOKEN_MAX);
-	key_format(&run.cursor_key, poll->customer->partition, "cursor:%s:%s",
-		   poll->customer->id, poll->settings->name);
+	cursor_key(&run.cursor_key, poll->customer, poll->settings);
 	key_format(&run.raw_key, poll->customer->partition, "%s", STREAM_RAW);
 	run_pages(&run);
 	buf_done(&run.token);

@@ -32,7 +32,10 @@ struct poll {
 	uint64_t fate_ttl_ms;
 	uint64_t retry_base_ms, retry_cap_ms; /* of the waits after failures */
 	uint64_t page_deadline_ms;	      /* for one page; 0: the vendor's default */
-	struct lateness *lateness;	      /* of this source, carried from poll to poll */
+	uint64_t
+	    look_back_max_ms; /* how far lateness may stretch the look-back; 0: not at all */
+	uint64_t wide_interval_ms; /* how often a poll looks back that far anyway; 0: never */
+	struct lateness *lateness; /* of events after the last write of the cursor */
 	/* Called before each page: progress; false ends the poll. NULL is fine. */
 	bool (*go_on)(void *opaque);
 	void *opaque;

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "bus/lease.h"
-#include "cursor.h"
 #include "schedule.h"
+#include "source/cursor.h"
 
 /*
  * Sources and the threads that poll them: the one due first goes to the thread that is free

@@ -18,9 +18,9 @@
 #include "bus/lease.h"
 #include "bus/page.h"
 #include "bus/redis.h"
-#include "collector/cursor.h"
 #include "collector/poll.h"
 #include "model/customer.h"
+#include "source/cursor.h"
 #include "source/source.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, EVENTS_MAX = 4000, PER_PAGE = 10 };
@@ -144,6 +144,8 @@ static const char *cursor_text(const char *name)
 static struct {
 	uint64_t times[EVENTS_MAX]; /* of event i, newest last */
 	size_t count;
+	uint64_t late[4]; /* of events that came late, on the first page */
+	size_t late_count;
 	size_t calls;
 	size_t fail_at; /* this call fails (counted from 1) */
 	struct err failure;
@@ -174,7 +176,7 @@ static bool fake_page(const struct source_task *task, const char *token, struct 
 	       vendor.times[vendor.count - 1 - in_window] >= task->start_ms)
 		in_window++;
 	*ret_page = (struct source_page){
-		.events = arena_alloc(arena, PER_PAGE * sizeof(*ret_page->events)),
+		.events = arena_alloc(arena, (PER_PAGE + 4) * sizeof(*ret_page->events)),
 		.server_ms = now,
 	};
 	for (size_t i = offset; i < in_window && ret_page->count < PER_PAGE; i++) {
@@ -188,6 +190,15 @@ static bool fake_page(const struct source_task *task, const char *token, struct 
 			.payload = json,
 			.size = strlen(json),
 		};
+	}
+	for (size_t i = 0; offset == 0 && i < vendor.late_count; i++) {
+		if (vendor.late[i] < task->start_ms)
+			continue;
+		ret_page->events[ret_page->count++] =
+		    (struct source_event){ .id = arena_printf(arena, "late-%zu", i),
+					   .time_ms = vendor.late[i],
+					   .payload = "{}",
+					   .size = 2 };
 	}
 	if (vendor.endless || offset + PER_PAGE < in_window)
 		ret_page->next = arena_printf(arena, "%zu", offset + PER_PAGE);
@@ -204,6 +215,7 @@ static char account_id[] = "acme.fake";
 static uint64_t type = 7;
 static struct customer_source settings;
 static struct lateness lateness;
+static uint64_t look_back_max_ms, wide_interval_ms;
 static size_t stop_after;
 
 static bool go_on(void *opaque)
@@ -226,6 +238,8 @@ static struct poll_result poll_once(void)
 		.fate_ttl_ms = 8 * 24 * (uint64_t)HOUR,
 		.retry_base_ms = 10000,
 		.retry_cap_ms = 300000,
+		.look_back_max_ms = look_back_max_ms,
+		.wide_interval_ms = wide_interval_ms,
 		.lateness = &lateness,
 		.go_on = go_on,
 	};
@@ -243,6 +257,7 @@ static int reset(void **state)
 	memset(&store, 0, sizeof(store));
 	memset(&vendor, 0, sizeof(vendor));
 	memset(&lateness, 0, sizeof(lateness));
+	look_back_max_ms = wide_interval_ms = 0;
 	stop_after = 0;
 	now = 1763749000000;
 	clock_inject(fake_now, fake_now);
@@ -319,7 +334,8 @@ static void test_catches_up_after_downtime(void **state)
 
 	assert_int_equal(result.outcome, POLL_OK);
 	assert_int_equal(store.fate_count, vendor.count);
-	assert_int_equal(lateness.max_ms, 0); /* our own absence is not the vendor's lateness */
+	assert_int_equal(lateness_max_ms(&lateness),
+			 0); /* our own absence is not the vendor's lateness */
 }
 
 static void test_late_events_within_the_look_back(void **state)
@@ -328,15 +344,7 @@ static void test_late_events_within_the_look_back(void **state)
 	events_every(MINUTE, 5);
 	poll_once();
 	now += 5 * MINUTE;
-	vendor.times[vendor.count++] = now - 12 * MINUTE; /* before the mark */
-	/* the list is by time: put it where it belongs */
-	for (size_t i = vendor.count - 1; i > 0 && vendor.times[i] < vendor.times[i - 1]; i--) {
-		uint64_t time = vendor.times[i];
-
-		vendor.times[i] = vendor.times[i - 1];
-		vendor.times[i - 1] = time;
-	}
-	/* ids follow positions here, so count fates by number */
+	vendor.late[vendor.late_count++] = now - 12 * MINUTE; /* before the mark */
 	size_t before = store.fate_count;
 	struct poll_result result = poll_once();
 
@@ -559,11 +567,38 @@ static void test_lateness_of_a_steady_source(void **state)
 	now += 5 * MINUTE;
 	vendor.times[vendor.count++] = now - 30000;
 	poll_once();
-	assert_int_equal(lateness.max_ms, 30000);
+	assert_int_equal(lateness_max_ms(&lateness), 30000);
 	now += 5 * MINUTE;
 	poll_once(); /* known now: not counted again, but written */
-	assert_int_equal(cursor_number("lateness_max_ms"), 30000);
-	assert_int_equal(cursor_number("lateness_p50_ms"), 30000);
+	assert_int_equal(lateness_max_ms(&lateness), 0);
+	assert_non_null(strstr(cursor_text("lateness"), " 30000 "));
+}
+
+/* What came later than the look-back is found by the poll that looks back as far as allowed;
+ * from then on every poll does as lateness asks. */
+static void test_look_back_grows_with_lateness(void **state)
+{
+	(void)state;
+	look_back_max_ms = 6 * HOUR;
+	wide_interval_ms = 2 * HOUR;
+	events_every(MINUTE, 5);
+	poll_once();
+	assert_int_equal(cursor_number("read_from_ms"), now - HOUR);
+	for (int i = 0; i < 24; i++) {
+		now += 5 * MINUTE;
+		vendor.times[vendor.count++] = now - 1000;
+		if (i == 3)
+			vendor.late[vendor.late_count++] = now - 90 * MINUTE;
+		poll_once();
+		assert_int_equal(cursor_number("look_back_ms"), 10 * MINUTE);
+	}
+	assert_int_equal(store.fate_count, vendor.count + 1); /* the last one was wide */
+	now += 5 * MINUTE;
+	poll_once();
+	assert_in_range(cursor_number("look_back_ms"), 3 * HOUR, 6 * HOUR);
+	vendor.late[vendor.late_count++] = now - 150 * MINUTE;
+	now += 5 * MINUTE;
+	assert_int_equal(poll_once().fresh, 1);
 }
 
 int main(void)
@@ -583,6 +618,8 @@ int main(void)
 		cmocka_unit_test_setup(test_pages_without_end, reset),
 		cmocka_unit_test_setup(test_events_without_id, reset),
 		cmocka_unit_test_setup_teardown(test_lateness_of_a_steady_source, reset, reset),
+		cmocka_unit_test_setup_teardown(test_look_back_grows_with_lateness, reset,
+						reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

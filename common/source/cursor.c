@@ -1,5 +1,5 @@
 /* The cursor's arithmetic and its form in Redis. */
-#include "cursor.h"
+#include "source/cursor.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -7,20 +7,24 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "model/customer.h"
 
 static const struct {
 	const char *name;
 	size_t offset;
 } numbers[] = {
 	{ "high_water_ms", offsetof(struct cursor, high_water_ms) },
+	{ "read_from_ms", offsetof(struct cursor, read_from_ms) },
 	{ "last_poll_ms", offsetof(struct cursor, last_poll_ms) },
 	{ "last_ok_ms", offsetof(struct cursor, last_ok_ms) },
 	{ "next_due_ms", offsetof(struct cursor, next_due_ms) },
 	{ "polls", offsetof(struct cursor, polls) },
 	{ "failures", offsetof(struct cursor, failures) },
 	{ "events_seen", offsetof(struct cursor, events_seen) },
-	{ "lateness_max_ms", offsetof(struct cursor, lateness_max_ms) },
-	{ "lateness_p50_ms", offsetof(struct cursor, lateness_p50_ms) },
+	{ "look_back_ms", offsetof(struct cursor, look_back_ms) },
+	{ "wide_ms", offsetof(struct cursor, wide_ms) },
 	{ "last_error_ms", offsetof(struct cursor, last_error_ms) },
 	{ "resume_start_ms", offsetof(struct cursor, resume_start_ms) },
 	{ "resume_newest_ms", offsetof(struct cursor, resume_newest_ms) },
@@ -29,7 +33,7 @@ static const struct {
 
 enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
 
-_Static_assert(NUMBERS + 3 <= CURSOR_FIELDS, "room for every field");
+_Static_assert(NUMBERS + 4 <= CURSOR_FIELDS, "room for every field");
 
 static uint64_t number_of(const struct field *fields, size_t count, const char *name)
 {
@@ -62,6 +66,7 @@ void cursor_decode(struct cursor *ret_cursor, const struct field *fields, size_t
 
 		memcpy((char *)ret_cursor + numbers[i].offset, &value, sizeof(value));
 	}
+	lateness_decode(&ret_cursor->lateness, text_of(fields, count, "lateness", arena));
 	ret_cursor->last_error = text_of(fields, count, "last_error", arena);
 	ret_cursor->resume = text_of(fields, count, "resume", arena);
 	ret_cursor->resume_for = text_of(fields, count, "resume_for", arena);
@@ -80,10 +85,49 @@ size_t cursor_encode(const struct cursor *cursor, struct arena *arena, struct fi
 		ret_fields[count++] =
 		    field_text(numbers[i].name, arena_printf(arena, "%" PRIu64, value));
 	}
+	ret_fields[count++] = field_text("lateness", lateness_encode(&cursor->lateness, arena));
 	ret_fields[count++] = field_text("last_error", cursor->last_error);
 	ret_fields[count++] = field_text("resume", cursor->resume);
 	ret_fields[count++] = field_text("resume_for", cursor->resume_for);
 	return count;
+}
+
+void cursor_key(struct key *ret_key, const struct customer *customer,
+		const struct customer_source *source)
+{
+	key_format(ret_key, customer->partition, "cursor:%s:%s", customer->id, source->name);
+}
+
+bool cursor_load(struct redis *redis, const struct key *key, struct arena *arena,
+		 struct cursor *ret_cursor, struct err *err)
+{
+	struct redis_reply *reply = redis_command(redis, err, "HGETALL %s", key->text);
+
+	if (!reply)
+		return false;
+
+	size_t count = reply_count(reply) / 2;
+	struct field *fields = arena_alloc(arena, (count + 1) * sizeof(*fields));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct redis_reply *value = reply_at(reply, 2 * i + 1);
+
+		fields[i] = (struct field){ reply_text(reply_at(reply, 2 * i)),
+					    reply_text(value), reply_size(value) };
+	}
+	cursor_decode(ret_cursor, fields, count, arena);
+	reply_free(reply);
+	return true;
+}
+
+uint64_t cursor_look_back_ms(const struct cursor *cursor, uint64_t configured_ms,
+			     uint64_t most_ms)
+{
+	uint64_t wanted_ms = 2 * lateness_quantile_ms(&cursor->lateness, 990);
+
+	if (wanted_ms > most_ms)
+		wanted_ms = most_ms;
+	return wanted_ms > configured_ms ? wanted_ms : configured_ms;
 }
 
 uint64_t cursor_start_ms(const struct cursor *cursor, uint64_t now_ms, uint64_t look_back_ms,
@@ -105,20 +149,4 @@ uint64_t cursor_advance(uint64_t start_ms, uint64_t look_back_ms, uint64_t newes
 	if (mark + CURSOR_QUIET_MS < server_ms)
 		mark = server_ms - CURSOR_QUIET_MS;
 	return mark > least ? mark : least;
-}
-
-/* The median by steps of a twentieth: up when the value is above it, down when below. Needs no
- * memory of values and forgets old habits of a vendor. */
-void lateness_note(struct lateness *lateness, uint64_t late_ms)
-{
-	uint64_t step = lateness->p50_ms / 20 + 1;
-
-	if (late_ms > lateness->max_ms)
-		lateness->max_ms = late_ms;
-	if (lateness->p50_ms == 0)
-		lateness->p50_ms = late_ms;
-	else if (late_ms > lateness->p50_ms)
-		lateness->p50_ms += step;
-	else if (late_ms < lateness->p50_ms)
-		lateness->p50_ms -= step < lateness->p50_ms ? step : 0;
 }

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
-#include "collector/cursor.h"
+#include "source/cursor.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 
@@ -23,8 +23,8 @@ static void test_round_trip(void **state)
 		.polls = 5,
 		.failures = 6,
 		.events_seen = 7,
-		.lateness_max_ms = 8,
-		.lateness_p50_ms = 9,
+		.read_from_ms = 8,
+		.lateness = { .since_ms = 9, .before = { .max_ms = 13, .counts = { 0, 3 } } },
 		.last_error_ms = 10,
 		.last_error = "401: no",
 		.resume_start_ms = 11,
@@ -47,6 +47,8 @@ static void test_round_trip(void **state)
 	assert_string_equal(copy.last_error, cursor.last_error);
 	assert_string_equal(copy.resume, cursor.resume);
 	assert_string_equal(copy.resume_for, "abc");
+	assert_int_equal(copy.read_from_ms, 8);
+	assert_memory_equal(&copy.lateness, &cursor.lateness, sizeof copy.lateness);
 	arena_free(arena);
 }
 
@@ -128,16 +130,77 @@ static void test_windows_touch(void **state)
 	}
 }
 
-static void test_lateness(void **state)
+static void test_lateness_is_measured(void **state)
 {
 	struct lateness lateness = { 0 };
 
 	(void)state;
+	assert_int_equal(lateness_quantile_ms(&lateness, 990), 0);
 	for (int i = 0; i < 2000; i++)
 		lateness_note(&lateness,
-			      i % 10 == 0 ? 600000 : 20000 + (uint64_t)(i % 7) * 1000);
-	assert_int_equal(lateness.max_ms, 600000);
-	assert_in_range(lateness.p50_ms, 18000, 30000);
+			      i % 200 == 0 ? 600000 : 20000 + (uint64_t)(i % 7) * 1000);
+	assert_int_equal(lateness_max_ms(&lateness), 600000);
+	assert_int_equal(lateness_quantile_ms(&lateness, 500), 32000);
+	assert_int_equal(lateness_quantile_ms(&lateness, 990), 32000);
+	assert_int_equal(lateness_quantile_ms(&lateness, 999), 600000);
+	lateness = (struct lateness){ 0 };
+	lateness_note(&lateness, UINT64_MAX);
+	assert_int_equal(lateness_quantile_ms(&lateness, 1), UINT64_MAX);
+}
+
+/* It speaks of the last half days and forgets by itself. */
+static void test_lateness_is_forgotten(void **state)
+{
+	struct lateness lateness = { 0 }, late = { 0 };
+	const struct lateness none = { 0 };
+
+	(void)state;
+	lateness_note(&late, HOUR);
+	lateness_add(&lateness, &late, now);
+	lateness_add(&lateness, &none, now + LATENESS_HALF_MS - 1);
+	assert_int_equal(lateness_max_ms(&lateness), HOUR);
+	lateness_add(&lateness, &none, now + LATENESS_HALF_MS);
+	assert_int_equal(lateness_max_ms(&lateness), HOUR);
+	lateness_add(&lateness, &none, now + 2 * LATENESS_HALF_MS);
+	assert_int_equal(lateness_max_ms(&lateness), 0);
+	lateness_add(&lateness, &late, now + 2 * LATENESS_HALF_MS + 1);
+	lateness_add(&lateness, &none, now + 20 * (uint64_t)LATENESS_HALF_MS);
+	assert_int_equal(lateness_max_ms(&lateness), 0);
+}
+
+static void test_lateness_as_text(void **state)
+{
+	static const char *const nonsense[] = { "", "2 1 1", "1", "1 5 6 7", "1 -1", "x" };
+	struct arena *arena = arena_new();
+	struct lateness lateness = { .since_ms = now }, copy;
+
+	(void)state;
+	for (unsigned i = 0; i < LATENESS_CLASSES; i++)
+		lateness.now.counts[i] = UINT32_MAX - i;
+	lateness.now.max_ms = UINT64_MAX / 8;
+	lateness_decode(&copy, lateness_encode(&lateness, arena));
+	assert_memory_equal(&copy, &lateness, sizeof copy);
+	lateness_decode(&copy, arena_printf(arena, "%s 1", lateness_encode(&lateness, arena)));
+	assert_int_equal(copy.since_ms, 0);
+	for (size_t i = 0; i < sizeof nonsense / sizeof nonsense[0]; i++) {
+		lateness_decode(&copy, nonsense[i]);
+		assert_int_equal(copy.since_ms, 0);
+		assert_int_equal(lateness_max_ms(&copy), 0);
+	}
+	arena_free(arena);
+}
+
+static void test_look_back_grows_within_its_bound(void **state)
+{
+	struct cursor cursor = { 0 };
+
+	(void)state;
+	assert_int_equal(cursor_look_back_ms(&cursor, 10 * MINUTE, 24 * HOUR), 10 * MINUTE);
+	lateness_note(&cursor.lateness, 20 * MINUTE);
+	assert_int_equal(cursor_look_back_ms(&cursor, 10 * MINUTE, 24 * HOUR), 40 * MINUTE);
+	assert_int_equal(cursor_look_back_ms(&cursor, 10 * MINUTE, 30 * MINUTE), 30 * MINUTE);
+	assert_int_equal(cursor_look_back_ms(&cursor, 10 * MINUTE, 0), 10 * MINUTE);
+	assert_int_equal(cursor_look_back_ms(&cursor, HOUR, 30 * MINUTE), HOUR);
 }
 
 int main(void)
@@ -148,7 +211,10 @@ int main(void)
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_advance),
 		cmocka_unit_test(test_windows_touch),
-		cmocka_unit_test(test_lateness),
+		cmocka_unit_test(test_lateness_is_measured),
+		cmocka_unit_test(test_lateness_is_forgotten),
+		cmocka_unit_test(test_lateness_as_text),
+		cmocka_unit_test(test_look_back_grows_within_its_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
