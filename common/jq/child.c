@@ -140,7 +140,7 @@ static bool send_some(int socket, const struct buf *out, size_t *sent)
 
 static bool receive_some(int socket, struct buf *in)
 {
-	char piece[64 * 1024];
+	char piece[32 * 1024];
 	ssize_t got = recv(socket, piece, sizeof piece, MSG_DONTWAIT);
 
 	if (got < 0)

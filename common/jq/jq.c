@@ -49,6 +49,8 @@ struct jq {
 	size_t count; /* of programs, free ones among them */
 	struct buf out, in;
 	struct arena *arena; /* of the last results */
+	jq_going *going;
+	void *opaque;
 };
 
 struct jq *jq_new(const struct jq_settings *settings)
@@ -82,6 +84,12 @@ void jq_free(struct jq *jq)
 	buf_done(&jq->in);
 	arena_free(jq->arena);
 	free(jq);
+}
+
+void jq_watch(struct jq *jq, jq_going *going, void *opaque)
+{
+	jq->going = going;
+	jq->opaque = opaque;
 }
 
 int jq_child_pid(const struct jq *jq)
@@ -320,6 +328,8 @@ static bool run_alone(const struct run *run, size_t from, size_t count, struct e
 	char reason[JQ_REASON_BYTES];
 
 	for (size_t i = from; i < from + count; i++) {
+		if (jq->going && !jq->going(jq->opaque))
+			return err_set(err, ERR_STOPPING, "stopping");
 		if (!have_child(jq, err))
 			return false;
 		fill_frame(run, i, 1);

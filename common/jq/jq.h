@@ -30,6 +30,11 @@ extern const struct conf_option jq_options[]; /* rows of struct jq_settings */
 struct jq *jq_new(const struct jq_settings *settings);
 void jq_free(struct jq *jq); /* NULL is fine */
 
+/* Asked before each input that is run alone, since many of them may take long: false ends
+ * jq_run() with ERR_STOPPING. */
+typedef bool jq_going(void *opaque);
+void jq_watch(struct jq *jq, jq_going *going, void *opaque);
+
 enum {
 	JQ_PROGRAMS_MAX = 256,	    /* at once */
 	JQ_PROGRAM_BYTES = 1 << 20, /* of one program's text */
@@ -90,7 +95,7 @@ struct jq_result {
  * process.
  *
  * ret_results[count]; their texts live until the next call with this jq. False with err
- * (transient) when no child could be started: then none of the results counts.
+ * (transient, or stopping) when no child could be started: then none of the results counts.
  */
 bool jq_run(struct jq *jq, int program, const struct jq_input *inputs, size_t count,
 	    struct jq_result *ret_results, struct err *err);

@@ -136,7 +136,8 @@ const struct program_set *programs_get(struct programs *programs, struct redis *
 
 	pthread_mutex_lock(&programs->lock);
 	bool mine = !programs->current ||
-		    (!programs->looking && now >= programs->looked_mono_ms + LOOK_MS);
+		    (!programs->looking && (programs->looked_mono_ms == 0 ||
+					    now >= programs->looked_mono_ms + LOOK_MS));
 	uint64_t known = programs->current ? programs->current->version : 0;
 	if (mine)
 		programs->looking = true;
@@ -157,6 +158,13 @@ const struct program_set *programs_get(struct programs *programs, struct redis *
 	}
 	pthread_mutex_unlock(&programs->lock);
 	return set;
+}
+
+void programs_look_again(struct programs *programs)
+{
+	pthread_mutex_lock(&programs->lock);
+	programs->looked_mono_ms = 0;
+	pthread_mutex_unlock(&programs->lock);
 }
 
 void programs_put(struct programs *programs, const struct program_set *set)

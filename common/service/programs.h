@@ -27,6 +27,8 @@ void programs_free(struct programs *programs); /* nobody may hold a set any more
  * it back with programs_put(). */
 const struct program_set *programs_get(struct programs *programs, struct redis *redis,
 				       uint64_t *ret_version, struct err *err);
+/* Something is missing that may have been published since: the next programs_get() asks. */
+void programs_look_again(struct programs *programs);
 void programs_put(struct programs *programs, const struct program_set *set);
 
 #endif

@@ -1,13 +1,18 @@
 #include "handler.h"
 
+#include <stdlib.h>
+
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/metric.h"
 #include "bus/entry.h"
 #include "bus/worker.h"
+#include "jq/jq.h"
 #include "model/finding.h"
 #include "model/raw.h"
-
 #include "normalize/normalize.h"
+
+#include "source_programs.h"
 
 static struct metric events = {
 	.name = "tocsin_normalizer_events_total",
@@ -22,7 +27,8 @@ static struct metric payload_bytes = {
 	.labels = "source",
 };
 
-struct metric *const handler_metrics[] = { &events, &payload_bytes, NULL };
+struct metric *const handler_metrics[] = { &events, &payload_bytes, &source_programs_metric,
+					   NULL };
 
 /* ---- the fate's key ---- */
 
@@ -62,55 +68,153 @@ static void publish(struct arena *arena, const struct finding *finding, struct o
 	metric_add(&events, 1, finding->source, "finding");
 }
 
-static void handle_one(struct worker_thread *self, const struct entry *entry,
-		       struct outcome *outcome)
+static void skip(struct arena *arena, const char *source, const char *why,
+		 struct outcome *outcome)
 {
-	struct arena *arena = worker_arena(self);
-	struct key *key = arena_alloc(arena, sizeof *key);
-	struct err err = { 0 };
-	struct raw raw;
-	struct finding finding;
-	const char *skip;
+	outcome->kind = OUTCOME_DONE;
+	outcome->fate = arena_printf(arena, "skipped:%s", why);
+	metric_add(&events, 1, source, "skipped");
+}
 
-	if (!raw_decode(&raw, entry->fields, entry->field_count, &err)) {
+/* ---- a batch ---- */
+
+/* What a thread has of its own. */
+struct local {
+	struct normalize_scratch *scratch;
+	struct jq *jq;
+	struct source_programs *sources;
+};
+
+struct batch {
+	struct worker_thread *self;
+	struct outcome *outcomes;
+	size_t count;
+	struct raw *raws;
+	bool *read;		       /* raws[i] is filled */
+	struct source_result *results; /* of sources that are jq programs; NULL: none here */
+};
+
+static void read_one(struct batch *batch, const struct entry *entry, size_t at)
+{
+	struct arena *arena = worker_arena(batch->self);
+	struct outcome *outcome = &batch->outcomes[at];
+	struct raw *raw = &batch->raws[at];
+	struct err err = { 0 };
+
+	batch->read[at] = raw_decode(raw, entry->fields, entry->field_count, &err);
+	if (!batch->read[at]) {
 		refuse(arena, "unknown", &err, outcome); /* whose fate it would be is unknown */
 		return;
 	}
-	raw_fate(worker_partition(self), &raw, key);
+	struct key *key = arena_alloc(arena, sizeof *key);
+	raw_fate(worker_partition(batch->self), raw, key);
 	outcome->fate_key = key->text;
-	metric_add(&payload_bytes, (double)raw.payload_size, raw.source);
-	switch (normalize(worker_state(self), &raw, worker_local(self), arena, &finding, &skip,
-			  &err)) {
-	case NORMALIZE_FINDING:
-		publish(arena, &finding, outcome);
-		return;
-	case NORMALIZE_SKIP:
-		outcome->kind = OUTCOME_DONE;
-		outcome->fate = arena_printf(arena, "skipped:%s", skip);
-		metric_add(&events, 1, raw.source, "skipped");
-		return;
-	case NORMALIZE_REFUSE:
-		refuse(arena, raw.source, &err, outcome);
-		return;
+	metric_add(&payload_bytes, (double)raw->payload_size, raw->source);
+}
+
+static void run_programs(struct batch *batch)
+{
+	struct local *local = worker_local(batch->self);
+	struct arena *arena = worker_arena(batch->self);
+	const struct raw **chosen = arena_alloc(arena, batch->count * sizeof *chosen);
+	bool any = false;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		if (!batch->read[i] || normalize_knows(batch->raws[i].source))
+			continue;
+		chosen[i] = &batch->raws[i];
+		any = true;
 	}
+	if (!any)
+		return;
+	batch->results = arena_alloc(arena, batch->count * sizeof *batch->results);
+	source_programs_run(local->sources, worker_redis(batch->self), chosen, batch->count,
+			    arena, batch->results);
+}
+
+static void handle_one(struct batch *batch, size_t at)
+{
+	const struct handler_shared *shared = worker_state(batch->self);
+	struct local *local = worker_local(batch->self);
+	struct arena *arena = worker_arena(batch->self);
+	struct outcome *outcome = &batch->outcomes[at];
+	const struct raw *raw = &batch->raws[at];
+	enum normalize_verdict verdict;
+	struct finding finding;
+	struct err err = { 0 };
+	const char *why;
+
+	if (normalize_knows(raw->source)) {
+		verdict = normalize(shared->normalizer, raw, local->scratch, arena, &finding,
+				    &why, &err);
+	} else if (batch->results[at].result.text) {
+		verdict = normalize_mapped(shared->normalizer, raw, &batch->results[at].result,
+					   local->scratch, arena, &finding, &why, &err);
+	} else {
+		err = batch->results[at].err;
+		verdict = NORMALIZE_REFUSE;
+	}
+	if (verdict == NORMALIZE_FINDING)
+		publish(arena, &finding, outcome);
+	else if (verdict == NORMALIZE_SKIP)
+		skip(arena, raw->source, why, outcome);
+	else if (err.kind == ERR_PERMANENT)
+		refuse(arena, raw->source, &err, outcome);
+	else
+		outcome_from_error(batch->self, &err, outcome);
 }
 
 void handler_handle(struct worker_thread *self, const struct entry *entries,
 		    struct outcome *outcomes, size_t count)
 {
+	struct arena *arena = worker_arena(self);
+	struct batch batch = {
+		.self = self,
+		.outcomes = outcomes,
+		.count = count,
+		.raws = arena_alloc(arena, count * sizeof *batch.raws),
+		.read = arena_alloc(arena, count * sizeof *batch.read),
+	};
+
 	for (size_t i = 0; i < count; i++)
-		handle_one(self, &entries[i], &outcomes[i]);
+		read_one(&batch, &entries[i], i);
+	run_programs(&batch);
+	for (size_t i = 0; i < count; i++) {
+		if (batch.read[i])
+			handle_one(&batch, i);
+	}
+}
+
+/* ---- a thread's own ---- */
+
+static bool going(void *opaque)
+{
+	struct worker_thread *self = opaque;
+
+	worker_progress(self);
+	return !worker_stopping(self) && !worker_lost(self);
 }
 
 bool handler_open(struct worker_thread *self, void **ret_local, struct err *err)
 {
-	(void)self;
+	const struct handler_shared *shared = worker_state(self);
+	struct local *local = xcalloc(1, sizeof *local);
+
 	(void)err;
-	*ret_local = normalize_scratch_new();
+	local->scratch = normalize_scratch_new();
+	local->jq = jq_new(shared->jq);
+	jq_watch(local->jq, going, self);
+	local->sources = source_programs_new(shared->programs, local->jq);
+	*ret_local = local;
 	return true;
 }
 
-void handler_close(void *local)
+void handler_close(void *opaque)
 {
-	normalize_scratch_free(local);
+	struct local *local = opaque;
+
+	source_programs_free(local->sources);
+	jq_free(local->jq);
+	normalize_scratch_free(local->scratch);
+	free(local);
 }

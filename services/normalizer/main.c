@@ -5,16 +5,12 @@
  *               |-- not for people: its fate says why
  *               `-- cannot be read: dead, with the reason
  *
- * main.c                  the process
- * handler.c               one stream entry: what becomes of it
- * normalize.c             one event: bytes in, finding or reason out; the list of sources
- * map_secure_endpoint.c   what is true of a Secure Endpoint record; the next source goes beside
- * map_defender.c          of an alert of Defender for Endpoint, map_defender_evidence.c its
- * things secure_endpoint_types.c its event types record.c, attack.c, file_path.c   reading what
- * vendors have in common ocsf_finding.c, ocsf_evidence.c, ocsf_device.c, ocsf_url.c   writing
- * OCSF
+ * main.c              the process
+ * handler.c           a batch of stream entries: what becomes of each
+ * source_programs.c   sources that operators wrote in jq
  *
- * How entries are read, settled and taken over is in common/bus/worker.h.
+ * What an event means is in common/normalize; how entries are read, settled and taken over is
+ * in common/bus/worker.h.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -22,6 +18,8 @@
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "bus/worker.h"
+#include "jq/jq.h"
+#include "service/programs.h"
 #include "service/service.h"
 
 #include "handler.h"
@@ -57,8 +55,11 @@ static const struct service_about about = {
 struct process {
 	struct config config;
 	struct bus_settings bus_settings;
+	struct jq_settings jq_settings;
 	struct service *service;
 	struct normalizer *normalizer;
+	struct programs *programs;
+	struct handler_shared shared;
 	struct bus *bus;
 };
 
@@ -84,6 +85,10 @@ static bool start(struct process *process, struct err *err)
 	process->normalizer = normalizer_new(process->config.grouping, err);
 	if (!process->normalizer)
 		return false;
+	process->programs = programs_new();
+	process->shared = (struct handler_shared){ .normalizer = process->normalizer,
+						   .programs = process->programs,
+						   .jq = &process->jq_settings };
 	process->bus = bus_new(&process->bus_settings, about.name);
 	for (unsigned i = 0; i < process->bus_settings.partitions; i++) {
 		const struct worker_spec spec = {
@@ -93,7 +98,7 @@ static bool start(struct process *process, struct err *err)
 			.threads = process->config.threads,
 			.batch = process->config.batch,
 			.handle = handler_handle,
-			.state = process->normalizer,
+			.state = &process->shared,
 			.open = handler_open,
 			.close = handler_close,
 			.fate = handler_fate,
@@ -119,9 +124,11 @@ static bool work(struct process *process)
 static void take_down(struct process *process)
 {
 	bus_free(process->bus);
+	programs_free(process->programs);
 	normalizer_free(process->normalizer);
 	conf_clear(options, &process->config);
 	conf_clear(bus_options, &process->bus_settings);
+	conf_clear(jq_options, &process->jq_settings);
 }
 
 /* A batch's replies and commands are a few hundred kilobytes each, batch after batch: without
@@ -141,6 +148,7 @@ int main(int argc, char **argv)
 	const struct service_part parts[] = {
 		{ "Redis and times", bus_options, &process.bus_settings },
 		{ "Normalizer", options, &process.config },
+		{ "Programs", jq_options, &process.jq_settings },
 		{ 0 },
 	};
 	struct err err = { 0 };

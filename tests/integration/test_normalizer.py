@@ -16,6 +16,7 @@ def redis(redis_server, library):
     """As setup leaves it."""
     client = redis_server.client
     client.hset(key("meta"), "generation", "0123456789abcdef" * 2)
+    client.hset("tocsin:programs", "#version", "1")
     return client
 
 
