@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "callback_draft.h"
 #include "draft.h"
 #include "model/customer.h"
 #include "model/finding.h"
@@ -107,6 +108,7 @@ static bool prepare(struct change *change, enum store_kind kind, json_t *draft,
 
 	if (prepared) {
 		draft_keep_secrets(draft, older, kind);
+		callback_draft_keep(draft, older, kind);
 		/* The key is needed only when there is something to seal or to check. */
 		if (has_plain_secret(draft) || draft_has_new_seal(draft, older, kind)) {
 			vault = cli_vault(change->cli, err);

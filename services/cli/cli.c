@@ -26,10 +26,41 @@ const struct conf_option cli_options[] = {
 	  .help = "folder with customers/*.json and accounts/*.json" },
 	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
 	  .help = "keys that seal customers' secrets; made by tocsin keygen" },
+	{ "TOCSIN_CALLBACK_KEY_FILE", CONF_PATH, FIELD(callback_key_file),
+	  .help = "keys that seal what the callback service needs to know; without it "
+		  "callback.key beside TOCSIN_KEY_FILE" },
+	{ "TOCSIN_LINK_KEY_FILE", CONF_PATH, FIELD(link_key_file),
+	  .help = "keys that sign links and closing URLs; without it link.key beside "
+		  "TOCSIN_KEY_FILE" },
+	{ "TOCSIN_LINK_PUBLIC_KEY_FILE", CONF_PATH, FIELD(link_public_key_file),
+	  .help = "keys that verify them; without it link.pub beside TOCSIN_KEY_FILE" },
 	{ "TOCSIN_PUBLIC_URL", CONF_URL, FIELD(public_url),
 	  .help = "where the callback is reached from outside, https://tocsin.example.com" },
 	{ 0 },
 };
+
+/* A file of that name in the folder of the master key, unless another one was given. */
+static void place_beside(const struct cli_settings *settings, const char *name, char **path)
+{
+	const char *slash = strrchr(settings->key_file, '/');
+	size_t folder = slash ? (size_t)(slash - settings->key_file) + 1 : 0;
+
+	if (*path)
+		return;
+	*path = xcalloc(1, folder + strlen(name) + 1);
+	memcpy(*path, settings->key_file, folder);
+	memcpy(*path + folder, name, strlen(name));
+}
+
+static bool load_settings(struct cli_settings *settings, struct err *err)
+{
+	if (!conf_load(cli_options, settings, err))
+		return false;
+	place_beside(settings, "callback.key", &settings->callback_key_file);
+	place_beside(settings, "link.key", &settings->link_key_file);
+	place_beside(settings, "link.pub", &settings->link_public_key_file);
+	return true;
+}
 
 bool cli_load(struct cli *cli, struct err *err)
 {
@@ -37,7 +68,7 @@ bool cli_load(struct cli *cli, struct err *err)
 							    bus_options, vendor_options,
 							    jq_options,	 NULL };
 
-	return conf_load(cli_options, &cli->settings, err) &&
+	return load_settings(&cli->settings, err) &&
 	       conf_load(service_option_table, &cli->service, err) &&
 	       conf_load(bus_options, &cli->bus, err) &&
 	       conf_load(vendor_options, &cli->vendor, err) &&
@@ -52,6 +83,7 @@ void cli_done(struct cli *cli)
 	free(cli->redis_settings);
 	http_free(cli->http);
 	vault_free(cli->vault);
+	vault_free(cli->callback_vault);
 	conf_clear(cli_options, &cli->settings);
 	conf_clear(service_option_table, &cli->service);
 	conf_clear(bus_options, &cli->bus);

@@ -24,6 +24,8 @@ struct vault;
 struct cli_settings {
 	char *config_dir;
 	char *key_file;
+	char *callback_key_file;
+	char *link_key_file, *link_public_key_file;
 	char *public_url; /* NULL: not set */
 };
 
@@ -46,6 +48,7 @@ struct cli {
 
 	struct redis *redis; /* use the functions below */
 	struct vault *vault;
+	struct vault *callback_vault; /* callback_draft_vault() */
 	struct http *http;
 	struct redis_settings *redis_settings;
 	bool printed; /* the one document of --json was written */

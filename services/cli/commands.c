@@ -144,7 +144,10 @@ static const struct command_option setup_options[] = {
 };
 
 static const struct command_option keygen_options[] = {
-	{ "file", "FILE", "instead of TOCSIN_KEY_FILE" },
+	{ "file", "FILE", "instead of TOCSIN_KEY_FILE, and no other" },
+	{ "callback", NULL, "a newer key of the callback service instead" },
+	{ "link", NULL, "a newer pair of keys for links instead" },
+	{ "missing", NULL, "only make the files that are missing" },
 	{ "reseal", NULL, "seal every customer's and account's secrets with the new key" },
 	{ 0 },
 };
@@ -214,6 +217,25 @@ static const struct command_option account_add_options[] = {
 	{ 0 },
 };
 
+static const struct command_option push_add_options[] = {
+	{ "source", "NAME[=PATH]",
+	  "what may be pushed, like generic; PATH is where its events' ids are", .many = true },
+	{ "bearer", NULL, "make a bearer token instead of a secret to sign with" },
+	{ "events-per-minute", "N", "instead of TOCSIN_PUSH_EVENTS_PER_MINUTE" },
+	{ 0 },
+};
+
+static const struct command_option push_rotate_options[] = {
+	{ "bearer", NULL, "the bearer token, not the secret to sign with" },
+	{ "finish", NULL, "the older one is no longer valid" },
+	{ 0 },
+};
+
+static const struct command_option push_remove_options[] = {
+	{ "source", "NAME", "only this source; default all, with the secrets", .many = true },
+	{ 0 },
+};
+
 static const struct command_option incident_list_options[] = {
 	{ "customer", "ID", "only this customer's" },
 	{ "state", "STATE", "opening, open, closing, closed, held, failed or shadow" },
@@ -265,13 +287,22 @@ const struct command commands[] = {
 	  "few seconds, and makes everything again when Redis lost its data. It then serves\n"
 	  "/healthz, /readyz and /metrics like every service, and logs JSON lines on stderr.",
 	  setup_options, run_setup },
-	{ "keygen", NULL, 0, 0, "adds a newer master key to the key file",
-	  "The newest key seals, the older ones stay so that what they sealed still opens. "
-	  "The\n"
-	  "file is made with mode 0600 when it is missing. With --reseal every file of the\n"
-	  "configuration is sealed again with the newest key; when it reports that none is "
-	  "left\n"
-	  "under an older key, the older lines of the key file can be deleted.",
+	{ "keygen", NULL, 0, 0, "adds a newer key to the key file",
+	  "There are three kinds. The master key (TOCSIN_KEY_FILE) seals customers' secrets, "
+	  "the\n"
+	  "callback's (TOCSIN_CALLBACK_KEY_FILE) what callers prove to the callback service, "
+	  "and\n"
+	  "a pair signs links and verifies them (TOCSIN_LINK_KEY_FILE and\n"
+	  "TOCSIN_LINK_PUBLIC_KEY_FILE). Without an option a newer master key is made, and "
+	  "the\n"
+	  "other files if they are missing. The newest key seals, the older ones stay so that\n"
+	  "what they sealed still opens. With --reseal every file of the configuration is "
+	  "sealed\n"
+	  "again with the newest keys; when it reports that none is left under an older key, "
+	  "the\n"
+	  "older lines of the key file can be deleted. A bearer token or client secret is "
+	  "only\n"
+	  "hashed: the callback's key it was made with must stay until it is rotated.",
 	  keygen_options, run_keygen },
 
 	{ "customer add", "ID", 1, 1, "adds a customer",
@@ -346,6 +377,20 @@ const struct command commands[] = {
 	  "them,\n"
 	  "and a guide to what is done by hand. Written again, it changes the same records.",
 	  kit_options, run_servicenow_kit },
+
+	{ "push add", "CUSTOMER", 1, 1, "lets somebody push a customer's events to us",
+	  "Makes a secret to sign with (Standard Webhooks), or with --bearer a token, and "
+	  "prints\n"
+	  "it once: what is kept of it is sealed or hashed with the key in\n"
+	  "TOCSIN_CALLBACK_KEY_FILE. Given again it adds sources. See docs/push.md.",
+	  push_add_options, run_push_add },
+	{ "push rotate", "CUSTOMER", 1, 1, "makes a newer secret, valid beside the older one",
+	  "When every sender has the newer one, --finish ends the older one.",
+	  push_rotate_options, run_push_rotate },
+	{ "push show", "CUSTOMER", 1, 1, "says what a customer may push, and how", NULL, NULL,
+	  run_push_show },
+	{ "push remove", "CUSTOMER", 1, 1, "ends the pushing of a customer's events", NULL,
+	  push_remove_options, run_push_remove },
 
 	{ "status", NULL, 0, 0, "says how everything is going",
 	  "Streams, work put off, dead entries, parked accounts, and per customer and source\n"

@@ -1,10 +1,14 @@
 /* tocsin keygen, tocsin customer reseal: the keys that seal secrets. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "callback_draft.h"
 #include "change.h"
 #include "cli.h"
 #include "draft.h"
+#include "model/key_file.h"
+#include "model/link.h"
 #include "model/vault.h"
 #include "run.h"
 
@@ -15,8 +19,8 @@ struct tally {
 };
 
 /* Every good file, sealed with the newest key; a bad one is left and counted. */
-static bool reseal_files(struct change *change, const struct vault *vault, struct tally *tally,
-			 struct err *err)
+static bool reseal_files(struct change *change, const struct vault *vault,
+			 const struct vault *callback, struct tally *tally, struct err *err)
 {
 	for (size_t i = 0; i < change->store.count; i++) {
 		const struct store_file *file = &change->store.files[i];
@@ -30,7 +34,9 @@ static bool reseal_files(struct change *change, const struct vault *vault, struc
 			json_decref(draft);
 			continue;
 		}
-		if (!draft_reseal(draft, file->kind, vault, &tally->secrets, err)) {
+		if (!draft_reseal(draft, file->kind, vault, &tally->secrets, err) ||
+		    (callback && !callback_draft_reseal(draft, file->kind, callback,
+							&tally->secrets, err))) {
 			err_prefix(err, "%s", file->where);
 			json_decref(draft);
 			return false;
@@ -44,26 +50,37 @@ static bool reseal_files(struct change *change, const struct vault *vault, struc
 
 static bool reseal(struct cli *cli, struct tally *tally, struct err *err)
 {
-	const struct vault *vault = cli_vault(cli, err);
+	const struct vault *vault = cli_vault(cli, err), *callback = NULL;
 	struct change change;
 
+	/* Without the callback's key nothing was ever sealed with it. */
+	if (access(cli->settings.callback_key_file, F_OK) == 0) {
+		callback = callback_draft_vault(cli, err);
+		if (!callback)
+			return false;
+	}
 	if (!vault || !change_begin(&change, cli, err))
 		return false;
-	bool done =
-	    reseal_files(&change, vault, tally, err) && change_commit(&change, false, err);
+	bool done = reseal_files(&change, vault, callback, tally, err) &&
+		    change_commit(&change, false, err);
 	change_done(&change);
 	return done;
 }
 
 static void render(struct buf *out, const struct screen *screen, const json_t *document)
 {
-	const char *key = json_string_value(json_object_get(document, "key"));
+	json_t *keys = json_object_get(document, "keys"), *key;
 	const json_t *left = json_object_get(document, "left");
+	size_t i;
 
 	(void)screen;
-	if (key)
-		buf_addf(out, "New key %s in %s: it seals from now on.\n", key,
-			 json_string_value(json_object_get(document, "file")));
+	json_array_foreach(keys, i, key)
+	    buf_addf(out, "New %s key %s in %s: it is used from now on.\n",
+		     json_string_value(json_object_get(key, "kind")),
+		     json_string_value(json_object_get(key, "key")),
+		     json_string_value(json_object_get(key, "file")));
+	if (keys && json_array_size(keys) == 0)
+		buf_adds(out, "No key is missing.\n");
 	if (left)
 		buf_addf(out, "%lld secrets in %lld files sealed again; %lld files left.\n",
 			 (long long)json_integer_value(json_object_get(document, "resealed")),
@@ -78,25 +95,67 @@ static void put_tally(json_t *document, const struct tally *tally)
 	json_object_set_new(document, "left", json_integer((json_int_t)tally->left));
 }
 
+/* ---- keygen ---- */
+
+enum key_kind { KEY_MASTER, KEY_CALLBACK, KEY_LINK, KEY_KINDS };
+
+static const char *const key_kinds[] = { "master", "callback", "link" };
+
+static bool make_key(const struct cli *cli, enum key_kind kind, const char *file, json_t *keys,
+		     struct err *err)
+{
+	char id[KEY_FILE_ID_SIZE];
+	bool made = kind == KEY_LINK
+			? link_keygen(file, cli->settings.link_public_key_file, id, err)
+			: vault_keygen(file, id, err);
+
+	if (made)
+		json_array_append_new(keys, json_pack("{s:s,s:s,s:s}", "kind", key_kinds[kind],
+						      "key", id, "file", file));
+	return made;
+}
+
+/* A newer key of the kind that was asked for, and every file that is missing. With --missing
+ * only those. */
+static bool make_keys(struct cli *cli, json_t *keys, struct err *err)
+{
+	const struct cli_settings *settings = &cli->settings;
+	const char *const files[KEY_KINDS] = { settings->key_file, settings->callback_key_file,
+					       settings->link_key_file };
+	enum key_kind wanted = args_flag(&cli->args, "callback") ? KEY_CALLBACK
+			       : args_flag(&cli->args, "link")	 ? KEY_LINK
+								 : KEY_MASTER;
+	bool only_missing = args_flag(&cli->args, "missing");
+
+	if (args_value(&cli->args, "file"))
+		return make_key(cli, KEY_MASTER, args_value(&cli->args, "file"), keys, err);
+	for (enum key_kind kind = 0; kind < KEY_KINDS; kind++) {
+		bool missing = access(files[kind], F_OK) != 0;
+		if ((missing || (kind == wanted && !only_missing)) &&
+		    !make_key(cli, kind, files[kind], keys, err))
+			return false;
+	}
+	return true;
+}
+
 int run_keygen(struct cli *cli)
 {
-	const char *file = args_value(&cli->args, "file");
 	struct err err = { 0 };
 	struct tally tally = { 0 };
-	char id[16];
 
-	if (file && args_flag(&cli->args, "reseal"))
+	if (args_value(&cli->args, "file") && args_flag(&cli->args, "reseal"))
 		return cli_failf(cli, EXIT_USAGE,
 				 "--reseal works with TOCSIN_KEY_FILE, not with --file");
-	if (!file)
-		file = cli->settings.key_file;
-	if (!vault_keygen(file, id, &err))
+	json_t *keys = json_array();
+	json_t *document = json_pack("{s:o}", "keys", keys);
+	if (!make_keys(cli, keys, &err)) {
+		json_decref(document);
 		return cli_fail(cli, EXIT_FAILED, &err);
-	json_t *document = json_pack("{s:s,s:s}", "key", id, "file", file);
+	}
 	if (args_flag(&cli->args, "reseal")) {
 		if (!reseal(cli, &tally, &err)) {
 			json_decref(document);
-			err_prefix(&err, "key %s was made, but not used yet", id);
+			err_prefix(&err, "the key was made, but not used yet");
 			return cli_fail(cli, EXIT_FAILED, &err);
 		}
 		put_tally(document, &tally);

@@ -32,6 +32,11 @@ int run_account_remove(struct cli *cli);
 
 int run_servicenow_kit(struct cli *cli);
 
+int run_push_add(struct cli *cli);
+int run_push_rotate(struct cli *cli);
+int run_push_show(struct cli *cli);
+int run_push_remove(struct cli *cli);
+
 int run_status(struct cli *cli);
 int run_incident_list(struct cli *cli);
 int run_incident_show(struct cli *cli);

@@ -183,6 +183,8 @@ EVERY = [
     ["account", "resume", "x"], ["account", "remove", "now"], ["status"], ["incident", "list"],
     ["incident", "show", "INC1"], ["incident", "retry", "INC1"], ["trace", "1"], ["dead", "list"], ["dead", "show", "1-1"],
     ["dead", "replay", "1-1"], ["dead", "drop", "1-1"],
+    ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
+    ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"],
 ]
 
 
@@ -224,7 +226,14 @@ def test_keygen_makes_a_private_file_and_reseals(client):
     assert (done["resealed"], done["files"], done["left"]) == (2, 2, 0)
     assert len(key.read_text().splitlines()) == 2
     after = client.customer("acme")["accounts"]["secure_endpoint"]["secret"].split(".")[1]
-    assert after == done["key"] != first
+    assert after == done["keys"][0]["key"] != first
+    # The other keys were made on the first day, and no newer ones since.
+    for name, mode in (("callback.key", 0o600), ("link.key", 0o600), ("link.pub", 0o644)):
+        assert stat.S_IMODE((key.parent / name).stat().st_mode) == mode
+        assert len((key.parent / name).read_text().splitlines()) == 1
+    assert [made["kind"] for made in client.json("keygen", "--callback")["keys"]] == ["callback"]
+    assert [made["kind"] for made in client.json("keygen", "--link")["keys"]] == ["link"]
+    assert client.json("keygen", "--missing")["keys"] == []
     assert client.files().keys() == before.keys()
     # The old line may go now; a bad file is counted, and left.
     key.write_text(key.read_text().splitlines()[0] + "\n")
