@@ -74,6 +74,7 @@ $B/gen/%.h: %
 	@mkdir -p $(@D)
 	@{ printf 'static const char %s[] = {' "$$(basename $< | tr .- __)"; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; printf '0};\n'; } > $@
 CPPFLAGS += -I$B/gen
+$B/common/ticket/template.o: $B/gen/common/ticket/default.json.h $B/gen/common/ticket/defender.json.h
 $B/common/bus/setup.o: $(patsubst %,$B/gen/%.h,$(wildcard common/bus/*.lua))
 
 # The names of all settings, so that a process knows what another one reads.

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -75,13 +76,16 @@ struct templates;
 
 struct templates *templates_new(void);
 void templates_free(struct templates *templates);
-/* Takes ownership; replaces one of the same name. */
+/* Of this set, different for every other one that this process makes. */
+uint64_t templates_serial(const struct templates *templates);
+/* Takes ownership; replaces one of the same name. A built-in one stays below one of its name,
+ * which extends it. */
 void templates_add(struct templates *templates, struct template *template);
 /* NULL when there is none of that name. */
 const struct template *templates_find(const struct templates *templates, const char *name);
 size_t templates_count(const struct templates *templates);
 const struct template *templates_at(const struct templates *templates, size_t index);
-/* Whether what name extends is there, ends, and is not too deep. */
+/* Whether what name extends is there, ends, and is not too deep or wide. */
 bool templates_check(const struct templates *templates, const char *name, struct err *err);
 /* The text of a built-in one, as a file would hold it; NULL: none of that name. */
 const char *template_builtin(const char *name);
