@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/zone.h"
 #include "ticket/text.h"
 
 enum { INVESTIGATE_MAX = 800, TYPE_CHARS = 80, HOST_CHARS = 64 };
@@ -18,6 +19,19 @@ const char *facts_time(struct arena *arena, uint64_t wall_ms)
 
 	clock_format_plain(wall_ms, text);
 	return arena_printf(arena, "%s UTC", text);
+}
+
+const char *facts_local_time(const struct customer *customer, struct arena *arena,
+			     uint64_t wall_ms)
+{
+	const struct zone *zone =
+	    customer->time_zone ? zone_find(customer->time_zone, NULL) : NULL;
+	char text[ZONE_TEXT_SIZE];
+
+	if (!zone)
+		return NULL;
+	zone_format(zone, wall_ms, text);
+	return arena_strdup(arena, text);
 }
 
 static bool known(const struct observable *list, size_t count, const char *type,
@@ -109,6 +123,7 @@ bool facts_read(struct facts *ret_facts, const struct incident *incident,
 	facts->host = text_line(arena, facts->view.host ? facts->view.host : "unknown device",
 				HOST_CHARS);
 	facts->time = facts_time(arena, incident->event_ms);
+	facts->local_time = facts_local_time(customer, arena, incident->event_ms);
 	observables_read(facts, arena);
 	facts->investigate_url =
 	    threat_response ? investigate_url(facts, threat_response->url, arena) : NULL;

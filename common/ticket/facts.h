@@ -23,6 +23,8 @@ struct facts {
 	const char *event_type;		   /* one line each, never NULL */
 	const char *host;
 	const char *time; /* "2026-11-21 18:16:05 UTC" */
+	/* "2026-11-21 19:16:05 CET (UTC+01:00)", NULL without a time zone of the customer */
+	const char *local_time;
 	/* The finding's, then what inspect found beyond them and the victim's own. */
 	struct observable observables[FINDING_OBSERVABLES_MAX];
 	size_t observable_count;
@@ -36,5 +38,8 @@ bool facts_read(struct facts *ret_facts, const struct incident *incident,
 
 /* "2026-11-21 18:16:05 UTC" */
 const char *facts_time(struct arena *arena, uint64_t wall_ms);
+/* As the customer's clocks show it; NULL when its zone is not set or not known here. */
+const char *facts_local_time(const struct customer *customer, struct arena *arena,
+			     uint64_t wall_ms);
 
 #endif

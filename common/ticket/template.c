@@ -197,6 +197,25 @@ void templates_plan(const struct templates *templates, const char *name, const c
 	}
 }
 
+void templates_plan_builtin(const struct templates *templates, const char *source,
+			    struct template_plan *ret_plan)
+{
+	const char *name = own_name(source);
+
+	*ret_plan = (struct template_plan){ .name = name };
+	while (name) {
+		size_t i = 0;
+
+		while (i + 1 < BUILTINS && strcmp(templates->items[i]->name, name) != 0)
+			i++;
+		const struct template *template = templates->items[i];
+
+		for (size_t k = 0; k < template->part_count; k++)
+			plan_part(ret_plan, template, &template->parts[k]);
+		name = template->extends;
+	}
+}
+
 static bool check_chain(const struct templates *templates, const struct template *template,
 			const char *source, struct err *err)
 {

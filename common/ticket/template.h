@@ -111,6 +111,10 @@ struct template_plan {
 void templates_plan(const struct templates *templates, const char *name, const char *source,
 		    struct template_plan *ret_plan, bool *ret_missing);
 
+/* The built-in one's plan for a source, whatever files there are. */
+void templates_plan_builtin(const struct templates *templates, const char *source,
+			    struct template_plan *ret_plan);
+
 /* Compiles every expression of the template. False with err: permanent
  * ("templates/acme.json:7: columns.u_x: syntax error, unexpected '}'"), or transient when no
  * child could be started. */

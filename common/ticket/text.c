@@ -69,6 +69,26 @@ const char *text_line(struct arena *arena, const char *s, size_t max)
 	return arena_printf(arena, "%s…", line);
 }
 
+const char *text_lines(struct arena *arena, const char *s, size_t max)
+{
+	char *text = arena_strdup(arena, s ? s : "");
+	size_t size = 0;
+
+	for (const char *c = text; *c; c++) {
+		if (*c == '\n' || *c == '\t' || !is_blank(*c))
+			text[size++] = *c;
+		else if (*c != '\r')
+			text[size++] = ' ';
+	}
+	while (size > 0 && is_blank(text[size - 1]))
+		size--;
+	text[size] = '\0';
+	if (text_length(text) <= max)
+		return text;
+	text[text_offset(text, max > 0 ? max - 1 : 0)] = '\0';
+	return arena_printf(arena, "%s…", text);
+}
+
 static bool is_hex(char c)
 {
 	return c && strchr("0123456789abcdefABCDEF", c);

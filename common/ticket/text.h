@@ -11,6 +11,8 @@ struct arena;
 /* One line: controls and runs of blanks become one blank; at most max characters, the last of
  * which is "…" when something was cut. "" for NULL. */
 const char *text_line(struct arena *arena, const char *s, size_t max);
+/* The same of a text with lines: they and tabs stay, other controls become blanks. */
+const char *text_lines(struct arena *arena, const char *s, size_t max);
 /* At most max bytes, cut between characters. */
 const char *text_cut(struct arena *arena, const char *s, size_t max);
 /* Characters, not bytes. */

@@ -2,6 +2,7 @@
 #include "ticket/ticket.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -13,6 +14,7 @@
 #include "vendor/servicenow_table.h"
 
 enum {
+	ALERT_TITLE_CHARS = 100,
 	NOTE_MAX = 16 << 10,
 	LIST_MAX = 30,	   /* observables shown on each side */
 	VALUE_CHARS = 300, /* of one of them */
@@ -32,30 +34,59 @@ static const char *take(struct buf *buf, struct arena *arena)
 
 /* ---- title and description ---- */
 
-const char *ticket_title(const struct facts *facts, struct arena *arena)
+/* Cisco's are called as they always were: people have filters. */
+static const char *product_of(const struct facts *facts, struct arena *arena)
 {
 	const char *product = facts->view.product;
-	/* Cisco's are called as they always were: people have filters. */
-	bool cisco = !product || strncmp(product, "Cisco ", 6) == 0;
 
+	return !product || strncmp(product, "Cisco ", 6) == 0
+		   ? "Cisco Secure"
+		   : text_line(arena, product, NAME_CHARS);
+}
+
+static const char *title_of(const struct facts *facts, const char *what, struct arena *arena)
+{
 	return arena_printf(arena, "[%s] - New %s event [%s] event for [%s] @ [%s]",
 			    text_line(arena, facts->customer->name, NAME_CHARS),
-			    cisco ? "Cisco Secure" : text_line(arena, product, NAME_CHARS),
-			    facts->event_type, facts->host, facts->time);
+			    product_of(facts, arena), what, facts->host, facts->time);
+}
+
+const char *ticket_title(const struct facts *facts, struct arena *arena)
+{
+	return title_of(facts, facts->event_type, arena);
+}
+
+const char *ticket_with_suffix(const struct customer *customer, const char *text,
+			       struct arena *arena)
+{
+	const char *suffix = customer->servicenow.suffix;
+	size_t suffix_size = suffix ? strlen(suffix) : 0;
+	size_t taken = suffix_size > 0 ? text_length(suffix) + 1 : 0;
+	const char *line = text_line(arena, text, SIZE_MAX);
+	size_t size = strlen(line);
+
+	if (taken == 0)
+		return text_line(arena, line, TICKET_SHORT_MAX);
+	if (taken > TICKET_SHORT_MAX)
+		return suffix;
+	if (size >= suffix_size && strcmp(line + size - suffix_size, suffix) == 0)
+		line = arena_strndup(arena, line, size - suffix_size);
+	return arena_printf(arena, "%s %s", text_line(arena, line, TICKET_SHORT_MAX - taken),
+			    suffix);
 }
 
 const char *ticket_short_description(const struct facts *facts, struct arena *arena)
 {
-	const char *suffix = facts->customer->servicenow.suffix;
-	size_t taken = suffix && *suffix ? text_length(suffix) + 1 : 0;
-	const char *title = ticket_title(facts, arena);
+	return ticket_with_suffix(facts->customer, ticket_title(facts, arena), arena);
+}
 
-	if (taken == 0)
-		return text_line(arena, title, TICKET_SHORT_MAX);
-	if (taken > TICKET_SHORT_MAX)
-		return suffix;
-	return arena_printf(arena, "%s %s", text_line(arena, title, TICKET_SHORT_MAX - taken),
-			    suffix);
+const char *ticket_alert_short_description(const struct facts *facts, struct arena *arena)
+{
+	const char *title = facts->view.title ? facts->view.title : facts->event_type;
+
+	return ticket_with_suffix(
+	    facts->customer, title_of(facts, text_line(arena, title, ALERT_TITLE_CHARS), arena),
+	    arena);
 }
 
 const char *ticket_description(const struct facts *facts, struct arena *arena)
@@ -110,6 +141,22 @@ static void add_long(struct buf *buf, const char *label, const char *text, struc
 		buf_addf(buf, "%s: %s\n", label, text_line(arena, text, DESCRIPTION_CHARS));
 }
 
+const char *ticket_alert_description(const struct facts *facts, struct arena *arena)
+{
+	const struct finding_view *view = &facts->view;
+	struct buf buf;
+
+	buf_init(&buf, NOTE_MAX);
+	add_line(&buf, "Alert", view->title, arena);
+	add_long(&buf, "Description", view->description, arena);
+	add_line(&buf, "Category", facts->event_type, arena);
+	add_line(&buf, "Detected by", view->feature, arena);
+	add_line(&buf, "Machine id", view->host_uid, arena);
+	add_line(&buf, "Alert id", facts->finding.event_id, arena);
+	buf_adds(&buf, "The facts are in the work notes. Opened by Tocsin.");
+	return take(&buf, arena);
+}
+
 const char *ticket_first_note(const struct facts *facts, struct arena *arena)
 {
 	const struct finding_view *view = &facts->view;
@@ -122,6 +169,7 @@ const char *ticket_first_note(const struct facts *facts, struct arena *arena)
 	add_line(&buf, "Title", view->title, arena);
 	add_line(&buf, "Severity", finding_severity_name(view->severity_id), arena);
 	add_line(&buf, "Datetime", facts->time, arena);
+	add_line(&buf, "Local time", facts->local_time, arena);
 	add_line(&buf, "Device", facts->host, arena);
 	add_line(&buf, "Operating system", view->os, arena);
 	add_line(&buf, "User", view->user, arena);
@@ -187,11 +235,13 @@ static const char *changes(const struct finding_view *view, struct arena *arena)
 			    comment ? text_line(arena, comment, VALUE_CHARS) : "");
 }
 
-const char *ticket_finding_line(const struct finding *finding, const struct finding_view *view,
-				struct arena *arena)
+const char *ticket_finding_line(const struct customer *customer, const struct finding *finding,
+				const struct finding_view *view, struct arena *arena)
 {
+	const char *local = facts_local_time(customer, arena, finding->time_ms);
 	const char *line = arena_printf(
-	    arena, "%s  %s (%s): %s", facts_time(arena, finding->time_ms),
+	    arena, "%s%s%s  %s (%s): %s", facts_time(arena, finding->time_ms),
+	    local ? ", local " : "", local ? local : "",
 	    view->event_type ? view->event_type : "Detection",
 	    finding_severity_name(finding->severity_id), view->title ? view->title : "");
 
@@ -200,14 +250,13 @@ const char *ticket_finding_line(const struct finding *finding, const struct find
 			    text_line(arena, finding->event_id, VALUE_CHARS));
 }
 
-const char *ticket_later_note(const struct incident *incident, struct arena *arena)
+const char *ticket_later_text(const struct incident *incident, struct arena *arena)
 {
 	unsigned count = incident->writing_count;
 
-	return arena_printf(arena, "%u more %s of the same detection on this device:\n%s\n%s",
+	return arena_printf(arena, "%u more %s of the same detection on this device:\n%s",
 			    count, count == 1 ? "event" : "events",
-			    incident->writing ? incident->writing : "",
-			    ticket_note_marker(incident, arena));
+			    incident->writing ? incident->writing : "");
 }
 
 const char *ticket_link_marker(const struct incident *incident, struct arena *arena)
@@ -222,45 +271,16 @@ const char *ticket_note_marker(const struct incident *incident, struct arena *ar
 
 /* ---- columns ---- */
 
-struct customer_priority ticket_priority(const struct customer *customer, int severity_id)
+struct customer_priority ticket_priority(const struct customer *customer,
+					 const struct incident *incident)
 {
-	int index = severity_id - SEVERITY_INFORMATIONAL;
+	int index = incident->severity_id - SEVERITY_INFORMATIONAL;
 
-	if (severity_id == SEVERITY_FATAL)
+	if (incident->severity_id == SEVERITY_FATAL)
 		index = SEVERITY_CRITICAL - SEVERITY_INFORMATIONAL;
 	if (index < 0 || index >= CUSTOMER_PRIORITIES) /* unknown, other */
 		index = 0;
 	return customer->servicenow.priorities[index];
-}
-
-size_t ticket_columns(const struct facts *facts, const char *cmdb_ci, struct arena *arena,
-		      struct servicenow_column *ret_columns)
-{
-	const struct customer_servicenow *settings = &facts->customer->servicenow;
-	const struct customer_priority priority =
-	    ticket_priority(facts->customer, facts->incident->severity_id);
-	const struct servicenow_column columns[] = {
-		{ "short_description", ticket_short_description(facts, arena),
-		  SERVICENOW_TEXT },
-		{ "description", ticket_description(facts, arena), SERVICENOW_TEXT },
-		{ "impact", arena_printf(arena, "%u", priority.impact), SERVICENOW_TEXT },
-		{ "urgency", arena_printf(arena, "%u", priority.urgency), SERVICENOW_TEXT },
-		{ "caller_id", settings->caller_id, SERVICENOW_REFERENCE },
-		{ "company", settings->company, SERVICENOW_REFERENCE },
-		{ "assignment_group", settings->assignment_group, SERVICENOW_REFERENCE },
-		{ "category", settings->category, SERVICENOW_TEXT },
-		{ "subcategory", settings->subcategory, SERVICENOW_TEXT },
-		{ "sys_domain", settings->domain, SERVICENOW_REFERENCE },
-		{ "cmdb_ci", cmdb_ci, SERVICENOW_REFERENCE },
-		{ "correlation_id", facts->key, SERVICENOW_TEXT },
-		{ "correlation_display", "Tocsin", SERVICENOW_TEXT },
-		{ "work_notes", ticket_first_note(facts, arena), SERVICENOW_JOURNAL },
-	};
-
-	_Static_assert(sizeof(columns) / sizeof(columns[0]) <= TICKET_COLUMNS,
-		       "too many columns");
-	memcpy(ret_columns, columns, sizeof(columns));
-	return sizeof(columns) / sizeof(columns[0]);
 }
 
 size_t ticket_cancel_columns(const char *table, struct servicenow_column *ret_columns)

@@ -25,6 +25,7 @@
 #include "bus/redis.h"
 #include "fold.h"
 #include "service/roster.h"
+#include "tickets.h"
 #include "turn.h"
 
 enum {
@@ -418,6 +419,7 @@ static bool turns(struct worker_thread *self, const struct entry *entry, const c
 			.arena = worker_arena(self),
 			.directory = directory,
 		};
+		turn->press = tickets_refresh(self, &turn->templates_known);
 		saga_keys_init(&turn->keys, worker_partition(self), id);
 		ok = turn_once(turn, entry, outcome, err);
 	}

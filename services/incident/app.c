@@ -22,6 +22,15 @@ struct metric app_steps = {
 	.labels = "step,outcome",
 };
 
+struct metric app_template_failures = {
+	.name = "tocsin_template_failures_total",
+	.kind = METRIC_COUNTER,
+	.help =
+	    "Expressions of ticket templates that failed on a ticket or note, for which the "
+	    "built-in template stood in.",
+	.labels = "template",
+};
+
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -30,10 +39,7 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings,
-	&app_steps,
-	&app_ticket_seconds,
-	NULL,
+	&app_findings, &app_steps, &app_template_failures, &app_ticket_seconds, NULL,
 };
 
 bool app_alarm_due(const struct app *app, const char *subject)

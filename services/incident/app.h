@@ -6,8 +6,10 @@
 #include "base/metric.h"
 #include "bus/bus.h"
 
+struct jq_settings;
 struct links;
 struct memo;
+struct programs;
 struct roster;
 struct vendor;
 
@@ -19,6 +21,8 @@ struct app {
 	const char *installation;
 	const struct links *links; /* what is signed, never NULL */
 	struct roster *roster;
+	struct programs *programs;    /* what operators wrote: templates */
+	const struct jq_settings *jq; /* of the children that run them */
 	struct vendor *vendor;
 	struct memo *hosts;  /* "<account> <host>": sys_id of its configuration item */
 	struct memo *losses; /* per partition: when Redis lost its data */
@@ -27,9 +31,10 @@ struct app {
 
 /* Rows this process owns, NULL-terminated. */
 extern struct metric *const app_metrics[];
-extern struct metric app_findings;	 /* by outcome */
-extern struct metric app_steps;		 /* by step and outcome */
-extern struct metric app_ticket_seconds; /* first seen by us to ticket */
+extern struct metric app_findings;	    /* by outcome */
+extern struct metric app_steps;		    /* by step and outcome */
+extern struct metric app_template_failures; /* by template */
+extern struct metric app_ticket_seconds;    /* first seen by us to ticket */
 
 /* False when this was complained about within the hour. */
 bool app_alarm_due(const struct app *app, const char *subject);

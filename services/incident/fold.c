@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ticket/ticket.h"
+#include "tickets.h"
 #include "turn.h"
 
 enum {
@@ -35,15 +36,29 @@ static void plan(struct turn *turn)
 	incident->servicenow_account = customer->servicenow.account;
 	incident->threat_response_account =
 	    customer->threat_response.create ? customer->threat_response.account : NULL;
-	incident->ticket_table = customer->servicenow.table;
+	tickets_plan(turn);
 	saga_plan(incident);
+}
+
+static void tell_shadow_ticket(struct turn *turn)
+{
+	struct err err = { 0 };
+	const struct ticket *ticket = tickets_make(turn, &err);
+	const char *title = err.text;
+
+	for (size_t i = 0; ticket && i < ticket->count; i++) {
+		if (strcmp(ticket->columns[i].name, "short_description") == 0)
+			title = ticket->columns[i].value;
+	}
+	turn_tell(turn, "shadow",
+		  arena_printf(turn->arena, "would have created the ticket %s", title));
+	if (ticket)
+		tickets_tell(turn, ticket->problems, ticket->problem_count);
 }
 
 static void open_shadow(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
-	struct err err = { 0 };
-	const struct facts *facts = turn_facts(turn, &err);
 
 	incident->shadow = true;
 	for (int i = 0; i < INCIDENT_STEPS; i++)
@@ -51,10 +66,7 @@ static void open_shadow(struct turn *turn)
 	if (incident->threat_response_account)
 		turn_tell(turn, "shadow", "would have created an incident in Threat Response");
 	if (incident->servicenow_account)
-		turn_tell(turn, "shadow",
-			  arena_printf(turn->arena, "would have created the ticket %s",
-				       facts ? ticket_short_description(facts, turn->arena)
-					     : err.text));
+		tell_shadow_ticket(turn);
 }
 
 static void fold_opening(struct turn *turn, const char *text, const struct finding *finding)
@@ -111,7 +123,7 @@ static void keep_line(struct turn *turn, const struct finding *finding)
 	if (!finding_view(view, finding->payload, finding->payload_size, turn->arena, NULL))
 		*view = (struct finding_view){ 0 };
 
-	const char *line = ticket_finding_line(finding, view, turn->arena);
+	const char *line = ticket_finding_line(turn->customer, finding, view, turn->arena);
 
 	if (strlen(lines) + strlen(line) < WAITING_MAX)
 		incident->waiting =
@@ -212,7 +224,7 @@ static void follow_account(struct turn *turn)
 	if (account && incident->servicenow_account && !incident->stray &&
 	    is_untouched(incident, STEP_SERVICENOW_CREATE)) {
 		incident->servicenow_account = account;
-		incident->ticket_table = turn->customer->servicenow.table;
+		tickets_plan(turn);
 	}
 	account = turn->customer->threat_response.account;
 	if (account && incident->threat_response_account &&

@@ -4,7 +4,7 @@
  *   findings ──▶ intake ──▶ incident:<id> (hash, inbox) ──wake-up──▶ actions ──▶ act
  *
  * intake.c decides which incident a finding belongs to, fold.c what it changes there, saga.c
- * which step is next, act.c runs it, steps_*.c are the steps, ticket.c and bundle.c their
+ * which step is next, act.c runs it, steps_*.c are the steps, tickets.c and bundle.c their
  * texts.
  */
 #include <malloc.h>
@@ -19,12 +19,15 @@
 #include "bus/deferred.h"
 #include "bus/worker.h"
 #include "intake.h"
+#include "jq/jq.h"
 #include "links.h"
 #include "memo.h"
 #include "model/customer.h"
 #include "model/vault.h"
+#include "service/programs.h"
 #include "service/roster.h"
 #include "service/service.h"
+#include "tickets.h"
 #include "vendor/session.h"
 #include "vendor/settings.h"
 
@@ -65,6 +68,7 @@ struct incidents {
 	struct service *service;
 	struct vault *vault;
 	struct links links;
+	struct jq_settings jq;
 	struct app app;
 	struct bus *bus;
 };
@@ -127,6 +131,8 @@ static bool build(struct incidents *incidents, struct err *err)
 		.installation = service_options(incidents->service)->installation,
 		.links = &incidents->links,
 		.roster = roster_new(),
+		.programs = programs_new(),
+		.jq = &incidents->jq,
 		.vendor = vendor_new(&needs),
 		.hosts = memo_new(HOSTS_REMEMBERED, HOUR_MS / 6),
 		.losses = memo_new(LOSSES_REMEMBERED, MINUTE_MS),
@@ -158,6 +164,8 @@ static void add_workers(struct incidents *incidents)
 			.batch = 1,
 			.handle = act_handle,
 			.state = &incidents->app,
+			.open = tickets_open,
+			.close = tickets_close,
 		};
 
 		worker_add(incidents->bus, &findings);
@@ -170,6 +178,7 @@ static void take_down(struct incidents *incidents)
 	bus_free(incidents->bus);
 	vendor_free(incidents->app.vendor);
 	roster_free(incidents->app.roster);
+	programs_free(incidents->app.programs);
 	memo_free(incidents->app.hosts);
 	memo_free(incidents->app.losses);
 	memo_free(incidents->app.alarms);
@@ -229,6 +238,7 @@ static int run(struct incidents *incidents, int argc, char **argv)
 		{ "Vendors", vendor_options, &incidents->vendor_settings },
 		{ "Incident", options, &incidents->config },
 		{ "Links", links_options, &incidents->links },
+		{ "Templates", jq_options, &incidents->jq },
 		{ 0 },
 	};
 	struct err err = { 0 };
@@ -259,6 +269,7 @@ int main(int argc, char **argv)
 
 	conf_clear(options, &incidents.config);
 	conf_clear(links_options, &incidents.links);
+	conf_clear(jq_options, &incidents.jq);
 	conf_clear(vendor_options, &incidents.vendor_settings);
 	conf_clear(bus_options, &incidents.times);
 	return status;

@@ -4,7 +4,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "ticket/sheet.h"
 #include "ticket/ticket.h"
+#include "tickets.h"
 #include "turn.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
@@ -41,8 +43,7 @@ static struct saga_end closed(struct turn *turn, const struct servicenow_record 
 static void plan_raise(struct turn *turn, const struct servicenow_record *ticket)
 {
 	const struct incident *incident = &turn->incident;
-	const struct customer_priority wanted =
-	    ticket_priority(turn->customer, incident->severity_id);
+	const struct customer_priority wanted = ticket_priority(turn->customer, incident);
 
 	turn->raise_impact = turn->raise_urgency = 0;
 	if (number_of(ticket, "impact") != incident->impact ||
@@ -100,6 +101,9 @@ static struct saga_end note_prepare(struct turn *turn)
 		return closed(turn, &ticket);
 	plan_raise(turn, &ticket);
 	freeze(incident, turn_now_ms(turn));
+	turn->note = tickets_note(turn, &turn->note_problem, &err);
+	if (!turn->note)
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
 	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
@@ -142,13 +146,28 @@ static struct saga_end note_look_up(struct turn *turn)
 	return end_of(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
 }
 
+/* Where the instance does not compute it. */
+static const char *raised_priority(const struct turn *turn)
+{
+	struct customer_priority priority = { turn->incident.impact, turn->incident.urgency };
+
+	if ((!turn->raise_impact && !turn->raise_urgency) ||
+	    !servicenow_table(turn_table(turn))->sets_priority)
+		return NULL;
+	if (turn->raise_impact)
+		priority.impact = turn->raise_impact;
+	if (turn->raise_urgency)
+		priority.urgency = turn->raise_urgency;
+	return arena_printf(turn->arena, "%u", sheet_priority(&priority));
+}
+
 static struct saga_end note_call(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
 	const struct servicenow_place place = { turn_table(turn), incident->sys_id };
 	unsigned count = incident->writing_count;
 	const struct servicenow_column columns[] = {
-		{ "work_notes", ticket_later_note(incident, turn->arena), SERVICENOW_JOURNAL },
+		{ "work_notes", turn->note, SERVICENOW_JOURNAL },
 		{ "impact",
 		  turn->raise_impact ? arena_printf(turn->arena, "%u", turn->raise_impact)
 				     : NULL,
@@ -157,6 +176,7 @@ static struct saga_end note_call(struct turn *turn)
 		  turn->raise_urgency ? arena_printf(turn->arena, "%u", turn->raise_urgency)
 				      : NULL,
 		  SERVICENOW_TEXT },
+		{ "priority", raised_priority(turn), SERVICENOW_TEXT },
 	};
 	struct servicenow_created changed;
 	struct vendor_session session;
@@ -171,6 +191,7 @@ static struct saga_end note_call(struct turn *turn)
 		incident->impact = turn->raise_impact;
 	if (turn->raise_urgency)
 		incident->urgency = turn->raise_urgency;
+	tickets_tell(turn, &turn->note_problem, 1);
 	written(incident);
 	return end_of(SAGA_CALL, SAGA_OK,
 		      arena_printf(turn->arena, "note %u on %u later event%s", incident->notes,

@@ -1,5 +1,6 @@
 /* The steps that make and link a ticket in ServiceNow. Notes on later findings: steps_note.c.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "adopt.h"
@@ -10,6 +11,7 @@
 #include "links.h"
 #include "memo.h"
 #include "ticket/ticket.h"
+#include "tickets.h"
 #include "turn.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
@@ -23,20 +25,23 @@ static struct saga_end end_of(enum saga_phase phase, enum saga_result result, co
 
 /* ---- create ---- */
 
+static unsigned level_of(const struct servicenow_record *record, const char *column)
+{
+	const char *value = servicenow_record_value(record, column);
+
+	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
+}
+
 static struct saga_end created(struct turn *turn, const struct vendor_session *session,
 			       enum saga_phase phase, const char *sys_id, const char *number)
 {
 	struct incident *incident = &turn->incident;
-	const struct customer_priority priority =
-	    ticket_priority(turn->customer, incident->severity_id);
 	uint64_t now = clock_wall_ms();
 
 	incident->sys_id = arena_strdup(turn->arena, sys_id);
 	incident->number = arena_strdup(turn->arena, number);
 	incident->ticket_url =
 	    servicenow_table_url(session->account->url, turn_table(turn), sys_id, turn->arena);
-	incident->impact = priority.impact;
-	incident->urgency = priority.urgency;
 	incident->told_severity_id = incident->severity_id;
 	incident->ticket_ms = now;
 	if (incident->observed_ms > 0 && now >= incident->observed_ms)
@@ -133,6 +138,9 @@ static struct saga_end create_prepare(struct turn *turn)
 	if (!facts)
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
 	turn->cmdb_ci = facts->view.host ? cmdb_ci(turn, &session, facts->view.host) : NULL;
+	turn->ticket = tickets_make(turn, &err);
+	if (!turn->ticket)
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
 	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
@@ -152,7 +160,7 @@ static struct saga_end create_look_up(struct turn *turn)
 	const struct servicenow_search search = {
 		.table = turn_table(turn),
 		.correlation_id = key,
-		.fields = "company",
+		.fields = "company,impact,urgency",
 		.limit = FOUND_MAX,
 	};
 	struct err err = { 0 };
@@ -173,9 +181,12 @@ static struct saga_end create_look_up(struct turn *turn)
 		const char *state = servicenow_record_value(&found[i], "state");
 
 		/* Of the company it was opened for nothing is known any more but our key. */
-		if (has_moved(turn) || is_ours(turn, &found[i]))
+		if (has_moved(turn) || is_ours(turn, &found[i])) {
+			turn->incident.impact = level_of(&found[i], "impact");
+			turn->incident.urgency = level_of(&found[i], "urgency");
 			return created(turn, &session, SAGA_LOOK_UP, ticket.sys_id,
 				       ticket.number);
+		}
 		if (!state || strcmp(state, "8") != 0)
 			return stray(turn, &session, SAGA_LOOK_UP, &ticket, "company");
 	}
@@ -206,23 +217,15 @@ static void tell_mismatches(struct turn *turn, const struct servicenow_created *
 static struct saga_end create_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
-	struct servicenow_column columns[TICKET_COLUMNS];
+	const struct ticket *wanted = turn->ticket;
 	struct servicenow_created ticket = { 0 };
 	struct vendor_session session;
 	struct err err = { 0 };
 
 	if (!turn_session(turn, account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, account, SAGA_CALL);
-
-	const struct facts *facts = turn_facts(turn, &err);
-
-	if (!facts)
-		return turn_failed(turn, &session, SAGA_CALL, false, &err);
-
-	size_t count = ticket_columns(facts, turn->cmdb_ci, turn->arena, columns);
-
-	if (!servicenow_create(&session, turn_table(turn), columns, count, turn->arena, &ticket,
-			       NULL, &err))
+	if (!servicenow_create(&session, wanted->table, wanted->columns, wanted->count,
+			       turn->arena, &ticket, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 
 	const char *lost = lost_column(&ticket);
@@ -230,6 +233,9 @@ static struct saga_end create_call(struct turn *turn)
 	if (lost)
 		return stray(turn, &session, SAGA_CALL, &ticket, lost);
 	tell_mismatches(turn, &ticket);
+	tickets_tell(turn, wanted->problems, wanted->problem_count);
+	turn->incident.impact = wanted->impact;
+	turn->incident.urgency = wanted->urgency;
 	return created(turn, &session, SAGA_CALL, ticket.sys_id, ticket.number);
 }
 
@@ -247,7 +253,7 @@ static struct saga_end cancel_call(struct turn *turn)
 {
 	const char *account = turn->incident.servicenow_account;
 	const struct servicenow_place place = { turn_table(turn), turn->incident.stray };
-	struct servicenow_column columns[TICKET_COLUMNS];
+	struct servicenow_column columns[TICKET_CANCEL_COLUMNS];
 	size_t count = ticket_cancel_columns(turn_table(turn), columns);
 	struct servicenow_created changed;
 	struct vendor_session session;

@@ -11,6 +11,7 @@
 #include "model/incident.h"
 #include "saga.h"
 #include "ticket/facts.h"
+#include "ticket/press.h"
 #include "vendor/session.h"
 
 struct app;
@@ -26,6 +27,8 @@ struct turn {
 	struct arena *arena;
 	const struct directory *directory;
 	const struct customer *customer;
+	struct ticket_press *press;
+	bool templates_known; /* setup has published them, or that there are none */
 
 	struct saga_keys keys;
 	struct incident_hold hold;
@@ -44,6 +47,9 @@ struct turn {
 	struct facts *facts; /* use turn_facts() */
 	/* From a step's prepare to its call. */
 	const char *cmdb_ci;
+	const struct ticket *ticket;
+	const char *note;
+	struct ticket_problem note_problem;
 	unsigned raise_impact, raise_urgency; /* 0: as it is */
 };
 

@@ -46,6 +46,7 @@ static void fixture_init(struct fixture *fixture)
 		.arena = fixture->arena,
 		.directory = fixture->directory,
 		.customer = &fixture->customer,
+		.press = ticket_press_new(NULL),
 		.incident = { .id = "00112233445566aa",
 			      .customer = "acme",
 			      .group = "ffeeddccbbaa0011",
@@ -56,6 +57,7 @@ static void fixture_init(struct fixture *fixture)
 static void fixture_done(struct fixture *fixture)
 {
 	log_sink(NULL);
+	ticket_press_free(fixture->turn.press);
 	directory_free(fixture->directory);
 	arena_free(fixture->arena);
 }

@@ -18,6 +18,7 @@
 #include "base/conf.h"
 #include "incident/bundle.h"
 #include "ticket/facts.h"
+#include "ticket/press.h"
 #include "ticket/text.h"
 #include "ticket/ticket.h"
 #include "vendor/servicenow.h"
@@ -149,15 +150,17 @@ static void check(const struct golden *golden, const char *file, const char *tex
 
 static const char *columns_text(struct fixture *fixture)
 {
-	struct servicenow_column columns[TICKET_COLUMNS];
-	size_t count = ticket_columns(&fixture->facts, NULL, fixture->arena, columns);
+	struct ticket_press *press = ticket_press_new(NULL);
+	const struct ticket_order order = { .facts = &fixture->facts, .table = "incident" };
+	struct ticket *ticket = arena_alloc(fixture->arena, sizeof(*ticket));
 	const char *text = "";
 
-	for (size_t i = 0; i < count; i++) {
-		if (columns[i].value)
-			text = arena_printf(fixture->arena, "%s%s= %s\n", text, columns[i].name,
-					    columns[i].value);
-	}
+	ticket_make(press, &order, fixture->arena, ticket);
+	for (size_t i = 0; i < ticket->count; i++)
+		text = arena_printf(fixture->arena, "%s%s= %s\n", text, ticket->columns[i].name,
+				    ticket->columns[i].value);
+	assert_int_equal(ticket->problem_count, 0);
+	ticket_press_free(press);
 	return text;
 }
 
@@ -255,15 +258,18 @@ static void test_priority(void **state)
 	memcpy(customer.servicenow.priorities, customer_priorities_by_severity,
 	       sizeof(customer_priorities_by_severity));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct customer_priority priority =
-		    ticket_priority(&customer, rows[i].severity_id);
+		const struct incident incident = { .severity_id = rows[i].severity_id };
+		struct customer_priority priority = ticket_priority(&customer, &incident);
 
 		assert_int_equal(priority.impact, rows[i].impact);
 		assert_int_equal(priority.urgency, rows[i].urgency);
 	}
 	customer.servicenow.priorities[1] = (struct customer_priority){ 1, 1 };
-	assert_int_equal(ticket_priority(&customer, SEVERITY_LOW).impact, 1);
-	assert_int_equal(ticket_priority(&customer, SEVERITY_LOW).urgency, 1);
+
+	const struct incident low = { .severity_id = SEVERITY_LOW };
+
+	assert_int_equal(ticket_priority(&customer, &low).impact, 1);
+	assert_int_equal(ticket_priority(&customer, &low).urgency, 1);
 }
 
 /* One note's marker must not be found in another's. */
@@ -275,7 +281,7 @@ static void test_markers_are_distinct(void **state)
 
 	(void)state;
 	incident.notes = 12;
-	assert_null(strstr(ticket_later_note(&incident, arena), first));
+	assert_null(strstr(ticket_note_marker(&incident, arena), first));
 	assert_null(strstr(ticket_link_marker(&incident, arena), first));
 	arena_free(arena);
 }
