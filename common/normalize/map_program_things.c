@@ -103,7 +103,8 @@ static bool read_one_process(struct json_node *node, struct arena *arena,
 	return program_known(node, "process", members, err);
 }
 
-/* Without a pid OCSF has no process: then it is a file. */
+/* Its file is what was found when there is no other; without a pid OCSF has no process at all.
+ */
 static bool read_process(struct json_node *object, struct arena *arena,
 			 struct ocsf_process *ret_process, struct ocsf_file *file,
 			 struct err *err)
@@ -117,7 +118,7 @@ static bool read_process(struct json_node *object, struct arena *arena,
 	if (!read_one_process(node, arena, ret_process, err) ||
 	    (above && !read_one_process(above, arena, parent, err)))
 		return false;
-	if (!ret_process->known && !ocsf_file_name(file))
+	if (!ocsf_file_name(file))
 		*file = ret_process->file;
 	if (parent->known)
 		ret_process->parent = parent;

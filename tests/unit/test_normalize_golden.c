@@ -24,12 +24,16 @@
 #include "model/json_writer.h"
 #include "normalize/normalize.h"
 
+#include "jq_child.h"
+
 enum { FILE_MAX_BYTES = 1 << 20 };
 
 struct golden {
 	struct normalizer *normalizer;
 	struct normalize_scratch *scratch;
 	struct arena *arena;
+	struct jq *jq;
+	int program; /* of the source that is one; -1: it is mapped in C */
 };
 
 static int setup(void **state)
@@ -40,6 +44,8 @@ static int setup(void **state)
 	golden->normalizer = normalizer_new(NORMALIZE_GROUPING, &err);
 	golden->scratch = normalize_scratch_new();
 	golden->arena = arena_new();
+	golden->jq = jq_new(jq_test_settings());
+	golden->program = -1;
 	*state = golden;
 	return golden->normalizer ? 0 : -1;
 }
@@ -48,11 +54,32 @@ static int teardown(void **state)
 {
 	struct golden *golden = *state;
 
+	jq_free(golden->jq);
 	arena_free(golden->arena);
 	normalize_scratch_free(golden->scratch);
 	normalizer_free(golden->normalizer);
 	free(golden);
 	return 0;
+}
+
+static enum normalize_verdict normalize_one(struct golden *golden, const struct raw *raw,
+					    struct finding *ret_finding, const char **ret_skip,
+					    struct err *err)
+{
+	const struct jq_input input = { .value = { raw->payload, raw->payload_size } };
+	struct jq_result result;
+
+	if (golden->program < 0)
+		return normalize(golden->normalizer, raw, golden->scratch, golden->arena,
+				 ret_finding, ret_skip, err);
+	assert_true(jq_run(golden->jq, golden->program, &input, 1, &result, err));
+	if (result.outcome != JQ_RESULT) {
+		err_fill(err, ERR_PERMANENT, "%s", result.text);
+		return NORMALIZE_REFUSE;
+	}
+	return normalize_mapped(golden->normalizer, raw,
+				&(struct normalize_result){ result.text, result.size },
+				golden->scratch, golden->arena, ret_finding, ret_skip, err);
 }
 
 static void add_result(struct golden *golden, const struct json_node *event, const char *source,
@@ -78,8 +105,7 @@ static void add_result(struct golden *golden, const struct json_node *event, con
 		.payload_size = payload.size,
 	};
 	json_begin(out, NULL, '{');
-	switch (normalize(golden->normalizer, &raw, golden->scratch, golden->arena, &finding,
-			  &skip, &err)) {
+	switch (normalize_one(golden, &raw, &finding, &skip, &err)) {
 	case NORMALIZE_FINDING:
 		json_put_string(out, "uid", finding.uid);
 		json_put_string(out, "group", finding.group);
@@ -198,6 +224,20 @@ static void umbrella_gives_what_it_should(void **state)
 	check_samples(*state, "umbrella", 15);
 }
 
+static void wazuh_gives_what_it_should(void **state)
+{
+	struct golden *golden = *state;
+	struct err err = { 0 };
+	char *text = conf_read_file("deploy/sources/wazuh.jq", FILE_MAX_BYTES, &err);
+
+	assert_non_null(text);
+	golden->program = jq_add(golden->jq, "wazuh.jq", text, NULL, &err);
+	if (golden->program < 0)
+		fail_msg("%s", err.text);
+	free(text);
+	check_samples(golden, "wazuh", 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +245,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(defender_gives_what_it_should, setup, teardown),
 		cmocka_unit_test_setup_teardown(umbrella_gives_what_it_should, setup, teardown),
+		cmocka_unit_test_setup_teardown(wazuh_gives_what_it_should, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
