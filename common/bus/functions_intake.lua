@@ -95,6 +95,32 @@ local function append(keys, args)
   return answers
 end
 
+-- KEYS stream, fates...   ARGV fate ttl ms, then per event: the fate that was seen, field count, fields...
+-- Answers per event: 1 taken, 0 its fate is another by now.
+local function append_again(keys, args)
+  bounded(args)
+  local target, ttl, answers, at = keys[1], number(args[1], 'fate ttl'), {}, 2
+  local events = {}
+  room()
+  stream(target)
+  permitted({ 'XADD', target, '*', 'f', 'v' })
+  for i = 2, #keys do
+    local to = at + 1 + number(args[at + 1], 'field count') * 2
+    if to == at + 1 or to > #args then refuse('REFUSED', 'fewer fields than announced') end
+    permitted({ 'SET', keys[i], 'x', 'PX', ttl })
+    local same = typed(keys[i], 'string') and redis.call('GET', keys[i]) == args[at]
+    answers[i - 1] = same and 1 or 0
+    if same then events[#events + 1] = { keys[i], at + 2, to } end
+    at = to + 1
+  end
+  if at ~= #args + 1 then refuse('REFUSED', 'more fields than events') end
+  for _, event in ipairs(events) do
+    redis.call('SET', event[1], 'queued', 'PX', ttl)
+    redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, event[2], event[3]))
+  end
+  return answers
+end
+
 -- KEYS lease, fence   ARGV owner, ttl ms   Answers {1, token} or {0, holder's token}.
 local function lease_take(keys, args)
   local owner, ttl = args[1], number(args[2], 'ttl')
@@ -122,5 +148,6 @@ end
 
 register('commit_page', commit_page)
 register('append', append)
+register('append_again', append_again)
 register('lease_take', lease_take, 'allow-oom')
 register('lease_renew', lease_renew, 'allow-oom')

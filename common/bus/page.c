@@ -156,3 +156,49 @@ bool page_append(struct redis *redis, const struct key *stream, const struct app
 	}
 	return true;
 }
+
+static size_t again_chunk_size(const struct again_item *items, size_t count)
+{
+	struct chunk chunk = { .args = 1 };
+	while (chunk.events < count && chunk_take(&chunk, &items[chunk.events].event))
+		continue;
+	return chunk.events;
+}
+
+static struct redis_reply *again_chunk(struct redis *redis, const struct key *stream,
+				       const struct again_item *items, size_t count,
+				       uint64_t fate_ttl_ms, struct err *err)
+{
+	struct redis_call call;
+	redis_call_init(&call, "append_again");
+	redis_call_key(&call, stream->text);
+	for (size_t i = 0; i < count; i++)
+		redis_call_key(&call, items[i].event.fate_key);
+	redis_call_number(&call, fate_ttl_ms);
+	for (size_t i = 0; i < count; i++) {
+		redis_call_text(&call, items[i].fate);
+		redis_call_fields(&call, items[i].event.fields, items[i].event.field_count);
+	}
+	struct redis_reply *reply = redis_function(redis, &call, err);
+	redis_call_done(&call);
+	return redis_expect_list(reply, count, err);
+}
+
+bool page_append_again(struct redis *redis, const struct key *stream,
+		       const struct again_item *items, size_t count, uint64_t fate_ttl_ms,
+		       size_t *ret_taken, struct err *err)
+{
+	*ret_taken = 0;
+	for (size_t done = 0; done < count;) {
+		size_t size = again_chunk_size(items + done, count - done);
+		struct redis_reply *reply =
+		    again_chunk(redis, stream, items + done, size, fate_ttl_ms, err);
+		if (!reply)
+			return false;
+		for (size_t i = 0; i < size; i++)
+			*ret_taken += reply_integer(reply_at(reply, i)) == 1;
+		reply_free(reply);
+		done += size;
+	}
+	return true;
+}

@@ -78,4 +78,15 @@ bool page_append(struct redis *redis, const struct key *stream, const struct app
 		 size_t count, uint64_t fate_ttl_ms, enum append_answer *ret_answers,
 		 struct err *err);
 
+/* What was decided without an incident, to be decided anew: appended only while its fate is
+ * still the one that was seen, in one step with the fate "queued". *ret_taken: how many. */
+struct again_item {
+	struct page_event event; /* with its fate's key */
+	const char *fate;
+};
+
+bool page_append_again(struct redis *redis, const struct key *stream,
+		       const struct again_item *items, size_t count, uint64_t fate_ttl_ms,
+		       size_t *ret_taken, struct err *err);
+
 #endif

@@ -13,6 +13,7 @@
 #include "model/customer.h"
 #include "model/vault.h"
 #include "net/http.h"
+#include "normalize/normalize.h"
 #include "service/service.h"
 #include "text.h"
 #include "view.h"
@@ -36,6 +37,8 @@ const struct conf_option cli_options[] = {
 	  .help = "keys that verify them; without it link.pub beside TOCSIN_KEY_FILE" },
 	{ "TOCSIN_PUBLIC_URL", CONF_URL, FIELD(public_url),
 	  .help = "where the callback is reached from outside, https://tocsin.example.com" },
+	{ "TOCSIN_GROUPING", CONF_STRING, FIELD(grouping), NORMALIZE_GROUPING,
+	  .help = "as the normalizer's, for what collect, replay and audit foretell" },
 	{ 0 },
 };
 

@@ -249,6 +249,35 @@ static const struct command_option trace_options[] = {
 	{ 0 },
 };
 
+#define WINDOW                                                                                 \
+	{ "customer", "ID", "only this customer's sources" },                                  \
+	    { "source", "NAME", "only this source" },                                          \
+	    { "since", "TIME",                                                                 \
+	      "where the window begins: 24h (the default), or a time in UTC" },                \
+	{                                                                                      \
+		"limit", "N", "list at most so many events of each source; default 200"        \
+	}
+
+static const struct command_option collect_options[] = {
+	WINDOW,
+	{ "once", NULL, "read the window once" },
+	{ "all-types", NULL, "whatever the type or category of the events" },
+	{ "dry-run", NULL, "take nothing in, say what would become of each event" },
+	{ 0 },
+};
+
+static const struct command_option replay_options[] = {
+	WINDOW,
+	{ "dry-run", NULL, "change nothing, say what would become of each event" },
+	{ 0 },
+};
+
+static const struct command_option audit_options[] = {
+	WINDOW,
+	{ "repair", NULL, "take in what has no fate" },
+	{ 0 },
+};
+
 static const struct command_option dead_list_options[] = {
 	{ "limit", "N", "at most so many, oldest first; default 50" },
 	{ "customer", "ID", "only this customer's" },
@@ -408,6 +437,39 @@ const struct command commands[] = {
 	  NULL, run_incident_retry },
 	{ "trace", "EVENT-ID", 1, 1, "tells an event's fate, and why there is or is no ticket",
 	  NULL, trace_options, run_trace },
+	{ "collect", NULL, 0, 0, "reads a vendor's window once and takes in what is new",
+	  "As the collector does, with the same budgets and the same account; what is known "
+	  "stays\n"
+	  "as it is, and the collector's own place does not move. Nothing that comes in this "
+	  "way\n"
+	  "contains a host by itself. With --dry-run nothing is written: each event is listed "
+	  "with\n"
+	  "what is known of it, or what would become of it: why it would be skipped, which "
+	  "finding\n"
+	  "it is, which incident it would join or open, and whether that makes a ticket.",
+	  collect_options, run_collect },
+	{ "replay", NULL, 0, 0, "takes events that got no ticket through the pipeline again",
+	  "After rules, grouping or a minimum severity have changed. The vendors' windows are "
+	  "read\n"
+	  "again; what was suppressed, skipped or only recorded is normalized and decided "
+	  "anew. What\n"
+	  "belongs to an incident stays there, so that there is never a second ticket; what "
+	  "is dead\n"
+	  "is for tocsin dead replay, and what has no fate for tocsin audit --repair. Nothing "
+	  "that\n"
+	  "comes in this way contains a host by itself.",
+	  replay_options, run_replay },
+	{ "audit", NULL, 0, 0, "proves that every event of a vendor's window has a fate",
+	  "Reads the window again and looks up each event. Events that are younger than the "
+	  "poll\n"
+	  "interval, older than fates are kept, or from before the source's first poll are "
+	  "counted\n"
+	  "and not missed. What is missed is listed with the vendor's id, time and type; exit "
+	  "status 4\n"
+	  "then. A type that was added to a customer's file since is missed, too: its older "
+	  "events\n"
+	  "were not asked for.",
+	  audit_options, run_audit },
 	{ "dead list", NULL, 0, 0, "lists what could never succeed, oldest first", NULL,
 	  dead_list_options, run_dead_list },
 	{ "dead show", "ID", 1, 1, "shows a dead entry whole", NULL, NULL, run_dead_show },

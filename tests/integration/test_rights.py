@@ -197,6 +197,11 @@ def operate(system, env, event_id):
     number = system.tocsin("incident", "list", **env)["incidents"][0]["number"]
     system.tocsin("incident", "show", number, **env)
     system.tocsin("trace", str(event_id), **env)
+    window = ("--customer", "acme", "--since", "1h")
+    system.tocsin("collect", "--once", *window, "--dry-run", **env)
+    system.tocsin("collect", "--once", *window, **env)
+    system.tocsin("replay", *window, **env)
+    system.tocsin("audit", *window, "--repair", **env)
     system.tocsin("account", "show", "xdr", **env)
     system.redis.client.hset("tocsin:account:xdr", "parked", "tried out")
     system.tocsin("account", "resume", "xdr", **env)

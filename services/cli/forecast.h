@@ -1,0 +1,40 @@
+#ifndef CLI_FORECAST_H
+#define CLI_FORECAST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct arena;
+struct cli;
+struct customer;
+struct raw;
+struct redis;
+
+/*
+ * What would become of events if they were taken in now, without taking them in: the same
+ * normalizing, and a look at what Redis knows. It remembers which incidents earlier events
+ * would have opened, so that later ones join those.
+ */
+struct forecast;
+
+struct forecast *forecast_new(struct cli *cli, struct redis *redis, struct err *err);
+void forecast_free(struct forecast *forecast); /* NULL is fine */
+
+/*
+ * {event_id, time_ms, type, title, severity, host, outcome, why, incident, number, ticket};
+ * fate is what is known of the event, or NULL. NULL with err when Redis does not answer.
+ *
+ * outcome: "known", "skipped", "dead", "recorded", "joins", "opens"; why says it in words.
+ * incident is the one it joins or has joined, ticket whether it makes or changes one.
+ */
+json_t *forecast_event(struct forecast *forecast, const struct customer *customer,
+		       const struct raw *raw, const char *fate, struct arena *arena,
+		       struct err *err);
+
+/* What kind of event it is, in the arena; never NULL. */
+const char *forecast_type(struct forecast *forecast, const struct raw *raw,
+			  struct arena *arena);
+
+#endif

@@ -1,0 +1,119 @@
+/* tocsin replay: what got no ticket, taken through once more. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "bus/key.h"
+#include "bus/page.h"
+#include "forecast.h"
+#include "model/raw.h"
+#include "run.h"
+#include "sweep_job.h"
+
+/* What belongs to an incident stays there, so that there is never a second ticket; what is on
+ * its way, or dead, has its own commands. */
+static bool may_change(const char *fate)
+{
+	static const char *const kinds[] = { "suppressed:", "skipped:", "recorded" };
+
+	for (size_t i = 0; fate && i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (strncmp(fate, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool foretell(struct sweep_job *job, const struct sweep_target *target,
+		     const struct events *events, const char *const *fates, struct arena *arena,
+		     struct err *err)
+{
+	for (size_t i = 0; i < events->count; i++) {
+		struct raw raw;
+		json_t *row = NULL;
+
+		if (!may_change(fates[i]))
+			continue;
+		if (sweep_raw(events, i, &raw, err))
+			row = forecast_event(job->forecast, target->customer, &raw, NULL, arena,
+					     err);
+		if (!row)
+			return false;
+		json_object_set_new(row, "fate", json_string(fates[i]));
+		sweep_report_count(&job->report,
+				   json_string_value(json_object_get(row, "outcome")), 1);
+		sweep_report_list(&job->report, row);
+	}
+	return true;
+}
+
+static bool take_through(struct sweep_job *job, const struct sweep_target *target,
+			 const struct events *events, const char *const *fates,
+			 struct arena *arena, struct err *err)
+{
+	struct again_item *items = arena_alloc(arena, (events->count + 1) * sizeof *items);
+	size_t count = 0, taken;
+	struct key raw;
+
+	key_format(&raw, target->customer->partition, "%s", STREAM_RAW);
+	for (size_t i = 0; i < events->count; i++) {
+		if (may_change(fates[i]))
+			items[count++] = (struct again_item){ events->items[i], fates[i] };
+	}
+	if (!page_append_again(job->sweep.redis, &raw, items, count,
+			       sweep_fate_ttl(&job->sweep), &taken, err))
+		return false;
+	sweep_report_count(&job->report, "taken through", taken);
+	sweep_report_count(&job->report, "changed meanwhile", count - taken);
+	return true;
+}
+
+static bool visit(const struct sweep_target *target, const struct events *events, bool dry,
+		  struct arena *arena, struct sweep_job *job, struct err *err)
+{
+	const char **fates = arena_alloc(arena, (events->count + 1) * sizeof *fates);
+
+	if (!sweep_fates(&job->sweep, events, arena, fates, err))
+		return false;
+	for (size_t i = 0; i < events->count; i++) {
+		if (!may_change(fates[i]))
+			sweep_report_count(&job->report, sweep_fate_kind(fates[i], arena), 1);
+	}
+	return dry ? foretell(job, target, events, fates, arena, err)
+		   : take_through(job, target, events, fates, arena, err);
+}
+
+static bool visit_dry(const struct sweep_target *target, const struct source_page *page,
+		      const struct events *events, struct arena *arena, void *opaque,
+		      struct err *err)
+{
+	(void)page;
+	return visit(target, events, true, arena, opaque, err);
+}
+
+static bool visit_wet(const struct sweep_target *target, const struct source_page *page,
+		      const struct events *events, struct arena *arena, void *opaque,
+		      struct err *err)
+{
+	(void)page;
+	return visit(target, events, false, arena, opaque, err);
+}
+
+static void render(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	sweep_report_render(out, screen, document, sweep_columns);
+}
+
+int run_replay(struct cli *cli)
+{
+	bool dry = args_flag(&cli->args, "dry-run");
+	struct sweep_job job = { 0 };
+	const struct sweep_plan plan = {
+		.origin = ORIGIN_REPLAY,
+		.writes = !dry,
+		.visit = dry ? visit_dry : visit_wet,
+		.render = render,
+	};
+
+	if (!args_value(&cli->args, "since"))
+		return cli_failf(cli, EXIT_USAGE, "--since is missing");
+	return sweep_job_run(&job, cli, &plan);
+}

@@ -1,0 +1,183 @@
+"""What people take in by hand: collect --once, replay and audit, each for what its source is like.
+None of them makes a second ticket, moves the collector's place or contains a host by itself."""
+import time
+
+import pytest
+from harness import System, wait_until
+from harness.events import policy_update, quarantine_failure, threat_detected
+
+QUICK = {"TOCSIN_POLL_RETRY_MIN": "100ms", "TOCSIN_POLL_RETRY_MAX": "2s"}
+
+
+@pytest.fixture
+def system(tmp_path):
+    made = System(tmp_path)
+    yield made
+    made.done()
+
+
+def window(system, command, *args, customer="acme", expect=0):
+    """The one source's part of the answer."""
+    (found,) = system.tocsin(command, "--customer", customer, *args, expect=expect)["sources"]
+    return found
+
+
+def old(number, age_s, **fields):
+    return threat_detected(number, when=time.time() - age_s, **fields)
+
+
+def cursor(system, source="secure_endpoint"):
+    return system.redis.client.hgetall(system.key_name(f"cursor:acme:{source}"))
+
+
+def raw(system):
+    return [fields for _, fields in system.redis.client.xrange(system.key_name("raw"))]
+
+
+def tickets(system):
+    return sum(c["incidents"] for c in system.summary()["servicenow"].values())
+
+
+def forget(system, *events):
+    for event in events:
+        assert system.redis.client.delete(
+            system.key_name(f"seen:acme:secure_endpoint:{event['id']}")) == 1
+
+
+def test_collect_once_takes_in_what_is_new(system):
+    """Without a collector: dry first, then for real, then again; older than the first look-back."""
+    system.servicenow()
+    system.customer("acme", xdr=None)
+    system.apply()
+    events = [old(n, 3 * 3600 + n) for n in range(700)] + [old(n, 3600, detection=7) for n in (900, 901)]
+    system.emit("acme", events + [old(5000, 40 * 3600)])
+    dry = window(system, "collect", "--once", "--since", "24h", "--dry-run", "--limit", "1000")
+    assert dry["events"] == 702 and dry["tally"] == {"opens": 702} and dry["unlisted"] == 0
+    row = next(r for r in dry["list"] if r["event_id"] == str(events[3]["id"]))
+    assert row["ticket"] and row["severity"] == "High" and row["host"] == "WS-00003.corp.example.com"
+    assert "Threat Detected" in row["type"] and row["why"] == "a new ticket"
+    assert system.redis.client.keys(system.key_name("seen:*")) == [] and raw(system) == []
+    wet = window(system, "collect", "--once", "--since", "24h")
+    assert wet["tally"] == {"taken in": 702} and wet["error"] is None
+    assert {entry["origin"] for entry in raw(system)} == {"catchup"} and len(raw(system)) == 702
+    assert cursor(system) == {}
+    again = window(system, "collect", "--once", "--since", "24h")
+    assert again["tally"] == {"known": 702} and len(raw(system)) == 702
+
+
+def test_collect_says_what_would_become_of_each(system):
+    """Known, skipped, recorded, joining an incident that is open, opening one; and no ticket in
+    shadow mode."""
+    system.servicenow()
+    system.customer("acme", xdr=None)
+    system.apply()
+    first, low = threat_detected(1), threat_detected(2)
+    low["severity"] = "Low"
+    system.emit("acme", [first])
+    services = system.start(**QUICK)
+    wait_until(lambda: tickets(system) == 1 and system.drained(), 40, "a ticket")
+    services[0].stop()
+    joins, opens = quarantine_failure(first, 3 - 1), threat_detected(5)
+    system.emit("acme", [low, joins, policy_update(4), opens, quarantine_failure(opens, 6 - 5)])
+    dry = window(system, "collect", "--once", "--all-types", "--dry-run")
+    found = {row["event_id"]: row for row in dry["list"]}
+    said = {int(key) - 6533241145273600000: row["outcome"] for key, row in found.items()}
+    incident = system.fate("acme", first["id"]).partition(":")[2]
+    assert said == {1: "known", 2: "recorded", 3: "joins", 4: "skipped", 5: said[5], 6: said[6]}
+    assert {said[5], said[6]} == {"opens", "joins"}
+    assert found[str(joins["id"])]["incident"] == incident
+    assert found[str(first["id"])]["number"] == found[str(joins["id"])]["number"] != None
+    assert "Policy Update" in next(r["why"] for r in dry["list"] if r["outcome"] == "skipped")
+    # A type that nobody asked for by name is skipped, and that is its fate.
+    assert window(system, "collect", "--once", "--all-types")["tally"] == {"taken in": 5, "known": 1}
+    wait_until(lambda: (system.fate("acme", policy_update(4)["id"]) or "").startswith("skipped:"), 20,
+               "it is skipped")
+    system.customer("acme", xdr=None, mode="shadow")
+    system.apply()
+    system.emit("acme", [threat_detected(50)])
+    dry = window(system, "collect", "--once", "--dry-run")
+    (row,) = [r for r in dry["list"] if r["outcome"] == "opens"]
+    assert row["why"] == "shadow mode" and not row["ticket"]
+
+
+def test_collect_refuses_what_could_get_a_second_ticket(system):
+    system.customer("acme", instance=None, xdr=None)
+    system.apply()
+    system.tocsin("collect", "--customer", "acme", expect=2)
+    system.tocsin("collect", "--once", expect=2)
+    system.tocsin("collect", "--once", "--customer", "acme", "--since", "30d", expect=2)
+    system.tocsin("collect", "--once", "--customer", "acme", "--since", "soon", expect=2)
+    system.tocsin("collect", "--once", "--customer", "nobody", expect=3)
+    system.tocsin("collect", "--once", "--customer", "acme", "--source", "umbrella", expect=3)
+    window(system, "collect", "--once", "--since", "30d", "--dry-run")
+
+
+def test_audit_finds_what_has_no_fate_and_repairs_it(system):
+    system.servicenow()
+    system.customer("acme", xdr=None, source={"first_look_back": "2h"})
+    system.apply()
+    events = [old(n, 1200 + n) for n in range(600)]
+    fresh, before = threat_detected(7000), old(8000, 5 * 3600)
+    system.emit("acme", events + [before])
+    services = system.start("collector", **QUICK)
+    wait_until(lambda: cursor(system).get("last_ok_ms"), 30, "a poll")
+    services.stop()
+    system.emit("acme", [fresh])
+    report = window(system, "audit")
+    assert report["tally"] == {"queued": 600, "before the first poll": 1, "too young": 1}
+    # What is already a ticket, what never was seen, and what is on its way lose their fates.
+    system.start("normalizer", "incident", **QUICK)
+    wait_until(lambda: tickets(system) == 600 and system.drained(), 120, "the tickets")
+    forget(system, events[10], events[500])
+    report = window(system, "audit", expect=4)
+    assert report["tally"] == {"incident": 598, "missing": 2, "before the first poll": 1,
+                               "too young": 1}
+    assert {row["event_id"] for row in report["list"]} == {str(events[i]["id"]) for i in (10, 500)}
+    assert report["list"][0]["type"] == "Threat Detected" and report["list"][0]["time_ms"]
+    text = system.tocsin("audit", "--customer", "acme", expect=4, text=True)
+    assert str(events[10]["id"]) in text and "--repair" in text
+    before = cursor(system)
+    report = window(system, "audit", "--repair")
+    assert report["tally"]["repaired"] == 2 and "missing" not in report["tally"]
+    wait_until(system.drained, 30, "they are settled")
+    report = window(system, "audit")
+    assert report["tally"]["incident"] == 600
+    assert tickets(system) == 600 and not system.length("dead")
+    assert cursor(system) == before
+
+
+def test_audit_tells_a_vendor_that_cannot_be_asked(system):
+    system.customer("acme", instance=None, xdr=None)
+    system.apply()
+    system.emit("acme", [old(1, 1000)])
+    system.sandbox.post("accounts", {"vendor": "secure_endpoint", "account": "amp-acme",
+                                     "client_id": "amp-acme", "api_key": "another"})
+    report = window(system, "audit", expect=4)
+    assert "401" in report["error"]
+    (account,) = [a for a in system.tocsin("status", expect=4)["accounts"] if a["parked"]]
+    assert account["id"] == "acme.secure_endpoint" # whoever finds it parks it for all
+
+
+def test_replay_decides_anew_and_never_twice(system):
+    """Recorded below a minimum that is lower now; what has a ticket keeps it."""
+    system.servicenow()
+    system.customer("acme", xdr=None, minimum_severity="critical")
+    system.apply()
+    events = [old(n, 900 + n) for n in range(5)]
+    system.emit("acme", events)
+    system.start(**QUICK)
+    wait_until(lambda: {system.fate("acme", e["id"]) for e in events} == {"recorded"}, 40, "recorded")
+    dry = window(system, "replay", "--since", "1h", "--dry-run")
+    assert dry["tally"] == {"recorded": 5}
+    system.customer("acme", xdr=None, minimum_severity="high")
+    system.apply()
+    dry = window(system, "replay", "--since", "1h", "--dry-run")
+    assert dry["tally"] == {"opens": 5} and tickets(system) == 0
+    # The services hear of the change within seconds.
+    wait_until(lambda: window(system, "replay", "--since", "1h")["tally"] and tickets(system) == 5,
+               40, "tickets", every=0.5)
+    wait_until(system.drained, 20, "they are made")
+    again = window(system, "replay", "--since", "1h")
+    assert again["tally"] == {"incident": 5}
+    wait_until(system.drained, 20, "nothing is left")
+    assert tickets(system) == 5 and not system.length("dead")
