@@ -26,6 +26,7 @@ char *callback_customer_encode(const struct customer *customer)
 {
 	json_t *object = json_pack("{s:I}", "partition", (json_int_t)customer->partition);
 
+	account_put_text(object, "name", customer->name, NULL);
 	account_put_text(object, "servicenow", customer->servicenow.account, NULL);
 	if (customer->push.given)
 		json_object_set_new(object, "push", customer_push_write(&customer->push));
@@ -54,7 +55,8 @@ static json_t *parse(const char *name, const char *text, size_t size, char *wher
 struct callback_customer *callback_customer_decode(const char *name, const char *text,
 						   size_t size, struct err *err)
 {
-	static const char *const members[] = { "partition", "servicenow", "push", NULL };
+	static const char *const members[] = { "partition", "name", "servicenow", "push",
+					       NULL };
 	char where[96];
 	json_t *root = parse(name, text, size, where, sizeof where, err);
 	const struct form form = { .where = where, .json = root };
@@ -66,6 +68,7 @@ struct callback_customer *callback_customer_decode(const char *name, const char 
 	bool read = form_known(&form, members, err) && form_need(&form, "partition", err) &&
 		    form_unsigned(&form, "partition", CUSTOMER_PARTITIONS_MAX - 1,
 				  &customer->partition, err) &&
+		    form_text(&form, "name", CUSTOMER_NAME_MAX, NULL, &customer->name, err) &&
 		    form_text(&form, "servicenow", ACCOUNT_ID_MAX, id_letters,
 			      &customer->servicenow, err) &&
 		    customer_push_read(&customer->push, &form, err);
@@ -105,6 +108,7 @@ void callback_customer_free(struct callback_customer *customer)
 	if (!customer)
 		return;
 	free(customer->id);
+	free(customer->name);
 	free(customer->servicenow);
 	customer_push_clear(&customer->push);
 	free(customer);

@@ -19,6 +19,7 @@ struct customer;
 struct callback_customer {
 	char *id;
 	unsigned partition;
+	char *name;	  /* for people; tickets of the ancestors know no other */
 	char *servicenow; /* id of the account its tickets are in; NULL: none */
 	struct customer_push push;
 };

@@ -11,7 +11,7 @@
 #include "model/finding.h"
 #include "model/form.h"
 
-enum { NAME_MAX_BYTES = 100, LABEL_MAX_BYTES = 32 };
+enum { LABEL_MAX_BYTES = 32 };
 
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
@@ -277,7 +277,7 @@ static bool read_head(struct customer *customer, const struct form *file, struct
 	if (!customer_id_valid(customer->id))
 		return form_refuse(file, "id", err, "must start with a letter or digit");
 	customer->name = xstrdup(customer->id);
-	if (!form_text(file, "name", NAME_MAX_BYTES, NULL, &customer->name, err) ||
+	if (!form_text(file, "name", CUSTOMER_NAME_MAX, NULL, &customer->name, err) ||
 	    !form_choice(file, "mode", modes, &mode, err) ||
 	    !form_unsigned(file, "partition", CUSTOMER_PARTITIONS_MAX - 1, &customer->partition,
 			   err) ||

@@ -12,6 +12,7 @@ struct committer;
 struct credentials_book;
 struct link_keys;
 struct rates;
+struct throttle;
 struct vault;
 
 /* What the requests' handlers share: their state is this. Borrowed from main(), immutable but
@@ -26,6 +27,7 @@ struct app {
 	struct credentials_book *credentials;
 	struct committer *committer;
 	struct rates *rates;
+	struct throttle *throttle;
 	unsigned events_per_minute; /* of a customer that says nothing else */
 };
 

@@ -258,6 +258,25 @@ const struct credentials_customer *credentials_customer(const struct credentials
 		   : NULL;
 }
 
+const struct credentials_customer *credentials_customer_named(
+    const struct credentials *credentials, const char *account, const char *name)
+{
+	const struct credentials_customer *found = NULL;
+
+	for (size_t i = 0; credentials && i < credentials->customer_count; i++) {
+		const struct credentials_customer *at = &credentials->customers[i];
+		const struct callback_customer *record = at->record;
+
+		if (!record->servicenow || strcmp(record->servicenow, account) != 0 ||
+		    (name && (!record->name || strcmp(record->name, name) != 0)))
+			continue;
+		if (found)
+			return NULL;
+		found = at;
+	}
+	return found;
+}
+
 const struct credentials_instance *credentials_instance(const struct credentials *credentials,
 							const char *account)
 {

@@ -47,6 +47,10 @@ void credentials_put(struct credentials_book *book, const struct credentials *cr
 /* NULL when unknown, or when credentials is NULL. */
 const struct credentials_customer *credentials_customer(const struct credentials *credentials,
 							const char *id);
+/* Of those whose tickets are in that account, the one of that name (what people call it);
+ * without a name, the only one. NULL when there is none, or more than one. */
+const struct credentials_customer *credentials_customer_named(
+    const struct credentials *credentials, const char *account, const char *name);
 /* By the account's id, and by the OAuth client's. */
 const struct credentials_instance *credentials_instance(const struct credentials *credentials,
 							const char *account);

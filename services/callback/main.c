@@ -10,6 +10,11 @@
  * routes.c        what is served, and by whom
  * push.c          POST /v1/events/...: pushed events; events.c finds them in the body
  * auth.c          signatures and secrets; rates.c how much
+ * oauth.c         access tokens for ServiceNow instances; access.c checks them
+ * closed.c        POST /v1/servicenow/closed; hint.c reads it
+ * ancestor.c      the ancestors' closing URL
+ * link_pages.c    links of mails; link_form.c and page.c are what people see
+ * notice.c        into the stream closures; throttle.c how often strangers may try
  * committer.c     many requests, one append
  * credentials.c   whom we know
  * problem.c       refusals
@@ -23,11 +28,14 @@
 #include "bus/bus.h"
 #include "committer.h"
 #include "credentials.h"
+#include "model/link.h"
 #include "model/vault.h"
 #include "net/httpd.h"
+#include "notice.h"
 #include "problem.h"
 #include "rates.h"
 #include "service/service.h"
+#include "throttle.h"
 
 struct config {
 	char *address;
@@ -36,6 +44,7 @@ struct config {
 	unsigned connections;
 	unsigned per_address;
 	char *key_file;
+	char *link_key_file;
 	char *public_url;
 	unsigned events_per_minute;
 };
@@ -55,6 +64,8 @@ static const struct conf_option options[] = {
 	  .help = "connections at once of one address; 0: no limit" },
 	{ "TOCSIN_CALLBACK_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/callback.key",
 	  .help = "keys that seal what the callback service needs to know" },
+	{ "TOCSIN_LINK_PUBLIC_KEY_FILE", CONF_PATH, FIELD(link_key_file), NULL,
+	  .help = "public keys that verify links; none: links are not served" },
 	{ "TOCSIN_PUBLIC_URL", CONF_URL, FIELD(public_url), NULL,
 	  .help = "where the callback service is reached from outside" },
 	{ "TOCSIN_PUSH_EVENTS_PER_MINUTE", CONF_UINT, FIELD(events_per_minute), "6000", 1,
@@ -79,7 +90,8 @@ struct metric app_refusals = {
 	.labels = "problem",
 };
 struct metric *const app_metrics[] = { &app_requests, &app_refusals, NULL };
-static struct metric *const *const metrics[] = { app_metrics, committer_metrics, NULL };
+static struct metric *const *const metrics[] = { app_metrics, committer_metrics, notice_metrics,
+						 NULL };
 
 static const struct service_about about = {
 	.name = "callback",
@@ -92,6 +104,7 @@ struct process {
 	struct bus_settings times;
 	struct service *service;
 	struct vault *vault;
+	struct link_keys *link_keys;
 	struct app app;
 	struct httpd *httpd;
 };
@@ -144,6 +157,13 @@ static bool start(struct process *process, struct err *err)
 	app->vault = process->vault;
 	auth_init(&app->auth, process->vault);
 	app->rates = rates_new();
+	app->throttle = throttle_new();
+	if (process->config.link_key_file) {
+		process->link_keys = link_keys_open_public(process->config.link_key_file, err);
+		if (!process->link_keys)
+			return false;
+		app->link_keys = process->link_keys;
+	}
 	app->events_per_minute = process->config.events_per_minute;
 	app->credentials =
 	    credentials_book_new(&process->times, process->vault, process->service, err);
@@ -180,6 +200,8 @@ static void take_down(struct process *process)
 	committer_free(process->app.committer);
 	credentials_book_free(process->app.credentials);
 	rates_free(process->app.rates);
+	throttle_free(process->app.throttle);
+	link_keys_free(process->link_keys);
 	auth_done(&process->app.auth);
 	vault_free(process->vault);
 	conf_clear(options, &process->config);

@@ -8,25 +8,30 @@
 #include "app.h"
 #include "base/buf.h"
 
-static const struct {
-	int status;
-	const char *name; /* of the metric, and the end of the type */
-	const char *title;
-	const char *detail;
-} rows[PROBLEM_COUNT] = {
+static const struct problem_row rows[PROBLEM_COUNT] = {
 	[PROBLEM_MALFORMED_REQUEST] = { 400, "malformed-request", "Malformed request",
 					"The request is not HTTP as we accept it." },
 	[PROBLEM_MALFORMED_BODY] = { 400, "malformed-body", "Malformed body",
 				     "The body is not what is expected here." },
+	[PROBLEM_MALFORMED_QUERY] = { 400, "malformed-query", "Malformed query",
+				      "The parameters of the URL are not what is expected." },
 	[PROBLEM_UNAUTHORIZED] = { 401, "unauthorized", "Unauthorized",
 				   "The credentials are missing, wrong or too old." },
 	[PROBLEM_FORBIDDEN] = { 403, "forbidden", "Forbidden",
 				"These credentials do not allow this." },
+	[PROBLEM_WRONG_INSTANCE] = { 403, "wrong-instance", "Wrong instance",
+				     "These credentials are linked to another instance." },
+	[PROBLEM_LINK_INVALID] = { 403, "link-invalid", "This link does not work here",
+				   "It is damaged, or was made for something else." },
 	[PROBLEM_NOT_FOUND] = { 404, "not-found", "Not found", "There is nothing here." },
 	[PROBLEM_METHOD_NOT_ALLOWED] = { 405, "method-not-allowed", "Method not allowed",
 					 "The header Allow says what is." },
 	[PROBLEM_CONFLICT] = { 409, "conflict", "Conflict",
 			       "This id was used before, for something else." },
+	[PROBLEM_LINK_USED] = { 409, "link-used", "This link was used before",
+				"A link works once, and it was used for another choice." },
+	[PROBLEM_LINK_EXPIRED] = { 410, "link-expired", "This link has expired",
+				   "Close the ticket itself instead." },
 	[PROBLEM_TOO_LARGE] = { 413, "too-large", "Content too large",
 				"The body is larger than is accepted." },
 	[PROBLEM_TOO_MANY_REQUESTS] = { 429, "too-many-requests", "Too many requests",
@@ -55,8 +60,18 @@ enum httpd_outcome problem_answer(struct httpd_exchange *exchange, enum problem 
 	httpd_answer(exchange, rows[problem].status, "application/problem+json", body.data,
 		     body.size);
 	buf_done(&body);
-	metric_add(&app_refusals, 1, rows[problem].name);
+	problem_count(problem);
 	return HTTPD_DONE;
+}
+
+const struct problem_row *problem_row(enum problem problem)
+{
+	return &rows[problem];
+}
+
+void problem_count(enum problem problem)
+{
+	metric_add(&app_refusals, 1, rows[problem].name);
 }
 
 enum httpd_outcome problem_answer_later(struct httpd_exchange *exchange, enum problem problem,
