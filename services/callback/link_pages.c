@@ -1,7 +1,6 @@
 /* Links of mails: pages that ask, and what was answered. */
 #include "link_pages.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "app.h"
@@ -18,7 +17,7 @@
 #include "urlform.h"
 
 /* A link is remembered a day longer than it is good for. */
-enum { DAY_MS = 24 * 60 * 60 * 1000 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, RETRY_MS = 5000 };
 
 /* Codes that may be tried with one link; the incident service counts for itself. */
 static const struct throttle_rule codes = { "codes of a link", CODE_ATTEMPTS, 10 * 60 * 1000 };
@@ -78,7 +77,7 @@ static bool open_link(const struct app *app, struct httpd_exchange *exchange,
 		return false;
 	}
 	if (!throttle_allows(app->throttle, &strangers, httpd_peer(exchange), &wait_ms)) {
-		page_answer_problem(exchange, PROBLEM_TOO_MANY_REQUESTS, NULL);
+		page_answer_problem_later(exchange, PROBLEM_TOO_MANY_REQUESTS, NULL, wait_ms);
 		return false;
 	}
 
@@ -138,10 +137,11 @@ static void end(struct commit *commit, enum commit_result result)
 	struct httpd_exchange *exchange = commit->exchange;
 
 	if (result != COMMIT_DURABLE)
-		page_answer_problem(
+		page_answer_problem_later(
 		    exchange, result == COMMIT_FULL ? PROBLEM_FULL : PROBLEM_UNAVAILABLE,
-		    "Tocsin could not store your answer. Wait a moment, go back "
-		    "and send it again: it counts once.");
+		    "Tocsin could not store your answer. Wait a moment, go back and send it "
+		    "again: it counts once.",
+		    RETRY_MS);
 	else if (commit->answers[0] == APPEND_CONFLICT)
 		page_answer_problem(
 		    exchange, PROBLEM_LINK_USED,
@@ -213,10 +213,11 @@ static bool read_answer(const struct app *app, struct httpd_exchange *exchange,
 		return false;
 	}
 	if (*ret_code && !throttle_take(app->throttle, &codes, act->link.id, &wait_ms)) {
-		page_answer_problem(
+		page_answer_problem_later(
 		    exchange, PROBLEM_TOO_MANY_REQUESTS,
-		    "Too many codes were tried with this link. Wait ten minutes, "
-		    "or close the ticket itself.");
+		    "Too many codes were tried with this link. Wait ten minutes, or close the "
+		    "ticket itself.",
+		    wait_ms);
 		return false;
 	}
 	return true;

@@ -1,7 +1,6 @@
 /* POST /oauth/token: RFC 6749 client credentials, one client for each ServiceNow instance. */
 #include "oauth.h"
 
-#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "credentials.h"
+#include "problem.h"
 #include "throttle.h"
 #include "urlform.h"
 
@@ -101,10 +101,7 @@ static bool read_client(const struct httpd_exchange *exchange, const struct urlf
 
 static enum httpd_outcome refuse_hasty(struct httpd_exchange *exchange, uint64_t wait_ms)
 {
-	char seconds[24];
-
-	snprintf(seconds, sizeof(seconds), "%" PRIu64, (wait_ms + 999) / 1000);
-	httpd_answer_header(exchange, "Retry-After", seconds);
+	problem_retry_after(exchange, wait_ms);
 	return refuse(exchange, &hasty);
 }
 

@@ -136,3 +136,11 @@ enum httpd_outcome page_answer_problem(struct httpd_exchange *exchange, enum pro
 	buf_adds(&out, "<p class=\"foot\">Nothing was changed by opening this page.</p>\n");
 	return page_answer(exchange, row->status, &out);
 }
+
+enum httpd_outcome page_answer_problem_later(struct httpd_exchange *exchange,
+					     enum problem problem, const char *advice,
+					     uint64_t retry_after_ms)
+{
+	problem_retry_after(exchange, retry_after_ms);
+	return page_answer_problem(exchange, problem, advice);
+}

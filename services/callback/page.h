@@ -2,6 +2,7 @@
 #define CALLBACK_PAGE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "net/httpd.h"
@@ -27,5 +28,9 @@ bool page_wanted(const struct httpd_exchange *exchange);
  * detail); for others as problem details. */
 enum httpd_outcome page_answer_problem(struct httpd_exchange *exchange, enum problem problem,
 				       const char *advice);
+/* The same with Retry-After. */
+enum httpd_outcome page_answer_problem_later(struct httpd_exchange *exchange,
+					     enum problem problem, const char *advice,
+					     uint64_t retry_after_ms);
 
 #endif

@@ -74,13 +74,18 @@ void problem_count(enum problem problem)
 	metric_add(&app_refusals, 1, rows[problem].name);
 }
 
-enum httpd_outcome problem_answer_later(struct httpd_exchange *exchange, enum problem problem,
-					const char *detail, uint64_t retry_after_ms)
+void problem_retry_after(struct httpd_exchange *exchange, uint64_t retry_after_ms)
 {
 	char seconds[24];
 
 	snprintf(seconds, sizeof seconds, "%" PRIu64, (retry_after_ms + 999) / 1000);
 	httpd_answer_header(exchange, "Retry-After", seconds);
+}
+
+enum httpd_outcome problem_answer_later(struct httpd_exchange *exchange, enum problem problem,
+					const char *detail, uint64_t retry_after_ms)
+{
+	problem_retry_after(exchange, retry_after_ms);
 	return problem_answer(exchange, problem, detail);
 }
 

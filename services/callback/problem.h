@@ -36,6 +36,9 @@ enum httpd_outcome problem_answer(struct httpd_exchange *exchange, enum problem 
 enum httpd_outcome problem_answer_later(struct httpd_exchange *exchange, enum problem problem,
 					const char *detail, uint64_t retry_after_ms);
 
+/* The header alone, in seconds rounded up. */
+void problem_retry_after(struct httpd_exchange *exchange, uint64_t retry_after_ms);
+
 /* What a row says, for those who answer in another form (page.c); problem_count() counts it. */
 struct problem_row {
 	int status;
