@@ -434,8 +434,8 @@ void incident_id(const char *customer, const char *group, const char *uid, char 
 
 void incident_key(const char *installation, const struct incident *incident, char *ret_key)
 {
-	snprintf(ret_key, INCIDENT_KEY_SIZE, "tocsin-i:%.12s:%.24s:%.16s:%.16s", installation,
-		 incident->customer, incident->group, incident->id);
+	snprintf(ret_key, INCIDENT_KEY_SIZE, INCIDENT_KEY_PREFIX "%.12s:%.24s:%.16s:%.16s",
+		 installation, incident->customer, incident->group, incident->id);
 }
 
 void incident_group_key(const char *installation, const struct incident *incident,
@@ -450,8 +450,9 @@ const char *incident_key_id(const char *installation, const char *key)
 	size_t size = strlen(installation), length = strlen(key);
 	const char *id;
 
-	if (strncmp(key, "tocsin-i:", 9) != 0 || strncmp(key + 9, installation, size) != 0 ||
-	    key[9 + size] != ':' || length < 9 + size + INCIDENT_ID_SIZE)
+	if (strncmp(key, INCIDENT_KEY_PREFIX, 9) != 0 ||
+	    strncmp(key + 9, installation, size) != 0 || key[9 + size] != ':' ||
+	    length < 9 + size + INCIDENT_ID_SIZE)
 		return NULL;
 	id = key + length - (INCIDENT_ID_SIZE - 1);
 	return id[-1] == ':' && strspn(id, "0123456789abcdef") == INCIDENT_ID_SIZE - 1 ? id

@@ -251,6 +251,9 @@ enum { INCIDENT_ID_SIZE = 17, INCIDENT_KEY_SIZE = 101 };
 
 /* SHA-256 of customer, group and uid of the opening finding: survives the loss of Redis. */
 void incident_id(const char *customer, const char *group, const char *uid, char *ret_id);
+/* What every key of ours begins with, wherever it is found. */
+#define INCIDENT_KEY_PREFIX "tocsin-i:"
+
 /* tocsin-i:<installation>:<customer>:<group>:<id>, at most 100 bytes (correlation_id). */
 void incident_key(const char *installation, const struct incident *incident, char *ret_key);
 /* The incident's id in such a key of this installation; NULL when it is none. Borrows. */

@@ -12,7 +12,9 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "model/finding.h"
+#include "model/incident.h"
 #include "model/json_tree.h"
 #include "model/raw.h"
 
@@ -31,6 +33,10 @@ static const struct ocsf_product product = {
 	.log_provider = "Microsoft Defender for Endpoint API",
 	.agent = true,
 };
+
+/* A comment and the change it came with have one time; clocks of one service differ a little.
+ */
+enum { OWN_CHANGE_MS = 2000 };
 
 struct mapping {
 	const struct raw *raw;
@@ -185,24 +191,40 @@ static const char *read_category(struct mapping *mapping)
 }
 
 /* The newest of the comments, of which the alert always carries all. */
-static const char *last_comment(const struct json_node *list)
+static const struct json_node *last_comment(const struct json_node *record)
 {
-	const char *text = NULL;
+	const struct json_node *list = json_tree_get(record, "comments"), *last = NULL;
 
 	if (!list || list->kind != JSON_NODE_ARRAY)
 		return NULL;
 	for (const struct json_node *item = list->first; item; item = item->next) {
-		const char *said = record_peek_text(item, "comment");
-		if (said)
-			text = said;
+		if (record_peek_text(item, "comment"))
+			last = item;
 	}
-	return text;
+	return last;
+}
+
+/* Closing an incident resolves its alerts, with a comment that carries the incident's key: the
+ * change that follows is our own, and no news. What somebody changes later moves the alert's
+ * time away from that of the comment. */
+static bool is_own_change(const struct json_node *record)
+{
+	const struct json_node *comment = last_comment(record);
+	const char *updated = record_peek_text(record, "lastUpdateTime");
+	const char *created = comment ? record_peek_text(comment, "createdTime") : NULL;
+	uint64_t updated_ms, created_ms;
+
+	return created && updated && clock_parse(updated, &updated_ms) &&
+	       clock_parse(created, &created_ms) &&
+	       strstr(record_peek_text(comment, "comment"), INCIDENT_KEY_PREFIX) &&
+	       updated_ms <= created_ms + OWN_CHANGE_MS;
 }
 
 static void read_words(struct mapping *mapping)
 {
 	struct ocsf_finding *finding = mapping->finding;
 	struct json_node *record = mapping->record;
+	const struct json_node *comment = last_comment(record);
 	const char *threat = record_text(record, "threatName");
 
 	finding->title = record_text(record, "title");
@@ -215,7 +237,7 @@ static void read_words(struct mapping *mapping)
 	finding->remediation = record_text(record, "recommendedAction");
 	finding->malware_name = threat ? threat : record_text(record, "threatFamilyName");
 	finding->feature = record_text(record, "detectionSource");
-	finding->comment = last_comment(json_tree_get(record, "comments"));
+	finding->comment = comment ? record_peek_text(comment, "comment") : NULL;
 	finding->analytic_uid = record_text(record, "detectorId");
 	if (!finding->analytic_uid)
 		return;
@@ -307,6 +329,8 @@ const char *map_defender(const struct raw *raw, struct json_node *record, struct
 		.raw = raw, .record = record, .arena = arena, .finding = ret_finding
 	};
 
+	if (is_own_change(record))
+		return "our own change of the alert";
 	ret_finding->product = &product;
 	ret_finding->record = record;
 	read_status(&mapping);

@@ -143,6 +143,22 @@ def test_a_changed_alert_is_a_note(system):
     assert system.length("dead") == 0
 
 
+def test_our_own_change_is_no_news(system):
+    """Closing resolves the alert with a comment that carries our key: it comes back, and is skipped."""
+    customer(system)
+    one, at = alert(4), moment()
+    emit(system, one)
+    system.start(**QUICK)
+    wait_until(lambda: len(tickets(system)) == 1 and system.drained(), 40, "a ticket")
+    before = notes(system)
+    emit(system, {"id": one["id"], "status": "Resolved", "lastUpdateTime": at, "comments": [
+        {"comment": "Closed: tocsin-i:test:acme:0:0", "createdBy": "app-1", "createdTime": at}]})
+    wait_until(lambda: len(fates_of(system, one)) == 2 and system.drained(), 40, "the change")
+    assert sorted(fate.partition(":")[0] for fate in fates_of(system, one).values()) == \
+        ["incident", "skipped"]
+    assert notes(system) == before
+
+
 def test_resolved_before_we_saw_it_is_recorded(system):
     """It opens nothing; the same alert opened again at the source does."""
     customer(system)
