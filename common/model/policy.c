@@ -37,7 +37,7 @@ static const char *route_value(const struct policy_route *route, size_t i)
 	return *(const char *const *)((const char *)route + route_members[i].offset);
 }
 
-void policy_init(struct policy *ret_policy)
+void policy_clear(struct policy *ret_policy)
 {
 	*ret_policy = (struct policy){ .severity_id = -1 };
 }
@@ -56,6 +56,7 @@ bool policy_routes(const struct policy *policy)
 static void put_decisions(struct buf *out, const struct policy *policy)
 {
 	json_put_string(out, "record", policy->record);
+	json_put_string(out, "minimum_rule", policy->minimum_rule);
 	if (policy->severity_id >= 0)
 		json_put_int(out, "severity_id", policy->severity_id);
 	if (policy->minimum_severity > 0)
@@ -139,6 +140,7 @@ static void read_policy(struct policy *policy, const struct json_node *json)
 	int64_t per_ms = number_of(storm, "per_ms", INT64_MAX);
 
 	policy->record = text_of(json, "record");
+	policy->minimum_rule = text_of(json, "minimum_rule");
 	policy->severity_id = (int)number_of(json, "severity_id", SEVERITY_OTHER);
 	policy->minimum_severity = minimum > 0 ? (int)minimum : 0;
 	policy->priority = priority > 0 ? (unsigned)priority : 0;
@@ -159,7 +161,7 @@ bool policy_decode(struct policy *ret_policy, const char *text, struct arena *ar
 {
 	struct err why = { 0 };
 
-	policy_init(ret_policy);
+	policy_clear(ret_policy);
 	if (!text || !*text)
 		return true;
 	const struct json_node *json = json_tree_parse(text, strlen(text), arena, &why);
@@ -172,15 +174,20 @@ bool policy_decode(struct policy *ret_policy, const char *text, struct arena *ar
 
 /* ---- tickets ---- */
 
+/* ServiceNow's standard look-up rules give these pairs this priority. */
+static struct customer_priority pair_of(unsigned priority)
+{
+	static const struct customer_priority pairs[] = {
+		{ 1, 1 }, { 2, 1 }, { 2, 2 }, { 3, 2 }, { 3, 3 },
+	};
+
+	return pairs[priority - 1];
+}
+
 /* Everything of another instance has other ids there: what the route does not name is not
  * sent. */
-void policy_route_customer(const struct policy *policy, const struct customer *customer,
-			   struct customer *ret_customer)
+static void apply_route(const struct policy_route *route, struct customer_servicenow *ticket)
 {
-	const struct policy_route *route = &policy->route;
-	struct customer_servicenow *ticket = &ret_customer->servicenow;
-
-	*ret_customer = *customer;
 	if (route->account &&
 	    (!ticket->account || strcmp(route->account, ticket->account) != 0)) {
 		ticket->account = (char *)route->account;
@@ -198,14 +205,11 @@ void policy_route_customer(const struct policy *policy, const struct customer *c
 		ticket->domain = (char *)route->domain;
 }
 
-void policy_priority(unsigned priority, unsigned *ret_impact, unsigned *ret_urgency)
+void policy_apply(const struct policy *policy, const struct customer *customer,
+		  struct customer *ret_customer)
 {
-	/* The standard look-up rules have more than one pair for some; these are ours. */
-	static const struct {
-		unsigned impact, urgency;
-	} pairs[] = { { 3, 3 }, { 1, 1 }, { 2, 1 }, { 2, 2 }, { 3, 2 }, { 3, 3 } };
-	const size_t count = sizeof pairs / sizeof pairs[0];
-
-	*ret_impact = pairs[priority < count ? priority : 0].impact;
-	*ret_urgency = pairs[priority < count ? priority : 0].urgency;
+	*ret_customer = *customer;
+	apply_route(&policy->route, &ret_customer->servicenow);
+	for (size_t i = 0; policy->priority > 0 && i < CUSTOMER_PRIORITIES; i++)
+		ret_customer->servicenow.priorities[i] = pair_of(policy->priority);
 }

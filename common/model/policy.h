@@ -35,7 +35,8 @@ struct policy {
 	const char *record;   /* the rule: it joins what is open and opens nothing */
 	int severity_id;      /* instead of the vendor's; -1: the vendor's */
 	int minimum_severity; /* instead of the customer's; 0: the customer's */
-	unsigned priority;    /* of the ticket, 1 to 5; 0: as its severity says */
+	const char *minimum_rule; /* that says so */
+	unsigned priority;	  /* of the ticket, 1 to 5; 0: as its severity says */
 	struct policy_route route;
 	const char *group; /* 16 hex instead of the finding's; NULL: the finding's */
 	bool has_reopen;
@@ -50,7 +51,7 @@ struct policy {
 };
 
 /* Nothing decided. */
-void policy_init(struct policy *ret_policy);
+void policy_clear(struct policy *ret_policy);
 /* NULL when there is nothing to tell the incident service; else in the arena. */
 const char *policy_encode(const struct policy *policy, struct arena *arena);
 /* NULL and "" are the empty policy. Permanent error when text is none. */
@@ -59,12 +60,9 @@ bool policy_decode(struct policy *ret_policy, const char *text, struct arena *ar
 
 /* Whether the ticket goes elsewhere than the customer's file says. */
 bool policy_routes(const struct policy *policy);
-/* The customer as this policy's tickets see it: ret_customer is a copy whose strings are
- * borrowed from both, never to be freed. */
-void policy_route_customer(const struct policy *policy, const struct customer *customer,
-			   struct customer *ret_customer);
-
-/* ServiceNow's standard table of priorities; 1 to 5. */
-void policy_priority(unsigned priority, unsigned *ret_impact, unsigned *ret_urgency);
+/* The customer as this policy's tickets see it, with its route and priority: a copy whose
+ * strings are borrowed from both, never to be freed. */
+void policy_apply(const struct policy *policy, const struct customer *customer,
+		  struct customer *ret_customer);
 
 #endif

@@ -194,6 +194,7 @@ static bool decide(struct policy *policy, const struct rule *rule,
 		if (policy->minimum_severity > 0)
 			return false;
 		policy->minimum_severity = rule->severity_id;
+		policy->minimum_rule = rule->name;
 		return true;
 	case RULE_SEVERITY:
 		if (policy->severity_id >= 0)
@@ -257,7 +258,7 @@ void rules_decide(const struct rules *rules, const struct rule_match *found,
 		  const struct rule_subject *subject, struct arena *arena,
 		  struct policy *ret_policy)
 {
-	policy_init(ret_policy);
+	policy_clear(ret_policy);
 	for (size_t i = 0; i < rules->count; i++) {
 		if (!found[i].matched || !suppresses(&rules->items[i]))
 			continue;
@@ -268,8 +269,7 @@ void rules_decide(const struct rules *rules, const struct rule_match *found,
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *rule = &rules->items[i];
 
-		if (found[i].matched &&
-		    decide(ret_policy, rule, &found[i], subject, arena) &&
+		if (found[i].matched && decide(ret_policy, rule, &found[i], subject, arena) &&
 		    ret_policy->rule_count < POLICY_RULES_MAX)
 			ret_policy->rules[ret_policy->rule_count++] = rule->name;
 	}

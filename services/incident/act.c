@@ -24,6 +24,7 @@
 #include "bus/page.h"
 #include "bus/redis.h"
 #include "fold.h"
+#include "obey.h"
 #include "service/roster.h"
 #include "tickets.h"
 #include "turn.h"
@@ -310,8 +311,10 @@ static bool customer_ready(struct turn *turn)
 	const char *id = turn->incident.customer;
 
 	turn->customer = directory_customer(turn->directory, id);
-	if (turn->customer && turn->customer->mode != CUSTOMER_PAUSED)
+	if (turn->customer && turn->customer->mode != CUSTOMER_PAUSED) {
+		obey_incident(turn);
 		return true;
+	}
 	turn->reason = arena_printf(turn->arena, "customer:%s", id);
 	return false;
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "obey.h"
 #include "ticket/ticket.h"
 #include "tickets.h"
 #include "turn.h"
@@ -79,6 +80,7 @@ static void fold_opening(struct turn *turn, const char *text, const struct findi
 	incident->source = finding->source;
 	incident->event_ms = finding->time_ms;
 	incident->observed_ms = finding->observed_ms;
+	obey_opening(turn, finding);
 	plan(turn);
 	if (turn->customer->mode == CUSTOMER_SHADOW) {
 		open_shadow(turn);
@@ -148,6 +150,7 @@ static void fold_later(struct turn *turn, const char *text, const struct finding
 		fold_opening(turn, text, finding);
 		return;
 	}
+	obey_later(turn, finding);
 	if (incident->shadow || !incident->servicenow_account) {
 		turn_tell(turn, incident->shadow ? "shadow: would note event" : "event joined",
 			  finding->event_id);

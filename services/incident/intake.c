@@ -12,6 +12,7 @@
 #include "bus/saga.h"
 #include "model/finding.h"
 #include "model/incident.h"
+#include "model/policy.h"
 #include "saga.h"
 #include "service/roster.h"
 #include "ticket/text.h"
@@ -98,87 +99,167 @@ static const char *summary(struct arena *arena, const struct finding *finding,
 	return text;
 }
 
-static size_t new_fields(struct arena *arena, const struct finding *finding,
-			 const struct finding_view *view, const char *id,
-			 const struct field **ret_fields)
+/* What there is to know of one finding before it is claimed. */
+struct arrival {
+	const struct entry *entry;
+	const struct customer *customer;
+	struct finding finding;
+	struct finding_view view;
+	struct policy policy;
+	bool is_minor;
+};
+
+static size_t new_fields(struct arena *arena, const struct arrival *arrival, const char *id,
+			 const char *group, const char *storm, const struct field **ret_fields)
 {
+	const struct finding *finding = &arrival->finding;
 	struct field *fields = arena_alloc(arena, INCIDENT_FIELDS * sizeof(*fields));
 	const struct incident incident = {
-		.id = arena_strdup(arena, id),
+		.id = id,
 		.customer = finding->customer,
-		.group = finding->group,
+		.group = group,
 		.uid = finding->uid,
 		.event_id = finding->event_id,
 		.source = finding->source,
 		.trace = finding->trace,
+		.policy = finding->policy,
+		.storm = storm,
 		.event_ms = finding->time_ms,
 		.observed_ms = finding->observed_ms,
-		.title = text_line(arena, view->title, TITLE_CHARS),
-		.host = text_line(arena, view->host, HOST_CHARS),
+		.title = text_line(arena, arrival->view.title, TITLE_CHARS),
+		.host = text_line(arena, arrival->view.host, HOST_CHARS),
 	};
 
 	*ret_fields = fields;
 	return incident_encode(&incident, arena, fields);
 }
 
-static void claim_add(struct batch *batch, size_t place, const struct entry *entry,
-		      const struct finding *finding, const struct finding_view *view)
+static const char *group_key(struct arena *arena, unsigned partition, const char *customer,
+			     const char *group)
 {
+	struct key key;
+
+	key_format(&key, partition, "group:%s:%s", customer, group);
+	return arena_strdup(arena, key.text);
+}
+
+static const char *new_id(struct arena *arena, const struct finding *finding, const char *group)
+{
+	char id[INCIDENT_ID_SIZE];
+
+	incident_id(finding->customer, group, finding->uid, id);
+	return arena_strdup(arena, id);
+}
+
+/* The one incident that stands for all beyond the limit has a group of its own. */
+static const struct group_storm *storm_of(struct arena *arena, unsigned partition,
+					  const struct arrival *arrival)
+{
+	const struct policy *policy = &arrival->policy;
+	const struct finding *finding = &arrival->finding;
+	const char *const parts[] = { finding->customer, "storm", policy->storm.rule, NULL };
+	char *group = arena_alloc(arena, INCIDENT_ID_SIZE);
+	struct group_storm *storm = arena_alloc(arena, sizeof(*storm));
+	struct key key;
+
+	if (!policy->storm.rule)
+		return NULL;
+	finding_digest(parts, group);
+	key_format(&key, partition, "storm:%s:%s", finding->customer, policy->storm.rule);
+	*storm = (struct group_storm){
+		.key = arena_strdup(arena, key.text),
+		.limit = policy->storm.limit,
+		.per_ms = policy->storm.per_ms,
+		.group_key = group_key(arena, partition, finding->customer, group),
+		.candidate = new_id(arena, finding, group),
+	};
+	storm->field_count = new_fields(arena, arrival, storm->candidate, group,
+					policy->storm.rule, &storm->fields);
+	return storm;
+}
+
+/* What the source has settled, what is below the minimum and what is to be recorded opens
+ * nothing; where something is open, it is news. */
+static bool opens(const struct arrival *arrival)
+{
+	return !arrival->is_minor && !arrival->policy.record &&
+	       arrival->view.status_id != FINDING_STATUS_RESOLVED;
+}
+
+static const char *why_recorded(const struct arrival *arrival, struct arena *arena)
+{
+	const char *rule = arrival->policy.record;
+
+	if (!rule && arrival->is_minor)
+		rule = arrival->policy.minimum_rule;
+	return rule ? arena_printf(arena, "recorded:rule %s", rule) : NULL;
+}
+
+static void claim_add(struct batch *batch, size_t place, const struct arrival *arrival)
+{
+	const struct finding *finding = &arrival->finding;
 	struct arena *arena = worker_arena(batch->worker);
 	unsigned partition = worker_partition(batch->worker);
 	const struct incident_item item = { .op = ITEM_FINDING, .finding = *finding };
-	char id[INCIDENT_ID_SIZE];
-	struct key group;
-
-	incident_id(finding->customer, finding->group, finding->uid, id);
-	key_format(&group, partition, "group:%s:%s", finding->customer, finding->group);
-
+	const char *id = new_id(arena, finding, finding->group);
 	struct group_finding *claim = &batch->claims[batch->count];
+
 	*claim = (struct group_finding){
-		.entry_id = entry->id,
-		.group_key = arena_strdup(arena, group.text),
+		.entry_id = arrival->entry->id,
+		.group_key = group_key(arena, partition, finding->customer, finding->group),
 		.fate_key = fate_key(arena, partition, finding),
 		.subject_key = subject_key(arena, partition, finding),
-		/* What the source has settled opens nothing; where something is open, it is
-		   news. */
-		.candidate =
-		    view->status_id == FINDING_STATUS_RESOLVED ? NULL : arena_strdup(arena, id),
+		.candidate = opens(arrival) ? id : NULL,
 		.open_item = incident_item_encode(&item, arena),
-		.summary = summary(arena, finding, view),
+		.summary = summary(arena, finding, &arrival->view),
 		.severity = (unsigned)finding_severity_rank(finding->severity_id),
+		.recorded = why_recorded(arrival, arena),
+		.storm = storm_of(arena, partition, arrival),
 	};
-	claim->field_count = new_fields(arena, finding, view, id, &claim->fields);
+	claim->field_count =
+	    new_fields(arena, arrival, id, finding->group, NULL, &claim->fields);
 	batch->places[batch->count++] = place;
+}
+
+/* Everything that is not as it should be is the finding's own fault. */
+static bool arrival_read(struct arrival *arrival, struct arena *arena, struct err *err)
+{
+	struct finding *finding = &arrival->finding;
+	int minimum = arrival->customer->minimum_severity;
+
+	if (!policy_decode(&arrival->policy, finding->policy, arena, err) ||
+	    !finding_view(&arrival->view, finding->payload, finding->payload_size, arena, err))
+		return false;
+	if (arrival->policy.minimum_severity > 0)
+		minimum = arrival->policy.minimum_severity;
+	arrival->is_minor = finding_is_minor(finding->severity_id, minimum);
+	return true;
 }
 
 static void sort_one(struct batch *batch, size_t place, const struct entry *entry,
 		     struct outcome *outcome)
 {
 	struct arena *arena = worker_arena(batch->worker);
-	struct finding_view *view = arena_alloc(arena, sizeof(*view));
-	const struct customer *customer;
-	struct finding finding;
+	struct arrival *arrival = arena_alloc(arena, sizeof(*arrival));
+	struct finding *finding = &arrival->finding;
 	struct err err = { 0 };
 
-	if (!finding_decode(&finding, entry->fields, entry->field_count, &err)) {
+	arrival->entry = entry;
+	if (!finding_decode(finding, entry->fields, entry->field_count, &err)) {
 		outcome_from_error(batch->worker, &err, outcome);
 		metric_add(&app_findings, 1, "dead");
 		return;
 	}
-	outcome->fate_key = fate_key(arena, worker_partition(batch->worker), &finding);
-	customer = directory_customer(batch->directory, finding.customer);
-	if (!customer || customer->mode == CUSTOMER_PAUSED) {
-		wait_for_customer(batch, finding.customer, customer ? "paused" : "unknown",
-				  outcome);
-	} else if (finding_is_minor(finding.severity_id, customer->minimum_severity)) {
-		outcome->kind = OUTCOME_DONE;
-		outcome->fate = "recorded";
-		metric_add(&app_findings, 1, "minor");
-	} else if (!finding_view(view, finding.payload, finding.payload_size, arena, &err)) {
+	outcome->fate_key = fate_key(arena, worker_partition(batch->worker), finding);
+	arrival->customer = directory_customer(batch->directory, finding->customer);
+	if (!arrival->customer || arrival->customer->mode == CUSTOMER_PAUSED) {
+		wait_for_customer(batch, finding->customer,
+				  arrival->customer ? "paused" : "unknown", outcome);
+	} else if (!arrival_read(arrival, arena, &err)) {
 		outcome_from_error(batch->worker, &err, outcome);
 		metric_add(&app_findings, 1, "dead");
 	} else {
-		claim_add(batch, place, entry, &finding, view);
+		claim_add(batch, place, arrival);
 	}
 }
 
@@ -187,9 +268,8 @@ static void sort_one(struct batch *batch, size_t place, const struct entry *entr
 static const char *outcome_name(enum group_outcome outcome)
 {
 	static const char *const names[] = {
-		[GROUP_NOT_OURS] = "taken over",
-		[GROUP_OPENED] = "opened",
-		[GROUP_JOINED] = "joined",
+		[GROUP_NOT_OURS] = "taken over", [GROUP_OPENED] = "opened",
+		[GROUP_JOINED] = "joined",	 [GROUP_ATTACHED] = "attached to a storm",
 		[GROUP_RECORDED] = "recorded",
 	};
 

@@ -41,7 +41,9 @@ static struct journal_write write_of(const struct turn *turn, struct field *fiel
 			   turn->incident.customer, turn->incident.group);
 		write.group = JOURNAL_GROUP_DROP;
 		write.group_key = group->text;
-		write.previous_ttl_ms = turn->app->times->fate_ttl_ms;
+		write.previous_ttl_ms = turn->decided.has_reopen
+					    ? turn->decided.reopen_ms
+					    : turn->app->times->fate_ttl_ms;
 	}
 	return write;
 }

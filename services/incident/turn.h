@@ -9,6 +9,7 @@
 #include "bus/saga.h"
 #include "model/customer.h"
 #include "model/incident.h"
+#include "model/policy.h"
 #include "saga.h"
 #include "ticket/facts.h"
 #include "ticket/press.h"
@@ -26,7 +27,9 @@ struct turn {
 	struct redis *redis;
 	struct arena *arena;
 	const struct directory *directory;
-	const struct customer *customer;
+	const struct customer *customer;     /* as the incident's tickets see it: obey.h */
+	const struct customer *own_customer; /* as its file says */
+	struct policy decided;		     /* by rules, when it was opened */
 	struct ticket_press *press;
 	bool templates_known; /* setup has published them, or that there are none */
 

@@ -602,7 +602,7 @@ def test_claim_wrong_type_writes_nothing(library, spoiled):
 def test_claim_without_a_right_writes_nothing(library, as_user, missing):
     a, = findings(library, 1)
     commands = {"fcall", "time", "type", "xpending", "get", "hget", "llen", "xadd", "xack", "xdel", "set",
-                "hset", "hincrby", "rpush", "ltrim"}
+                "hset", "hincrby", "rpush", "ltrim", "zadd"}
     before = snapshot(library.redis)
     user = as_user("~tocsin:*", *[f"+{c}" for c in commands - {missing}])
     refused(user.claim, (a, "g1", "i1"), match=NO_RIGHT)
