@@ -47,6 +47,7 @@ static void fixture_init(struct fixture *fixture)
 		.directory = fixture->directory,
 		.customer = &fixture->customer,
 		.press = ticket_press_new(NULL),
+		.own_customer = &fixture->customer,
 		.incident = { .id = "00112233445566aa",
 			      .customer = "acme",
 			      .group = "ffeeddccbbaa0011",
