@@ -174,20 +174,15 @@ bool policy_decode(struct policy *ret_policy, const char *text, struct arena *ar
 
 /* ---- tickets ---- */
 
-/* ServiceNow's standard look-up rules give these pairs this priority. */
-static struct customer_priority pair_of(unsigned priority)
-{
-	static const struct customer_priority pairs[] = {
-		{ 1, 1 }, { 2, 1 }, { 2, 2 }, { 3, 2 }, { 3, 3 },
-	};
-
-	return pairs[priority - 1];
-}
-
 /* Everything of another instance has other ids there: what the route does not name is not
  * sent. */
-static void apply_route(const struct policy_route *route, struct customer_servicenow *ticket)
+void policy_route_customer(const struct policy *policy, const struct customer *customer,
+			   struct customer *ret_customer)
 {
+	const struct policy_route *route = &policy->route;
+	struct customer_servicenow *ticket = &ret_customer->servicenow;
+
+	*ret_customer = *customer;
 	if (route->account &&
 	    (!ticket->account || strcmp(route->account, ticket->account) != 0)) {
 		ticket->account = (char *)route->account;
@@ -205,11 +200,13 @@ static void apply_route(const struct policy_route *route, struct customer_servic
 		ticket->domain = (char *)route->domain;
 }
 
-void policy_apply(const struct policy *policy, const struct customer *customer,
-		  struct customer *ret_customer)
+/* ServiceNow's standard look-up rules give these pairs this priority. */
+struct customer_priority policy_priority(unsigned priority)
 {
-	*ret_customer = *customer;
-	apply_route(&policy->route, &ret_customer->servicenow);
-	for (size_t i = 0; policy->priority > 0 && i < CUSTOMER_PRIORITIES; i++)
-		ret_customer->servicenow.priorities[i] = pair_of(policy->priority);
+	static const struct customer_priority pairs[] = {
+		{ 1, 1 }, { 2, 1 }, { 2, 2 }, { 3, 2 }, { 3, 3 },
+	};
+	const size_t count = sizeof pairs / sizeof pairs[0];
+
+	return pairs[priority >= 1 && priority <= count ? priority - 1 : count - 1];
 }

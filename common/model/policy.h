@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/customer.h"
 
 struct arena;
-struct customer;
 
 /*
  * What the operators' rules (model/rules.h) decided about one finding. The normalizer decides
@@ -60,9 +60,11 @@ bool policy_decode(struct policy *ret_policy, const char *text, struct arena *ar
 
 /* Whether the ticket goes elsewhere than the customer's file says. */
 bool policy_routes(const struct policy *policy);
-/* The customer as this policy's tickets see it, with its route and priority: a copy whose
- * strings are borrowed from both, never to be freed. */
-void policy_apply(const struct policy *policy, const struct customer *customer,
-		  struct customer *ret_customer);
+/* The customer as this policy's tickets see it: a copy whose strings are borrowed from both,
+ * never to be freed. */
+void policy_route_customer(const struct policy *policy, const struct customer *customer,
+			   struct customer *ret_customer);
+/* What makes a ticket's priority, 1 to 5. */
+struct customer_priority policy_priority(unsigned priority);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "model/closing_url.h"
+#include "model/policy.h"
 #include "ticket/facts.h"
 #include "ticket/text.h"
 #include "vendor/servicenow.h"
@@ -276,6 +277,8 @@ struct customer_priority ticket_priority(const struct customer *customer,
 {
 	int index = incident->severity_id - SEVERITY_INFORMATIONAL;
 
+	if (incident->priority > 0)
+		return policy_priority(incident->priority);
 	if (incident->severity_id == SEVERITY_FATAL)
 		index = SEVERITY_CRITICAL - SEVERITY_INFORMATIONAL;
 	if (index < 0 || index >= CUSTOMER_PRIORITIES) /* unknown, other */

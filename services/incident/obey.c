@@ -6,18 +6,15 @@
 #include "model/policy.h"
 #include "turn.h"
 
-static void apply(struct turn *turn)
+static void route(struct turn *turn)
 {
 	struct customer *customer;
-	struct policy policy = turn->decided;
 
-	policy.priority = turn->incident.priority;
-	if (!policy_routes(&policy) && policy.priority == 0) {
-		turn->customer = turn->own_customer;
+	turn->customer = turn->own_customer;
+	if (!policy_routes(&turn->decided))
 		return;
-	}
 	customer = arena_alloc(turn->arena, sizeof(*customer));
-	policy_apply(&policy, turn->own_customer, customer);
+	policy_route_customer(&turn->decided, turn->own_customer, customer);
 	turn->customer = customer;
 }
 
@@ -36,7 +33,7 @@ void obey_incident(struct turn *turn)
 {
 	turn->own_customer = turn->customer;
 	read_policy(turn, turn->incident.policy, &turn->decided);
-	apply(turn);
+	route(turn);
 }
 
 void obey_opening(struct turn *turn, const struct finding *finding)
@@ -44,7 +41,7 @@ void obey_opening(struct turn *turn, const struct finding *finding)
 	turn->incident.policy = finding->policy;
 	read_policy(turn, finding->policy, &turn->decided);
 	turn->incident.priority = turn->decided.priority;
-	apply(turn);
+	route(turn);
 }
 
 void obey_later(struct turn *turn, const struct finding *finding)
@@ -53,9 +50,7 @@ void obey_later(struct turn *turn, const struct finding *finding)
 	struct policy policy;
 
 	read_policy(turn, finding->policy, &policy);
-	if (policy.priority == 0 ||
-	    (incident->priority > 0 && incident->priority <= policy.priority))
-		return;
-	incident->priority = policy.priority;
-	apply(turn);
+	if (policy.priority > 0 &&
+	    (incident->priority == 0 || policy.priority < incident->priority))
+		incident->priority = policy.priority;
 }
