@@ -1,7 +1,9 @@
 """A process of ours: started with an environment of its own, watched, stopped."""
+import itertools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -34,10 +36,20 @@ def wait_until(condition, deadline=20.0, what="condition", every=0.02):
         time.sleep(every)
 
 
+# Below those that the kernel gives to whoever asks for any, so that nobody takes one between here and its
+# use; each program of tests begins somewhere else, and never gives one twice.
+_ports = itertools.count(random.randrange(10000, 32000))
+
+
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        port = 10000 + (next(_ports) - 10000) % 22000
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Process:

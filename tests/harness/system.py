@@ -7,7 +7,8 @@ import os
 import pathlib
 import time
 
-from .process import Process
+from .callback import Caller
+from .process import Process, free_port
 from .redis_server import RedisServer
 from .sandbox import Sandbox
 
@@ -65,6 +66,7 @@ class System:
                     "TOCSIN_CONFIG_DIR": str(self.config), "TOCSIN_INSTALLATION": "test",
                     "TOCSIN_LOG_LEVEL": "info", **FAST, **env}
         self.services = []
+        self.callback_port = None
 
     # -- files
 
@@ -154,6 +156,27 @@ class System:
         for process in started:
             process.ready()
         return started if len(started) > 1 else started[0]
+
+    def callback(self, **env):
+        """Starts the callback service, with its key; again on the port it had. Waits until it is ready."""
+        self.tocsin("keygen", "--missing")
+        if not self.callback_port:
+            self.callback_port = free_port()
+        return self.start("callback", TOCSIN_CALLBACK_PORT=str(self.callback_port),
+                          TOCSIN_CALLBACK_KEY_FILE=str(self.folder / "callback.key"),
+                          TOCSIN_LINK_PUBLIC_KEY_FILE=str(self.folder / "link.pub"), **env)
+
+    def caller(self):
+        return Caller(self.callback_port)
+
+    def pusher(self, customer_id, *sources, bearer=False, **fields):
+        """A customer that pushes (its file is made if need be): the secret."""
+        self.tocsin("keygen", "--missing")
+        file = self.config / "customers" / f"{customer_id}.json"
+        if not file.exists():
+            file.write_text(json.dumps({"id": customer_id, "mode": "live", **fields}))
+        given = [word for source in sources or ("generic",) for word in ("--source", source)]
+        return self.tocsin("push", "add", customer_id, *given, *(["--bearer"] if bearer else []))["secret"]
 
     def stop(self):
         for process in self.services:
