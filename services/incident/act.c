@@ -50,6 +50,12 @@ static const struct step *const steps[INCIDENT_STEPS] = {
 	[STEP_SERVICENOW_LINK] = &step_servicenow_link,
 	[STEP_THREAT_RESPONSE_LINK] = &step_threat_response_link,
 	[STEP_SERVICENOW_NOTE] = &step_servicenow_note,
+	[STEP_SERVICENOW_VERIFY] = &step_servicenow_verify,
+	[STEP_THREAT_RESPONSE_REOPEN] = &step_threat_response_reopen,
+	[STEP_THREAT_RESPONSE_CLOSE] = &step_threat_response_close,
+	[STEP_SERVICENOW_RESOLVE] = &step_servicenow_resolve,
+	[STEP_DEFENDER_RESOLVE] = &step_defender_resolve,
+	[STEP_SERVICENOW_REPORT] = &step_servicenow_report,
 };
 
 /* ---- one step ---- */
@@ -141,13 +147,27 @@ static bool step_go(struct turn *turn, const struct saga_move *move, struct err 
 	return true;
 }
 
+static const char *account_of(const struct turn *turn, enum step_side side)
+{
+	switch (side) {
+	case SIDE_SERVICENOW:
+		return turn->incident.servicenow_account;
+	case SIDE_THREAT_RESPONSE:
+		return turn->incident.threat_response_account;
+	case SIDE_DEFENDER:
+		return turn_source_account(turn);
+	}
+	return NULL;
+}
+
 /* Without a seat nothing is begun: a vendor that hangs has its share of threads and no more. */
 static bool step_run(struct turn *turn, const struct saga_move *move, struct err *err)
 {
-	const char *account = steps[move->step]->side == SIDE_SERVICENOW
-				  ? turn->incident.servicenow_account
-				  : turn->incident.threat_response_account;
+	const char *account = account_of(turn, steps[move->step]->side);
 
+	turn->step = move->step;
+	if (!account)
+		return step_go(turn, move, err);
 	if (!vendor_seat_take(turn->app->vendor, account, SEAT_WAIT_MS)) {
 		const struct saga_end end = {
 			.phase = move->look_up ? SAGA_LOOK_UP : SAGA_PREPARE,
@@ -236,12 +256,14 @@ static bool hand_on(struct turn *turn, struct err *err)
 	return true;
 }
 
-static bool hand_on_if_closed(struct turn *turn, struct err *err)
+static bool hand_on_if_closing(struct turn *turn, struct err *err)
 {
-	if (turn->incident.state != INCIDENT_CLOSED || !turn->incident.waiting_items)
+	bool closing =
+	    turn->incident.state == INCIDENT_CLOSED || saga_closing_accepted(&turn->incident);
+
+	if (!closing || !turn->incident.waiting_items)
 		return true;
 	/* The group first, or they would come back here. */
-	turn->drop_group = turn->saved.state != INCIDENT_CLOSED;
 	return turn_journal(turn, err) && hand_on(turn, err);
 }
 
@@ -299,6 +321,7 @@ static void policy_init(struct turn *turn)
 		.backoff_base_ms = times->backoff_base_ms,
 		.backoff_cap_ms = times->backoff_cap_ms,
 		.notes_per_day = turn->customer->notes_per_day,
+		.grace_ms = turn->customer->closing.grace_ms,
 		.look_first = turn->lost_ms > 0,
 	};
 	memcpy(turn->policy.note_interval_ms, turn->customer->note_interval_ms,
@@ -392,7 +415,7 @@ static bool turn_once(struct turn *turn, const struct entry *entry, struct outco
 					      worker_partition(turn->worker), turn->arena);
 		policy_init(turn);
 		fold_inbox(turn);
-		if (!steps_run(turn, &move, err) || !hand_on_if_closed(turn, err) ||
+		if (!steps_run(turn, &move, err) || !hand_on_if_closing(turn, err) ||
 		    !finish(turn, entry, &move, &released, err))
 			return false;
 	} else if (!wait_for_customer(turn, entry, &released, err)) {

@@ -31,6 +31,16 @@ struct metric app_template_failures = {
 	.labels = "template",
 };
 
+struct metric app_closings = {
+	.name = "tocsin_closings_total",
+	.kind = METRIC_COUNTER,
+	.help =
+	    "Closings by who said so and what became of it: hint (the ticket is read), closed, "
+	    "asked (a person has to confirm that hosts are let go), held (a person decides), "
+	    "reopened, refused (token, code, or another instance), unknown (no such incident).",
+	.labels = "via,outcome",
+};
+
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -39,7 +49,8 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings, &app_steps, &app_template_failures, &app_ticket_seconds, NULL,
+	&app_findings,		&app_steps,	     &app_closings,
+	&app_template_failures, &app_ticket_seconds, NULL,
 };
 
 bool app_alarm_due(const struct app *app, const char *subject)

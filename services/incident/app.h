@@ -33,6 +33,7 @@ struct app {
 extern struct metric *const app_metrics[];
 extern struct metric app_findings;	    /* by outcome */
 extern struct metric app_steps;		    /* by step and outcome */
+extern struct metric app_closings;	    /* by via and outcome */
 extern struct metric app_template_failures; /* by template */
 extern struct metric app_ticket_seconds;    /* first seen by us to ticket */
 

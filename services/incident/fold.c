@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "fold_closure.h"
 #include "obey.h"
 #include "ticket/ticket.h"
 #include "tickets.h"
@@ -167,13 +168,6 @@ void fold_opening_as_note(struct turn *turn)
 	if (incident_item_decode(&item, turn->incident.opening, &turn->incident, turn->arena,
 				 NULL))
 		wait_for_note(turn, turn->incident.opening, &item.finding);
-}
-
-/* ---- closing ---- */
-
-static void fold_closure(struct turn *turn, const struct closure *closure)
-{
-	turn_tell(turn, closure_op_name(closure->op), closure_via_name(closure->via));
 }
 
 /* ---- all of it ---- */

@@ -18,6 +18,7 @@
 #include "bus/bus.h"
 #include "bus/deferred.h"
 #include "bus/worker.h"
+#include "closures.h"
 #include "intake.h"
 #include "jq/jq.h"
 #include "links.h"
@@ -34,6 +35,7 @@
 struct config {
 	unsigned threads;
 	unsigned finding_threads;
+	unsigned closure_threads;
 	char *key_file;
 };
 
@@ -44,6 +46,8 @@ static const struct conf_option options[] = {
 	  .help = "incidents worked on at once, each waiting for one vendor" },
 	{ "TOCSIN_FINDING_THREADS", CONF_UINT, FIELD(finding_threads), "2", .min = 1, .max = 32,
 	  .help = "threads that group findings into incidents" },
+	{ "TOCSIN_CLOSURE_THREADS", CONF_UINT, FIELD(closure_threads), "2", .min = 1, .max = 32,
+	  .help = "threads that take what is said about closing to its incident" },
 	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
 	  .help = "keys that open customers' sealed secrets" },
 	{ 0 },
@@ -105,7 +109,7 @@ static bool build(struct incidents *incidents, struct err *err)
 	const struct config *config = &incidents->config;
 	struct vendor_needs needs = {
 		.settings = &incidents->vendor_settings,
-		.threads = config->threads,
+		.threads = config->threads + config->closure_threads,
 		.deadline_ms = incidents->times.call_deadline_ms,
 		.on_change = account_changed,
 		.opaque = incidents,
@@ -168,7 +172,18 @@ static void add_workers(struct incidents *incidents)
 			.close = tickets_close,
 		};
 
+		const struct worker_spec closures = {
+			.stream = STREAM_CLOSURES,
+			.output = STREAM_ACTIONS,
+			.partition = i,
+			.threads = config->closure_threads,
+			.batch = 1,
+			.handle = closures_handle,
+			.state = &incidents->app,
+		};
+
 		worker_add(incidents->bus, &findings);
+		worker_add(incidents->bus, &closures);
 		worker_add(incidents->bus, &actions);
 	}
 }

@@ -25,18 +25,23 @@ static unsigned number_of(const struct servicenow_record *record, const char *co
 	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
 }
 
-/* What came later is handed on to a new incident (act.c). */
+/* The closing begins with the ticket being read once more (steps_verify.c); what came later is
+ * handed on to a new incident (act.c). */
 static struct saga_end closed(struct turn *turn, const struct servicenow_record *ticket)
 {
 	struct incident *incident = &turn->incident;
+	uint64_t over_ms = servicenow_table_over_ms(ticket);
 
-	incident->state = INCIDENT_CLOSED;
-	incident->closed_ms = servicenow_table_over_ms(ticket);
-	incident->reason =
-	    arena_printf(turn->arena, "ticket %s is in state %s", incident->number,
-			 servicenow_record_value(ticket, "state"));
-	turn->drop_group = true;
-	return end_of(SAGA_PREPARE, SAGA_NEEDLESS, incident->reason);
+	if (over_ms > 0 && over_ms == incident->closing.past_ms) {
+		incident->waiting = incident->waiting_items = incident->writing = NULL;
+		incident->waiting_count = incident->writing_count = 0;
+		return end_of(SAGA_PREPARE, SAGA_OK,
+			      "reopened by a person, but the ticket is over: not written");
+	}
+	if (!incident->closing.via)
+		incident->closing.via = closure_via_name(CLOSURE_RECONCILER);
+	incident->closing.hint_ms = turn_now_ms(turn);
+	return end_of(SAGA_PREPARE, SAGA_REFUSED, "the ticket is over");
 }
 
 /* Impact and urgency only upward, and only while nobody else has changed them. */

@@ -36,10 +36,10 @@ static struct journal_write write_of(const struct turn *turn, struct field *fiel
 		.timeline = turn->timeline,
 	};
 
-	if (turn->drop_group) {
+	if (turn->drop_group || turn->take_group) {
 		key_format(group, worker_partition(turn->worker), "group:%s:%s",
 			   turn->incident.customer, turn->incident.group);
-		write.group = JOURNAL_GROUP_DROP;
+		write.group = turn->drop_group ? JOURNAL_GROUP_DROP : JOURNAL_GROUP_TAKE;
 		write.group_key = group->text;
 		write.previous_ttl_ms = turn->decided.has_reopen
 					    ? turn->decided.reopen_ms
@@ -53,7 +53,7 @@ static void written(struct turn *turn)
 	turn->saved = turn->incident;
 	turn->items_done = 0;
 	turn->timeline = NULL;
-	turn->drop_group = false;
+	turn->drop_group = turn->take_group = false;
 	worker_progress(turn->worker);
 }
 
@@ -64,11 +64,19 @@ static bool journal(struct turn *turn, struct err *err)
 	struct key group;
 	const struct journal_write write = write_of(turn, fields, &group);
 
+	bool taken = true;
+
 	if (write.set_count == 0 && write.items_done == 0 && !write.timeline &&
-	    !turn->drop_group)
+	    !turn->drop_group && !turn->take_group)
 		return true;
-	if (!incident_journal(turn->redis, &turn->keys, &turn->hold, &write, NULL, err))
+	if (!incident_journal(turn->redis, &turn->keys, &turn->hold, &write, &taken, err))
 		return false;
+	if (!taken) {
+		/* Nothing was written: it goes on beside the one that has the group now. */
+		turn->take_group = false;
+		turn_tell(turn, "reopened", "another incident of its group is open");
+		return journal(turn, err);
+	}
 	written(turn);
 	return true;
 }
@@ -95,6 +103,10 @@ bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_re
 {
 	struct field fields[INCIDENT_FIELDS];
 	struct key group;
+
+	if (turn->take_group && !turn_journal(turn, err))
+		return false;
+
 	const struct journal_write write = write_of(turn, fields, &group);
 
 	if (!incident_finish(turn->redis, &turn->keys, &turn->hold, &write, end, ret_released,
@@ -126,6 +138,15 @@ const struct facts *turn_facts(struct turn *turn, struct err *err)
 	return facts;
 }
 
+const char *turn_source_account(const struct turn *turn)
+{
+	const struct customer_source *source =
+	    turn->incident.source ? customer_source(turn->customer, turn->incident.source)
+				  : NULL;
+
+	return source ? source->account : NULL;
+}
+
 bool turn_looks_first(const struct turn *turn, enum incident_step_id step)
 {
 	return turn->policy.look_first && turn->incident.steps[step].intent_ms == 0;
@@ -138,7 +159,8 @@ bool turn_session(const struct turn *turn, const char *account, enum saga_phase 
 		.vendor = turn->app->vendor,
 		.redis = turn->redis,
 		.account = directory_account(turn->directory, account),
-		.class = VENDOR_OPENING,
+		.class = incident_step_phase(turn->step) == PHASE_OPENING ? VENDOR_OPENING
+									  : VENDOR_CONTAINMENT,
 		.seated = true, /* act.c */
 	};
 	if (phase == SAGA_CALL) {
@@ -150,6 +172,11 @@ bool turn_session(const struct turn *turn, const char *account, enum saga_phase 
 	 */
 	return ret_session->account && (ret_session->account->kind != ACCOUNT_SERVICENOW ||
 					turn->customer->servicenow.account);
+}
+
+struct saga_end turn_end(enum saga_phase phase, enum saga_result result, const char *note)
+{
+	return (struct saga_end){ .phase = phase, .result = result, .note = note };
 }
 
 struct saga_end turn_failed(struct turn *turn, const struct vendor_session *session,

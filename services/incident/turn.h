@@ -43,9 +43,11 @@ struct turn {
 	bool keep_opening;    /* the inbox holds only the opening: it may stay until the end */
 	const char *timeline; /* lines since the last write, or NULL */
 	bool drop_group;      /* with the next write */
-	uint64_t intent_mono_ms; /* of the step in hand */
-	uint64_t lost_ms;	 /* when Redis lost its data, 0 for never: look first */
-	const char *reason;	 /* why something has to wait, "account:<id>" or words */
+	bool take_group;      /* likewise, if it is free */
+	enum incident_step_id step; /* in hand */
+	uint64_t intent_mono_ms;    /* of the step in hand */
+	uint64_t lost_ms;	    /* when Redis lost its data, 0 for never: look first */
+	const char *reason;	    /* why something has to wait, "account:<id>" or words */
 
 	struct facts *facts; /* use turn_facts() */
 	/* From a step's prepare to its call. */
@@ -54,6 +56,7 @@ struct turn {
 	const char *note;
 	struct ticket_problem note_problem;
 	unsigned raise_impact, raise_urgency; /* 0: as it is */
+	const char *close_code;		      /* NULL: none is sent */
 };
 
 /* Redis's clock: hosts whose own ones differ agree on what is due, and on when the quarantine
@@ -77,8 +80,11 @@ const struct facts *turn_facts(struct turn *turn, struct err *err);
  * call phase its times count from the intent. */
 bool turn_session(const struct turn *turn, const char *account, enum saga_phase phase,
 		  struct vendor_session *ret_session);
+/* Where the incident's findings come from; NULL: the customer has no such source any more. */
+const char *turn_source_account(const struct turn *turn);
 /* Whether this look-up is the one before the first attempt, after Redis lost its data. */
 bool turn_looks_first(const struct turn *turn, enum incident_step_id step);
+struct saga_end turn_end(enum saga_phase phase, enum saga_result result, const char *note);
 /* The end of a phase that failed. effect: of the call that did. */
 struct saga_end turn_failed(struct turn *turn, const struct vendor_session *session,
 			    enum saga_phase phase, bool effect, const struct err *err);
@@ -90,7 +96,7 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account,
  * on. */
 typedef struct saga_end step_phase(struct turn *turn);
 
-enum step_side { SIDE_THREAT_RESPONSE, SIDE_SERVICENOW };
+enum step_side { SIDE_THREAT_RESPONSE, SIDE_SERVICENOW, SIDE_DEFENDER };
 
 struct step {
 	enum step_side side;
@@ -107,5 +113,11 @@ extern const struct step step_servicenow_cancel;
 extern const struct step step_servicenow_create;
 extern const struct step step_servicenow_link;
 extern const struct step step_servicenow_note;
+extern const struct step step_servicenow_verify;
+extern const struct step step_threat_response_reopen;
+extern const struct step step_threat_response_close;
+extern const struct step step_servicenow_resolve;
+extern const struct step step_defender_resolve;
+extern const struct step step_servicenow_report;
 
 #endif

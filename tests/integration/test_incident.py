@@ -115,7 +115,7 @@ def acme(system):
     """One customer with both vendors; the service is started by the test."""
     system.servicenow()
     system.threat_response()
-    system.customer("acme")
+    system.customer("acme", closing={"grace": "0s", "report": False})
     system.apply()
     return system
 
