@@ -243,7 +243,7 @@ static uint64_t stamp_folder(const char *path, uint64_t seed)
 }
 
 /* Where readers of programs.h look; "" is the folder itself. */
-static const char *const program_folders[] = { "", "sources" };
+static const char *const program_folders[] = { "", "sources", "templates" };
 
 uint64_t keeper_stamp(const char *config_dir)
 {

@@ -9,7 +9,7 @@
 #include "bus/redis.h"
 #include "plan.h"
 
-static programs_reader *const readers[] = { programs_read_sources };
+static programs_reader *const readers[] = { programs_read_sources, programs_read_templates };
 
 /* ---- files ---- */
 

@@ -30,7 +30,8 @@ struct programs_files {
 /* Reads and checks one kind. False only when nothing can be said of any, as err does. */
 typedef bool programs_reader(struct programs_files *files, struct err *err);
 
-programs_reader programs_read_sources; /* sources/<name>.jq and .json: source.c */
+programs_reader programs_read_sources;	 /* sources/<name>.jq and .json: source.c */
+programs_reader programs_read_templates; /* templates/<name>.json: template_files.c */
 
 /* For readers: name is wrong as err says, and stays as it was. where is the file. */
 void programs_break(struct programs_files *files, const char *name, const char *where,
