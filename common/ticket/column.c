@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 #include "ticket/ticket.h"
 
 enum {
@@ -58,7 +58,7 @@ static const char *fit_level(const char *value, unsigned most, struct arena *are
 	    level == (double)(unsigned)level)
 		return arena_printf(arena, "%u", (unsigned)level);
 	*ret_reason =
-	    arena_printf(arena, "\"%s\" is not 1 to %u", text_line(arena, value, 20), most);
+	    arena_printf(arena, "\"%s\" is not 1 to %u", prose_line(arena, value, 20), most);
 	return NULL;
 }
 
@@ -69,7 +69,7 @@ const char *column_fit(const char *name, const char *value, const struct custome
 	const char *text;
 
 	*ret_reason = NULL;
-	if (is_short && (!value || !*text_line(arena, value, 2))) {
+	if (is_short && (!value || !*prose_line(arena, value, 2))) {
 		*ret_reason = "it gave nothing";
 		return NULL;
 	}
@@ -82,20 +82,21 @@ const char *column_fit(const char *name, const char *value, const struct custome
 	if (strcmp(name, "priority") == 0)
 		return fit_level(value, 5, arena, ret_reason);
 	if (strcmp(name, "category") == 0 || strcmp(name, "subcategory") == 0)
-		text = text_line(arena, value, CHOICE_CHARS);
+		text = prose_line(arena, value, CHOICE_CHARS);
 	else if (column_kind(name) == SERVICENOW_JOURNAL)
-		text = text_lines(arena, value, NOTE_CHARS);
+		text = prose_lines(arena, value, NOTE_CHARS);
 	else if (strcmp(name, "description") == 0)
-		text = text_lines(arena, value, DESCRIPTION_CHARS);
+		text = prose_lines(arena, value, DESCRIPTION_CHARS);
 	else
-		text = text_lines(arena, value, LINE_CHARS);
+		text = prose_lines(arena, value, LINE_CHARS);
 	return *text ? text : NULL;
 }
 
 const char *column_note(const char *text, const char *tail, struct arena *arena)
 {
-	size_t taken = text_length(tail);
-	const char *said = text_lines(arena, text, taken < NOTE_CHARS ? NOTE_CHARS - taken : 0);
+	size_t taken = prose_length(tail);
+	const char *said =
+	    prose_lines(arena, text, taken < NOTE_CHARS ? NOTE_CHARS - taken : 0);
 
 	while (!*said && *tail == '\n')
 		tail++;

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/zone.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 
 enum { INVESTIGATE_MAX = 800, TYPE_CHARS = 80, HOST_CHARS = 64 };
 
@@ -118,10 +118,10 @@ bool facts_read(struct facts *ret_facts, const struct incident *incident,
 	facts->finding = item.finding;
 	incident_key(installation, incident, facts->key);
 	incident_group_key(installation, incident, facts->group_key);
-	facts->event_type = text_line(
+	facts->event_type = prose_line(
 	    arena, facts->view.event_type ? facts->view.event_type : "Detection", TYPE_CHARS);
-	facts->host = text_line(arena, facts->view.host ? facts->view.host : "unknown device",
-				HOST_CHARS);
+	facts->host = prose_line(arena, facts->view.host ? facts->view.host : "unknown device",
+				 HOST_CHARS);
 	facts->time = facts_time(arena, incident->event_ms);
 	facts->local_time = facts_local_time(customer, arena, incident->event_ms);
 	observables_read(facts, arena);

@@ -340,12 +340,17 @@ struct making {
 	struct ticket *ticket;
 };
 
-static void add_problem(struct ticket *ticket, const char *column, const char *template,
-			const char *reason)
+const char *ticket_problem_text(const struct ticket_problem *problem, struct arena *arena)
+{
+	return arena_printf(arena, "template %s, %s: %s; %s", problem->template,
+			    problem->column, problem->reason,
+			    problem->left_out ? "left out" : "the built-in one was used");
+}
+
+static void add_problem(struct ticket *ticket, const struct ticket_problem *problem)
 {
 	if (ticket->problem_count < TICKET_COLUMNS)
-		ticket->problems[ticket->problem_count++] =
-		    (struct ticket_problem){ column, template, reason };
+		ticket->problems[ticket->problem_count++] = *problem;
 }
 
 static void add_column(struct ticket *ticket, const char *name, const char *value)
@@ -380,11 +385,12 @@ static void take_column(struct making *making, const struct template_line *line,
 		value =
 		    column_fit(line->name, outcome->value, customer, making->arena, &reason);
 	if (reason) {
-		const char *ignored;
+		const char *builtin = builtin_value(making, line->name), *ignored;
+		const struct ticket_problem problem = { line->name, line->from, reason,
+							!builtin };
 
-		add_problem(making->ticket, line->name, line->from, reason);
-		value = column_fit(line->name, builtin_value(making, line->name), customer,
-				   making->arena, &ignored);
+		add_problem(making->ticket, &problem);
+		value = column_fit(line->name, builtin, customer, making->arena, &ignored);
 	}
 	add_column(making->ticket, line->name, value);
 }
@@ -436,12 +442,8 @@ static void finish_note(struct making *making)
 	const char *tail = "", *note;
 
 	for (size_t i = 0; i < ticket->problem_count; i++) {
-		const struct ticket_problem *problem = &ticket->problems[i];
-
-		tail = arena_printf(making->arena,
-				    "%s\nTemplate %s, %s: %s; the built-in one "
-				    "was used",
-				    tail, problem->template, problem->column, problem->reason);
+		tail = arena_printf(making->arena, "%s\n%s", tail,
+				    ticket_problem_text(&ticket->problems[i], making->arena));
 	}
 	if (!said || !strstr(said, id))
 		tail = arena_printf(making->arena, "%s\n%s\nTocsin incident: %s", tail, id,
@@ -461,6 +463,8 @@ void ticket_make(struct ticket_press *press, const struct ticket_order *order,
 {
 	struct making *making = arena_alloc(arena, sizeof *making);
 	const char *source = order->facts->finding.source;
+	const struct ticket_problem absent = { "template", order->template,
+					       "there is none of that name" };
 	char key[KEY_SIZE];
 	bool missing;
 
@@ -471,8 +475,7 @@ void ticket_make(struct ticket_press *press, const struct ticket_order *order,
 	templates_plan_builtin(press->templates, source, &making->builtin);
 	ret_ticket->template = making->plan.name;
 	if (missing)
-		add_problem(ret_ticket, "template", order->template,
-			    "there is none of that name");
+		add_problem(ret_ticket, &absent);
 
 	struct run run = {
 		.press = press,
@@ -520,7 +523,7 @@ const char *ticket_make_note(struct ticket_press *press, const struct incident *
 		outcome.reason = "it gave nothing";
 	if (outcome.reason) {
 		*ret_problem = (struct ticket_problem){ "later_note", plan->later_note.from,
-							outcome.reason };
+							outcome.reason, false };
 		outcome.value = ticket_later_text(incident, arena);
 	}
 	return column_note(outcome.value,

@@ -44,7 +44,11 @@ enum { TICKET_COLUMNS = TEMPLATE_COLUMNS_MAX + 32 };
 /* An expression that failed, or a template that is not there (column "template"). */
 struct ticket_problem {
 	const char *column, *template, *reason;
+	bool left_out; /* the built-in template has no such column either */
 };
+
+/* One line for people, "template soc, u_x: error: ...; left out". */
+const char *ticket_problem_text(const struct ticket_problem *problem, struct arena *arena);
 
 struct ticket {
 	const char *table;

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "ticket/facts.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 #include "ticket/ticket.h"
 
 enum { VALUE_CHARS = 300, LONG_CHARS = 2000 };
@@ -21,7 +21,7 @@ static void put(struct sheet *sheet, const char *name, const char *value)
 static void put_line(struct sheet *sheet, const char *name, const char *value, size_t chars,
 		     struct arena *arena)
 {
-	put(sheet, name, value && *value ? text_line(arena, value, chars) : NULL);
+	put(sheet, name, value && *value ? prose_line(arena, value, chars) : NULL);
 }
 
 unsigned sheet_priority(const struct customer_priority *priority)
@@ -37,7 +37,7 @@ static void put_common(struct sheet *sheet, struct arena *arena)
 	const struct customer_priority priority = ticket_priority(sheet->customer, incident);
 
 	put(sheet, "incident_id", incident->id);
-	put(sheet, "customer", text_line(arena, sheet->customer->name, VALUE_CHARS));
+	put(sheet, "customer", prose_line(arena, sheet->customer->name, VALUE_CHARS));
 	put(sheet, "severity", finding_severity_name(incident->severity_id));
 	put(sheet, "impact", arena_printf(arena, "%u", priority.impact));
 	put(sheet, "urgency", arena_printf(arena, "%u", priority.urgency));
@@ -58,7 +58,7 @@ static void put_view(struct sheet *sheet, const struct finding_view *view, struc
 	put_line(sheet, "user", view->user, VALUE_CHARS, arena);
 	put_line(sheet, "file_name", view->file_name, VALUE_CHARS, arena);
 	put_line(sheet, "correlation", view->correlation_uid, VALUE_CHARS, arena);
-	put(sheet, "console_url", text_is_uri(view->console_url) ? view->console_url : NULL);
+	put(sheet, "console_url", prose_is_uri(view->console_url) ? view->console_url : NULL);
 }
 
 void sheet_of_ticket(struct sheet *ret_sheet, const struct facts *facts, const char *table,

@@ -10,12 +10,12 @@
 #include "model/closing_url.h"
 #include "model/policy.h"
 #include "ticket/facts.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
 
 enum {
-	ALERT_TITLE_CHARS = 100,
+	ALERT_TITLE_LEAST = 20, /* characters of an alert's title */
 	NOTE_MAX = 16 << 10,
 	LIST_MAX = 30,	   /* observables shown on each side */
 	VALUE_CHARS = 300, /* of one of them */
@@ -42,13 +42,13 @@ static const char *product_of(const struct facts *facts, struct arena *arena)
 
 	return !product || strncmp(product, "Cisco ", 6) == 0
 		   ? "Cisco Secure"
-		   : text_line(arena, product, NAME_CHARS);
+		   : prose_line(arena, product, NAME_CHARS);
 }
 
 static const char *title_of(const struct facts *facts, const char *what, struct arena *arena)
 {
 	return arena_printf(arena, "[%s] - New %s event [%s] event for [%s] @ [%s]",
-			    text_line(arena, facts->customer->name, NAME_CHARS),
+			    prose_line(arena, facts->customer->name, NAME_CHARS),
 			    product_of(facts, arena), what, facts->host, facts->time);
 }
 
@@ -62,17 +62,17 @@ const char *ticket_with_suffix(const struct customer *customer, const char *text
 {
 	const char *suffix = customer->servicenow.suffix;
 	size_t suffix_size = suffix ? strlen(suffix) : 0;
-	size_t taken = suffix_size > 0 ? text_length(suffix) + 1 : 0;
-	const char *line = text_line(arena, text, SIZE_MAX);
+	size_t taken = suffix_size > 0 ? prose_length(suffix) + 1 : 0;
+	const char *line = prose_line(arena, text, SIZE_MAX);
 	size_t size = strlen(line);
 
 	if (taken == 0)
-		return text_line(arena, line, TICKET_SHORT_MAX);
+		return prose_line(arena, line, TICKET_SHORT_MAX);
 	if (taken > TICKET_SHORT_MAX)
 		return suffix;
 	if (size >= suffix_size && strcmp(line + size - suffix_size, suffix) == 0)
 		line = arena_strndup(arena, line, size - suffix_size);
-	return arena_printf(arena, "%s %s", text_line(arena, line, TICKET_SHORT_MAX - taken),
+	return arena_printf(arena, "%s %s", prose_line(arena, line, TICKET_SHORT_MAX - taken),
 			    suffix);
 }
 
@@ -84,10 +84,15 @@ const char *ticket_short_description(const struct facts *facts, struct arena *ar
 const char *ticket_alert_short_description(const struct facts *facts, struct arena *arena)
 {
 	const char *title = facts->view.title ? facts->view.title : facts->event_type;
+	const char *suffix = facts->customer->servicenow.suffix;
+	size_t rest = prose_length(title_of(facts, "", arena));
+	size_t taken = rest + (suffix && *suffix ? prose_length(suffix) + 1 : 0);
+	size_t room = taken + ALERT_TITLE_LEAST < TICKET_SHORT_MAX ? TICKET_SHORT_MAX - taken
+								   : ALERT_TITLE_LEAST;
 
+	/* Device and time are told whole as long as anything is left of the title. */
 	return ticket_with_suffix(
-	    facts->customer, title_of(facts, text_line(arena, title, ALERT_TITLE_CHARS), arena),
-	    arena);
+	    facts->customer, title_of(facts, prose_line(arena, title, room), arena), arena);
 }
 
 const char *ticket_description(const struct facts *facts, struct arena *arena)
@@ -96,7 +101,7 @@ const char *ticket_description(const struct facts *facts, struct arena *arena)
 
 	return arena_printf(arena,
 			    "New %s event. The facts are in the work notes. Opened by Tocsin.",
-			    text_line(arena, product, NAME_CHARS));
+			    prose_line(arena, product, NAME_CHARS));
 }
 
 /* ---- work notes ---- */
@@ -109,7 +114,7 @@ static void add_list(struct buf *buf, const char *title, const struct observable
 	buf_addf(buf, "%s:\n", title);
 	for (size_t i = 0; i < count && i < LIST_MAX; i++)
 		buf_addf(buf, "  %s: %s\n", list[i].type,
-			 text_line(arena, list[i].value, VALUE_CHARS));
+			 prose_line(arena, list[i].value, VALUE_CHARS));
 	if (count > LIST_MAX)
 		buf_addf(buf, "  and %zu more\n", count - LIST_MAX);
 }
@@ -133,13 +138,13 @@ static const char *span(struct arena *arena, uint64_t ms)
 static void add_line(struct buf *buf, const char *label, const char *text, struct arena *arena)
 {
 	if (text && *text)
-		buf_addf(buf, "%s: %s\n", label, text_line(arena, text, VALUE_CHARS));
+		buf_addf(buf, "%s: %s\n", label, prose_line(arena, text, VALUE_CHARS));
 }
 
 static void add_long(struct buf *buf, const char *label, const char *text, struct arena *arena)
 {
 	if (text && *text)
-		buf_addf(buf, "%s: %s\n", label, text_line(arena, text, DESCRIPTION_CHARS));
+		buf_addf(buf, "%s: %s\n", label, prose_line(arena, text, DESCRIPTION_CHARS));
 }
 
 const char *ticket_alert_description(const struct facts *facts, struct arena *arena)
@@ -191,7 +196,7 @@ const char *ticket_first_note(const struct facts *facts, struct arena *arena)
 	add_list(&buf, "Affected", view->targets, view->target_count, arena);
 	if (facts->investigate_url)
 		buf_addf(&buf, "Investigate: %s\n", facts->investigate_url);
-	if (text_is_uri(view->console_url))
+	if (prose_is_uri(view->console_url))
 		buf_addf(&buf, "Console: %s\n", view->console_url);
 	if (incident->previous && *incident->previous)
 		buf_addf(&buf, "Follows Tocsin incident %s\n", incident->previous);
@@ -229,11 +234,11 @@ static const char *changes(const struct finding_view *view, struct arena *arena)
 	const char *verdict = view->verdict, *comment = view->comment;
 
 	return arena_printf(arena, "%s%s%s%s%s%s", status ? ", now " : "",
-			    status ? text_line(arena, status, STATUS_CHARS) : "",
+			    status ? prose_line(arena, status, STATUS_CHARS) : "",
 			    verdict ? ", verdict " : "",
-			    verdict ? text_line(arena, verdict, STATUS_CHARS) : "",
+			    verdict ? prose_line(arena, verdict, STATUS_CHARS) : "",
 			    comment ? ", comment: " : "",
-			    comment ? text_line(arena, comment, VALUE_CHARS) : "");
+			    comment ? prose_line(arena, comment, VALUE_CHARS) : "");
 }
 
 const char *ticket_finding_line(const struct customer *customer, const struct finding *finding,
@@ -246,9 +251,9 @@ const char *ticket_finding_line(const struct customer *customer, const struct fi
 	    view->event_type ? view->event_type : "Detection",
 	    finding_severity_name(finding->severity_id), view->title ? view->title : "");
 
-	return arena_printf(arena, "%s%s, event %s", text_line(arena, line, LINE_CHARS),
+	return arena_printf(arena, "%s%s, event %s", prose_line(arena, line, LINE_CHARS),
 			    changes(view, arena),
-			    text_line(arena, finding->event_id, VALUE_CHARS));
+			    prose_line(arena, finding->event_id, VALUE_CHARS));
 }
 
 const char *ticket_later_text(const struct incident *incident, struct arena *arena)

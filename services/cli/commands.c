@@ -130,6 +130,18 @@ const struct command_option command_globals[] = {
 
 /* ---- options by command ---- */
 
+static const struct command_option template_show_options[] = {
+	{ "source", "NAME", "as it is for events of this source" },
+	{ 0 },
+};
+
+static const struct command_option template_test_options[] = {
+	{ "customer", "ID", "whose ticket it is" },
+	{ "source", "NAME", "whose event it is, when that cannot be told from it" },
+	{ "template", "NAME", "instead of the customer's; or a file" },
+	{ 0 },
+};
+
 static const struct command_option help_options[] = {
 	{ "markdown", NULL, "print the reference, docs/cli.md" },
 	{ 0 },
@@ -420,6 +432,19 @@ const struct command commands[] = {
 	  run_push_show },
 	{ "push remove", "CUSTOMER", 1, 1, "ends the pushing of a customer's events", NULL,
 	  push_remove_options, run_push_remove },
+
+	{ "template check", "[FILE]", 0, 1, "checks and compiles ticket templates",
+	  "Those of TOCSIN_CONFIG_DIR, or one file before it is put there. Exit status 4 when\n"
+	  "one is wrong; it works without Redis.",
+	  NULL, run_template_check },
+	{ "template show", "NAME", 1, 1, "shows a template with all that it extends",
+	  "The built-in ones are default and defender.", template_show_options,
+	  run_template_show },
+	{ "template test", "EVENT-FILE", 1, 1, "prints the ticket that an event would open",
+	  "EVENT-FILE holds an event as its vendor gives it, or an OCSF finding. Nothing is\n"
+	  "done; it works without Redis and vendors. Without --customer an example is taken.\n"
+	  "Exit status 4 when an expression failed.",
+	  template_test_options, run_template_test },
 
 	{ "status", NULL, 0, 0, "says how everything is going",
 	  "Streams, work put off, dead entries, parked accounts, and per customer and source\n"

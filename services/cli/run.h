@@ -37,6 +37,10 @@ int run_push_rotate(struct cli *cli);
 int run_push_show(struct cli *cli);
 int run_push_remove(struct cli *cli);
 
+int run_template_check(struct cli *cli);
+int run_template_show(struct cli *cli);
+int run_template_test(struct cli *cli);
+
 int run_status(struct cli *cli);
 int run_incident_list(struct cli *cli);
 int run_incident_show(struct cli *cli);

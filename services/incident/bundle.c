@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "ticket/facts.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 #include "ticket/ticket.h"
 
 enum {
@@ -92,7 +92,7 @@ static json_t *entity(const struct maker *maker, const char *type, const char *k
 				 "amber", "source", "Tocsin", "timestamp",
 				 time_of(maker->facts->incident->event_ms));
 
-	if (text_is_uri(maker->facts->view.console_url) &&
+	if (prose_is_uri(maker->facts->view.console_url) &&
 	    strlen(maker->facts->view.console_url) <= SHORT_MAX)
 		json_object_set_new(made, "source_uri", text(maker->facts->view.console_url));
 	return made;
@@ -103,7 +103,7 @@ static json_t *texts(const struct maker *maker, const char *const *list, size_t 
 	json_t *made = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(made, text(text_cut(maker->arena, list[i], TITLE_MAX)));
+		json_array_append_new(made, text(prose_cut(maker->arena, list[i], TITLE_MAX)));
 	return made;
 }
 
@@ -123,7 +123,7 @@ static json_t *observables(const struct observable *list, size_t count)
 /* As code, so that nothing of it is read as Markdown. */
 static const char *code(const struct maker *maker, const char *s)
 {
-	char *line = arena_strdup(maker->arena, text_line(maker->arena, s, LISTED_MAX));
+	char *line = arena_strdup(maker->arena, prose_line(maker->arena, s, LISTED_MAX));
 
 	for (char *c = line; *c; c++) {
 		if (*c == '`')
@@ -157,8 +157,8 @@ static const char *description(const struct maker *maker)
 		buf_adds(&buf, line);
 	}
 
-	const char *made =
-	    text_cut(maker->arena, arena_strdup(maker->arena, buf_text(&buf)), DESCRIPTION_MAX);
+	const char *made = prose_cut(maker->arena, arena_strdup(maker->arena, buf_text(&buf)),
+				     DESCRIPTION_MAX);
 
 	buf_done(&buf);
 	return made;
@@ -169,17 +169,17 @@ static json_t *references(const struct maker *maker)
 	const struct finding_view *view = &maker->facts->view;
 	const char *product = view->product ? view->product : maker->facts->finding.source;
 	json_t *reference = json_pack("{s:o, s:o}", "source_name",
-				      text(text_cut(maker->arena, product, SHORT_MAX)),
+				      text(prose_cut(maker->arena, product, SHORT_MAX)),
 				      "external_id", text(maker->facts->finding.event_id));
 
-	if (text_is_uri(view->console_url) && strlen(view->console_url) <= SHORT_MAX)
+	if (prose_is_uri(view->console_url) && strlen(view->console_url) <= SHORT_MAX)
 		json_object_set_new(reference, "url", text(view->console_url));
 	return json_pack("[o]", reference);
 }
 
 static const char *title(const struct maker *maker)
 {
-	return text_cut(maker->arena, ticket_title(maker->facts, maker->arena), TITLE_MAX);
+	return prose_cut(maker->arena, ticket_title(maker->facts, maker->arena), TITLE_MAX);
 }
 
 static json_t *incident(const struct maker *maker)
@@ -193,8 +193,8 @@ static json_t *incident(const struct maker *maker)
 	json_object_set_new(made, "title", text(title(maker)));
 	json_object_set_new(
 	    made, "short_description",
-	    text(text_line(maker->arena, view->title ? view->title : facts->event_type,
-			   SHORT_MAX / 4)));
+	    text(prose_line(maker->arena, view->title ? view->title : facts->event_type,
+			    SHORT_MAX / 4)));
 	json_object_set_new(made, "description", text(description(maker)));
 	json_object_set_new(made, "status", json_string("New"));
 	json_object_set_new(made, "confidence", json_string("High"));

@@ -15,7 +15,7 @@
 #include "model/policy.h"
 #include "saga.h"
 #include "service/roster.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 
 enum { CUSTOMER_WAIT_MS = 60 * 1000, TITLE_CHARS = 200, HOST_CHARS = 64 };
 
@@ -83,7 +83,7 @@ static const char *summary(struct arena *arena, const struct finding *finding,
 			   const struct finding_view *view)
 {
 	struct buf buf;
-	const char *title = text_line(arena, view->title, TITLE_CHARS);
+	const char *title = prose_line(arena, view->title, TITLE_CHARS);
 
 	buf_init(&buf, 4096);
 	buf_addf(&buf, "{\"time_ms\":%" PRIu64 ",\"severity_id\":%d,\"event_id\":\"",
@@ -126,8 +126,8 @@ static size_t new_fields(struct arena *arena, const struct arrival *arrival, con
 		.storm = storm,
 		.event_ms = finding->time_ms,
 		.observed_ms = finding->observed_ms,
-		.title = text_line(arena, arrival->view.title, TITLE_CHARS),
-		.host = text_line(arena, arrival->view.host, HOST_CHARS),
+		.title = prose_line(arena, arrival->view.title, TITLE_CHARS),
+		.host = prose_line(arena, arrival->view.host, HOST_CHARS),
 	};
 
 	*ret_fields = fields;

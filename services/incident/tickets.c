@@ -99,10 +99,7 @@ void tickets_tell(struct turn *turn, const struct ticket_problem *problems, size
 	for (size_t i = 0; i < count; i++) {
 		if (!problems[i].column)
 			continue;
-		turn_tell(turn, "template",
-			  arena_printf(turn->arena, "%s, %s: %s; the built-in one was used",
-				       problems[i].template, problems[i].column,
-				       problems[i].reason));
+		turn_tell(turn, "ticket", ticket_problem_text(&problems[i], turn->arena));
 		metric_add(&app_template_failures, 1, problems[i].template);
 	}
 }

@@ -19,7 +19,7 @@
 #include "incident/bundle.h"
 #include "ticket/facts.h"
 #include "ticket/press.h"
-#include "ticket/text.h"
+#include "ticket/prose.h"
 #include "ticket/ticket.h"
 #include "vendor/servicenow.h"
 
@@ -214,7 +214,7 @@ static void test_suffix_is_never_cut(void **state)
 		const char *text = ticket_short_description(&fixture.facts, fixture.arena);
 		const char *end = text + strlen(text) - strlen(" [SecureX]");
 
-		assert_true(text_length(text) <= 160);
+		assert_true(prose_length(text) <= 160);
 		assert_string_equal(end, " [SecureX]");
 	}
 	fixture.customer.servicenow.suffix = name; /* longer than the column: alone */
@@ -291,20 +291,20 @@ static void test_text(void **state)
 	struct arena *arena = arena_new();
 
 	(void)state;
-	assert_string_equal(text_line(arena, " a\r\n\tb  c\x7f", 99), "a b c");
-	assert_string_equal(text_line(arena, NULL, 99), "");
-	assert_string_equal(text_line(arena, "äöü", 3), "äöü");
-	assert_string_equal(text_line(arena, "äöüß", 3), "äö…");
-	assert_string_equal(text_cut(arena, "aä", 2), "a");
-	assert_string_equal(text_cut(arena, "aä", 3), "aä");
-	assert_string_equal(text_cut(arena, "😀", 3), "");
-	assert_true(text_is_uri("https://a.example/b?c=%20&d=e#f"));
-	assert_false(text_is_uri("https://a.example/b c"));
-	assert_false(text_is_uri("https://a.example/%2"));
-	assert_false(text_is_uri("https://a.example/{x}"));
-	assert_false(text_is_uri("https://ä.example/"));
-	assert_false(text_is_uri("javascript:alert(1)"));
-	assert_false(text_is_uri(NULL));
+	assert_string_equal(prose_line(arena, " a\r\n\tb  c\x7f", 99), "a b c");
+	assert_string_equal(prose_line(arena, NULL, 99), "");
+	assert_string_equal(prose_line(arena, "äöü", 3), "äöü");
+	assert_string_equal(prose_line(arena, "äöüß", 3), "äö…");
+	assert_string_equal(prose_cut(arena, "aä", 2), "a");
+	assert_string_equal(prose_cut(arena, "aä", 3), "aä");
+	assert_string_equal(prose_cut(arena, "😀", 3), "");
+	assert_true(prose_is_uri("https://a.example/b?c=%20&d=e#f"));
+	assert_false(prose_is_uri("https://a.example/b c"));
+	assert_false(prose_is_uri("https://a.example/%2"));
+	assert_false(prose_is_uri("https://a.example/{x}"));
+	assert_false(prose_is_uri("https://ä.example/"));
+	assert_false(prose_is_uri("javascript:alert(1)"));
+	assert_false(prose_is_uri(NULL));
 	arena_free(arena);
 }
 

@@ -1,5 +1,5 @@
 /* Cutting and cleaning of outside strings, by characters and never inside one. */
-#include "ticket/text.h"
+#include "ticket/prose.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@ static bool continues(char c)
 	return ((unsigned char)c & 0xC0) == 0x80;
 }
 
-size_t text_length(const char *s)
+size_t prose_length(const char *s)
 {
 	size_t length = 0;
 
@@ -19,7 +19,7 @@ size_t text_length(const char *s)
 	return length;
 }
 
-size_t text_offset(const char *s, size_t n)
+size_t prose_offset(const char *s, size_t n)
 {
 	size_t at = 0;
 
@@ -32,7 +32,7 @@ size_t text_offset(const char *s, size_t n)
 	return at;
 }
 
-const char *text_cut(struct arena *arena, const char *s, size_t max)
+const char *prose_cut(struct arena *arena, const char *s, size_t max)
 {
 	size_t size = strlen(s);
 
@@ -49,7 +49,7 @@ static bool is_blank(char c)
 	return (unsigned char)c <= ' ' || c == '\x7f';
 }
 
-const char *text_line(struct arena *arena, const char *s, size_t max)
+const char *prose_line(struct arena *arena, const char *s, size_t max)
 {
 	char *line = arena_strdup(arena, s ? s : "");
 	size_t size = 0;
@@ -63,13 +63,13 @@ const char *text_line(struct arena *arena, const char *s, size_t max)
 	if (size > 0 && line[size - 1] == ' ')
 		size--;
 	line[size] = '\0';
-	if (text_length(line) <= max)
+	if (prose_length(line) <= max)
 		return line;
-	line[text_offset(line, max > 0 ? max - 1 : 0)] = '\0';
+	line[prose_offset(line, max > 0 ? max - 1 : 0)] = '\0';
 	return arena_printf(arena, "%s…", line);
 }
 
-const char *text_lines(struct arena *arena, const char *s, size_t max)
+const char *prose_lines(struct arena *arena, const char *s, size_t max)
 {
 	char *text = arena_strdup(arena, s ? s : "");
 	size_t size = 0;
@@ -83,9 +83,9 @@ const char *text_lines(struct arena *arena, const char *s, size_t max)
 	while (size > 0 && is_blank(text[size - 1]))
 		size--;
 	text[size] = '\0';
-	if (text_length(text) <= max)
+	if (prose_length(text) <= max)
 		return text;
-	text[text_offset(text, max > 0 ? max - 1 : 0)] = '\0';
+	text[prose_offset(text, max > 0 ? max - 1 : 0)] = '\0';
 	return arena_printf(arena, "%s…", text);
 }
 
@@ -94,7 +94,7 @@ static bool is_hex(char c)
 	return c && strchr("0123456789abcdefABCDEF", c);
 }
 
-bool text_is_uri(const char *s)
+bool prose_is_uri(const char *s)
 {
 	if (!s || !strstr(s, "://"))
 		return false;

@@ -1,5 +1,5 @@
-#ifndef TICKET_TEXT_H
-#define TICKET_TEXT_H
+#ifndef TICKET_PROSE_H
+#define TICKET_PROSE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,16 +10,16 @@ struct arena;
 
 /* One line: controls and runs of blanks become one blank; at most max characters, the last of
  * which is "…" when something was cut. "" for NULL. */
-const char *text_line(struct arena *arena, const char *s, size_t max);
+const char *prose_line(struct arena *arena, const char *s, size_t max);
 /* The same of a text with lines: they and tabs stay, other controls become blanks. */
-const char *text_lines(struct arena *arena, const char *s, size_t max);
+const char *prose_lines(struct arena *arena, const char *s, size_t max);
 /* At most max bytes, cut between characters. */
-const char *text_cut(struct arena *arena, const char *s, size_t max);
+const char *prose_cut(struct arena *arena, const char *s, size_t max);
 /* Characters, not bytes. */
-size_t text_length(const char *s);
+size_t prose_length(const char *s);
 /* Byte offset of character n, or of the end. */
-size_t text_offset(const char *s, size_t n);
+size_t prose_offset(const char *s, size_t n);
 /* What java.net.URI, and so CTIA, takes for a URI; and what may stand in a note as a link. */
-bool text_is_uri(const char *s);
+bool prose_is_uri(const char *s);
 
 #endif
