@@ -16,6 +16,7 @@
 #include "common/bus/functions_containment.lua.h"
 #include "common/bus/functions_incident.lua.h"
 #include "common/bus/functions_intake.lua.h"
+#include "common/bus/functions_mail.lua.h"
 #include "common/bus/functions_queue.lua.h"
 
 /* A library is one text. */
@@ -27,6 +28,7 @@ static const char *const library[] = {
 	functions_closing_lua,
 	functions_account_lua,
 	functions_containment_lua,
+	functions_mail_lua,
 };
 
 static const struct {

@@ -37,6 +37,7 @@ void customer_free(struct customer *customer)
 	customer_servicenow_clear(customer);
 	free(customer->threat_response.account);
 	customer_closing_done(&customer->closing);
+	customer_mail_clear(&customer->mail);
 	customer_push_clear(&customer->push);
 	customer_containment_clear(&customer->containment);
 	free(customer);
@@ -197,6 +198,7 @@ char *customer_encode(const struct customer *customer)
 	put_object(file, "servicenow", customer_servicenow_write(customer));
 	put_object(file, "threat_response", write_threat_response(customer));
 	put_object(file, "closing", customer_closing_write(&customer->closing));
+	put_object(file, "mail", customer_mail_write(&customer->mail));
 	put_object(file, "push", customer_push_write(&customer->push));
 	put_object(file, "containment", customer_containment_write(&customer->containment));
 

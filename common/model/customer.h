@@ -9,6 +9,7 @@
 #include "model/account_callback.h"
 #include "model/customer_closing.h"
 #include "model/customer_containment.h"
+#include "model/customer_mail.h"
 #include "model/customer_push.h"
 
 struct vault;
@@ -149,6 +150,7 @@ struct customer {
 	struct customer_servicenow servicenow;
 	struct customer_threat_response threat_response;
 	struct customer_closing closing;
+	struct customer_mail mail;
 	struct customer_push push;
 	struct customer_containment containment;
 	struct account *accounts; /* the customer's own, written inside its file */

@@ -267,7 +267,7 @@ static bool read_head(struct customer *customer, const struct form *file, struct
 					       "accounts",  "sources",	   "minimum_severity",
 					       "notes",	    "servicenow",  "threat_response",
 					       "closing",   "containment", "push",
-					       NULL };
+					       "mail",	    NULL };
 	static const char *const modes[] = { "shadow", "live", "paused", NULL };
 	unsigned mode = CUSTOMER_SHADOW;
 
@@ -302,14 +302,17 @@ struct customer *customer_decode(const char *text, size_t size, const char *wher
 	struct customer *customer = xcalloc(1, sizeof *customer);
 
 	customer_containment_init(&customer->containment);
-	bool read = read_head(customer, &file, err) && read_severity(customer, &file, err) &&
-		    read_notes(customer, &file, err) && read_accounts(customer, &file, err) &&
-		    read_sources(customer, &file, err) &&
-		    customer_servicenow_read(customer, &file, err) &&
-		    read_threat_response(customer, &file, err) &&
-		    customer_containment_read(&customer->containment, &file, err) &&
-		    customer_closing_read(&customer->closing, &file, err) &&
-		    customer_push_read(&customer->push, &file, err);
+	customer_mail_init(&customer->mail);
+	bool read =
+	    read_head(customer, &file, err) && read_severity(customer, &file, err) &&
+	    read_notes(customer, &file, err) && read_accounts(customer, &file, err) &&
+	    read_sources(customer, &file, err) &&
+	    customer_servicenow_read(customer, &file, err) &&
+	    read_threat_response(customer, &file, err) &&
+	    customer_containment_read(&customer->containment, &file, err) &&
+	    customer_closing_read(&customer->closing, &file, err) &&
+	    customer_mail_read(&customer->mail, &file, customer->servicenow.account, err) &&
+	    customer_push_read(&customer->push, &file, err);
 	json_decref(root);
 	if (read)
 		return customer;

@@ -123,6 +123,7 @@ static const struct column columns[] = {
 	{ "step.servicenow.create", COLUMN_STEP, AT(steps[STEP_SERVICENOW_CREATE]) },
 	{ "step.servicenow.link", COLUMN_STEP, AT(steps[STEP_SERVICENOW_LINK]) },
 	{ "step.threat_response.link", COLUMN_STEP, AT(steps[STEP_THREAT_RESPONSE_LINK]) },
+	{ "step.notify", COLUMN_STEP, AT(steps[STEP_NOTIFY]) },
 	{ "step.servicenow.note", COLUMN_STEP, AT(steps[STEP_SERVICENOW_NOTE]) },
 	{ "step.contain.isolate", COLUMN_STEP, AT(steps[STEP_CONTAIN_ISOLATE]) },
 	{ "step.contain.move_group", COLUMN_STEP, AT(steps[STEP_CONTAIN_MOVE_GROUP]) },

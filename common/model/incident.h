@@ -38,6 +38,7 @@ enum incident_step_id {
 	STEP_SERVICENOW_CREATE,	     /* ticket with its first work note */
 	STEP_SERVICENOW_LINK,	   /* second work note: closing URL, link to Threat Response */
 	STEP_THREAT_RESPONSE_LINK, /* external reference to the ticket */
+	STEP_NOTIFY,		   /* it will be told of by mail */
 	STEP_SERVICENOW_NOTE,	   /* later findings; runs again and again */
 	/* Containment */
 	STEP_CONTAIN_ISOLATE,

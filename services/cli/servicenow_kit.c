@@ -221,8 +221,8 @@ static bool write_file(const char *folder, const char *name, const char *ending,
 	if (ok)
 		json_array_append_new(files, json_string(buf_text(&path)));
 	else
-		err_set(err, ERR_PERMANENT, "cannot write %s: %s", buf_text(&path),
-			strerror(errno));
+		err_fill(err, ERR_PERMANENT, "cannot write %s: %s", buf_text(&path),
+			 strerror(errno));
 	buf_done(&path);
 	return ok;
 }

@@ -49,6 +49,7 @@ static const struct step *const steps[INCIDENT_STEPS] = {
 	[STEP_SERVICENOW_CREATE] = &step_servicenow_create,
 	[STEP_SERVICENOW_LINK] = &step_servicenow_link,
 	[STEP_THREAT_RESPONSE_LINK] = &step_threat_response_link,
+	[STEP_NOTIFY] = &step_notify,
 	[STEP_SERVICENOW_NOTE] = &step_servicenow_note,
 	[STEP_SERVICENOW_VERIFY] = &step_servicenow_verify,
 	[STEP_THREAT_RESPONSE_REOPEN] = &step_threat_response_reopen,
@@ -156,6 +157,8 @@ static const char *account_of(const struct turn *turn, enum step_side side)
 		return turn->incident.threat_response_account;
 	case SIDE_DEFENDER:
 		return turn_source_account(turn);
+	case SIDE_NONE:
+		break;
 	}
 	return NULL;
 }

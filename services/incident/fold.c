@@ -39,7 +39,7 @@ static void plan(struct turn *turn)
 	incident->threat_response_account =
 	    customer->threat_response.create ? customer->threat_response.account : NULL;
 	tickets_plan(turn);
-	saga_plan(incident);
+	saga_plan(incident, customer_mail_wanted(&customer->mail));
 }
 
 static void tell_shadow_ticket(struct turn *turn)

@@ -22,6 +22,7 @@
 #include "intake.h"
 #include "jq/jq.h"
 #include "links.h"
+#include "mailer.h"
 #include "memo.h"
 #include "model/customer.h"
 #include "model/vault.h"
@@ -73,6 +74,8 @@ struct incidents {
 	struct vault *vault;
 	struct links links;
 	struct jq_settings jq;
+	struct mailer_settings mail_settings;
+	struct mailer *mailer;
 	struct app app;
 	struct bus *bus;
 };
@@ -115,7 +118,8 @@ static bool build(struct incidents *incidents, struct err *err)
 		.opaque = incidents,
 	};
 
-	if (!bus_settings_check(&incidents->times, err))
+	if (!bus_settings_check(&incidents->times, err) ||
+	    !mailer_settings_check(&incidents->mail_settings, err))
 		return false;
 	incidents->vault = vault_open(config->key_file, err);
 	if (!incidents->vault ||
@@ -223,20 +227,21 @@ static bool work(struct incidents *incidents, struct err *err)
 	service_add_ready(incidents->service, "bus", ready, incidents->bus);
 	service_add_alive(incidents->service, "bus", alive, incidents->bus);
 	service_on_stop(incidents->service, stop, incidents->bus);
-	if (!bus_start(incidents->bus, err))
+	incidents->mailer = mailer_start(&incidents->app, &incidents->mail_settings, err);
+	if (!incidents->mailer || !bus_start(incidents->bus, err))
 		return false;
 	while (service_wait_ms(incidents->service, HOUR_MS))
 		;
-	if (bus_join(incidents->bus, clock_mono_ms() + JOIN_MS))
+	uint64_t end = clock_mono_ms() + JOIN_MS;
+
+	if (bus_join(incidents->bus, end) &&
+	    mailer_stop(incidents->mailer, end - clock_mono_ms()))
 		return true;
 	return err_set(err, ERR_STOPPING, "work in hand was handed back");
 }
 
 static struct metric *const *const metrics[] = {
-	app_metrics,
-	bus_metrics,
-	vendor_metrics,
-	NULL,
+	app_metrics, mailer_metrics, bus_metrics, vendor_metrics, NULL,
 };
 
 static const struct service_about about = {
@@ -254,6 +259,7 @@ static int run(struct incidents *incidents, int argc, char **argv)
 		{ "Incident", options, &incidents->config },
 		{ "Links", links_options, &incidents->links },
 		{ "Templates", jq_options, &incidents->jq },
+		{ "Mail", mailer_options, &incidents->mail_settings },
 		{ 0 },
 	};
 	struct err err = { 0 };
@@ -285,6 +291,7 @@ int main(int argc, char **argv)
 	conf_clear(options, &incidents.config);
 	conf_clear(links_options, &incidents.links);
 	conf_clear(jq_options, &incidents.jq);
+	conf_clear(mailer_options, &incidents.mail_settings);
 	conf_clear(vendor_options, &incidents.vendor_settings);
 	conf_clear(bus_options, &incidents.times);
 	return status;

@@ -270,7 +270,7 @@ static void skip(struct incident *incident, enum incident_step_id step, const ch
 	incident->steps[step] = (struct incident_step){ .status = STEP_SKIPPED, .note = why };
 }
 
-void saga_plan(struct incident *incident)
+void saga_plan(struct incident *incident, bool notify)
 {
 	for (int i = 0; i < INCIDENT_STEPS; i++)
 		incident->steps[i] = (struct incident_step){ 0 };
@@ -285,6 +285,8 @@ void saga_plan(struct incident *incident)
 	}
 	if (!incident->servicenow_account || !incident->threat_response_account)
 		skip(incident, STEP_THREAT_RESPONSE_LINK, NULL);
+	if (!notify)
+		skip(incident, STEP_NOTIFY, NULL);
 }
 
 bool saga_retry(struct incident *incident, uint64_t now_ms)

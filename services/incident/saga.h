@@ -81,8 +81,9 @@ void saga_end(struct incident *incident, struct saga_policy *policy, enum incide
 /* What a failure means for its step. effect: the call was one that changes something. */
 enum saga_result saga_result_of(const struct err *err, bool refused, bool effect);
 
-/* Plans the steps of a new incident: those without an account are skipped. */
-void saga_plan(struct incident *incident);
+/* Plans the steps of a new incident: those without an account are skipped, and the mail when
+ * nobody wants one. */
+void saga_plan(struct incident *incident, bool notify);
 /* Failed steps are new again; what had an intent is looked up first. The ticket of one that is
  * held is read again. True when there was anything to try again. */
 bool saga_retry(struct incident *incident, uint64_t now_ms);

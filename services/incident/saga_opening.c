@@ -57,6 +57,8 @@ bool saga_opening_possible(const struct incident *incident, enum incident_step_i
 	case STEP_THREAT_RESPONSE_LINK:
 		return saga_done(incident, STEP_SERVICENOW_CREATE) &&
 		       saga_done(incident, STEP_THREAT_RESPONSE_CREATE);
+	case STEP_NOTIFY:
+		return saga_settled(incident, STEP_SERVICENOW_CREATE) && !incident->stray;
 	case STEP_SERVICENOW_NOTE:
 		return note_possible(incident);
 	default:

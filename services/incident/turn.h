@@ -96,7 +96,7 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account,
  * on. */
 typedef struct saga_end step_phase(struct turn *turn);
 
-enum step_side { SIDE_THREAT_RESPONSE, SIDE_SERVICENOW, SIDE_DEFENDER };
+enum step_side { SIDE_NONE, SIDE_THREAT_RESPONSE, SIDE_SERVICENOW, SIDE_DEFENDER };
 
 struct step {
 	enum step_side side;
@@ -112,6 +112,7 @@ extern const struct step step_threat_response_link;
 extern const struct step step_servicenow_cancel;
 extern const struct step step_servicenow_create;
 extern const struct step step_servicenow_link;
+extern const struct step step_notify;
 extern const struct step step_servicenow_note;
 extern const struct step step_servicenow_verify;
 extern const struct step step_threat_response_reopen;

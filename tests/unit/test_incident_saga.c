@@ -41,7 +41,7 @@ static struct incident planned(void)
 		.opening = "{}",
 	};
 
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	return incident;
 }
 
@@ -113,7 +113,7 @@ static void test_without_threat_response(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	assert_int_equal(run_all(&incident, &with, now_ms, order), 2);
 	assert_int_equal(order[0], STEP_SERVICENOW_CREATE);
 	assert_int_equal(order[1], STEP_SERVICENOW_LINK);
@@ -128,7 +128,7 @@ static void test_without_servicenow(void **state)
 
 	(void)state;
 	incident.servicenow_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	assert_int_equal(run_all(&incident, &with, now_ms, order), 2);
 	assert_int_equal(order[1], STEP_THREAT_RESPONSE_CREATE);
 	assert_int_equal(incident.state, INCIDENT_OPEN);
@@ -206,7 +206,7 @@ static void test_absent_is_done_again(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_AMBIGUOUS, 0);
 	move = saga_next(&incident, &with, now_ms + 5000);
@@ -231,7 +231,7 @@ static void test_failed_look_up_stays_open(void **state)
 		struct saga_policy with = policy();
 
 		incident.threat_response_account = NULL;
-		saga_plan(&incident);
+		saga_plan(&incident, false);
 		saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
 		end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_LOOK_UP, results[i],
 			 500);
@@ -256,7 +256,7 @@ static void test_intent_written_ahead(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 	crashed = reread(&incident, arena);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_OK, 0);
@@ -274,7 +274,7 @@ static void test_intent_written_ahead(void **state)
 
 	incident = planned();
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_AMBIGUOUS, 0);
 	assert_int_equal(incident.steps[STEP_SERVICENOW_LINK].status, STEP_NEW);
@@ -290,7 +290,7 @@ static void test_look_first(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	with.look_first = true;
 	move = saga_next(&incident, &with, now_ms);
 	assert_true(move.step == STEP_SERVICENOW_CREATE && move.look_up);
@@ -340,7 +340,7 @@ static void test_refusals_do_not_count(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	for (int i = 0; i < 50; i++) {
 		saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms);
 		end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_REFUSED,
@@ -459,7 +459,7 @@ static void test_stray_ticket_is_cancelled_first(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	incident.stray = "46f09e75a9fe198100f4ffd8d366d17b";
 	move = saga_next(&incident, &with, now_ms);
 	assert_true(move.action == SAGA_RUN && move.step == STEP_SERVICENOW_CANCEL);
@@ -477,7 +477,7 @@ static void test_failed_and_retried(void **state)
 
 	(void)state;
 	incident.threat_response_account = NULL;
-	saga_plan(&incident);
+	saga_plan(&incident, false);
 	assert_false(saga_retry(&incident, now_ms));
 	saga_begin(&incident, &with, STEP_SERVICENOW_CREATE, 1, now_ms - quarantine_ms);
 	end_step(&incident, &with, STEP_SERVICENOW_CREATE, SAGA_CALL, SAGA_FAILED, 0);
