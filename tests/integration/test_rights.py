@@ -125,10 +125,16 @@ def test_callback_may_only_append(role, library):
                      *counted({"incident": "i1"})) == [0]
     assert user.call("append", [key("raw"), key("seen:1")], 1000, 0, "", 0, 2,
                      *counted({"payload": "{}"})) == [0]
+    # The alarm on a clone, into the live feed.
+    library.redis.xadd(key("activity"), {"a": "b"})
+    assert user.call("append", [key("activity"), key("nonce:clone")], 1000, 2, "", 1000, 0,
+                     *counted({"kind": "alarm"})) == [0]
     for stream in ("findings", "actions", "dead"):
         denied(user.add, stream)
     denied(user.read, "raw")
     denied(user.redis.xdel, key("raw"), "1-1")
+    denied(user.redis.xdel, key("activity"), "1-1")
+    denied(user.redis.set, key("activity"), "x")
     denied(user.redis.xtrim, key("raw"), 0)
     # What it may write, it may not write over its streams.
     denied(user.redis.set, key("raw"), "x")
