@@ -30,6 +30,7 @@ enum {
 	STACK_BYTES = 256 * 1024,
 	ANSWER_HEADERS = 12,
 	SMALL_BODY = 16 * 1024,
+	FORGOTTEN_BODY = 4 * 1024 * 1024,
 };
 
 struct httpd {
@@ -51,7 +52,7 @@ struct httpd_exchange {
 	char peer[INET6_ADDRSTRLEN];
 	size_t length; /* of the body, as announced */
 	bool handled, completed, suspended;
-	bool dropped; /* the body, for want of memory */
+	bool dropped; /* the body: refused, or no memory for it */
 
 	int status;
 	bool close;
@@ -120,7 +121,19 @@ static void refuse(struct httpd_exchange *exchange, int status, const char *why)
 		answer_text(exchange, status, why);
 }
 
-/* The headers are there, the body is not: refuses what can be refused now. */
+/* The route's own bounds; refuses what does not keep them. */
+static void check_route(struct httpd_exchange *exchange)
+{
+	int status = find_route(exchange);
+
+	if (status != 0)
+		refuse(exchange, status,
+		       status == MHD_HTTP_NOT_FOUND ? "not found" : "method not allowed");
+	else if (exchange->length > exchange->route->max_body_bytes)
+		refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+}
+
+/* The headers are there, the body is not. False when the answer is to be sent now. */
 static bool begin(struct httpd_exchange *exchange, const char *version)
 {
 	const char *fault = httpd_frame_fault(exchange->connection, exchange->method,
@@ -130,19 +143,17 @@ static bool begin(struct httpd_exchange *exchange, const char *version)
 		refuse(exchange, MHD_HTTP_BAD_REQUEST, fault);
 		return false;
 	}
-	int status = find_route(exchange);
-	if (status != 0) {
-		refuse(exchange, status,
-		       status == MHD_HTTP_NOT_FOUND ? "not found" : "method not allowed");
-		return false;
+	check_route(exchange);
+	if (exchange->status == 0) {
+		exchange->close = !exchange->httpd->settings.keep_alive;
+		buf_init(&exchange->body, exchange->route->max_body_bytes);
+		return true;
 	}
-	if (exchange->length > exchange->route->max_body_bytes) {
-		refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-		return false;
-	}
-	exchange->close = !exchange->httpd->settings.keep_alive;
-	buf_init(&exchange->body, exchange->route->max_body_bytes);
-	return true;
+	/* Closing with bytes unread resets the connection, and our answer is lost: a body that
+	 * is not huge is read and forgotten, unless its sender waits for leave to send it. */
+	exchange->dropped = true;
+	return exchange->length > 0 && exchange->length <= FORGOTTEN_BODY &&
+	       !httpd_header(exchange, "Expect");
 }
 
 /* A piece of the body. What there is no memory for is read and forgotten: the library takes no
@@ -197,7 +208,9 @@ static bool handle(struct httpd_exchange *exchange)
 
 	exchange->handled = true;
 	if (exchange->dropped) {
-		refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent to us");
+		if (exchange->status == 0)
+			refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE,
+			       "too much is being sent to us");
 		return true;
 	}
 	httpd_watch_pause(httpd->watch, exchange->connection);

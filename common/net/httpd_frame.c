@@ -10,7 +10,7 @@
 struct header_count {
 	unsigned hosts, lengths, encodings, upgrades;
 	bool malformed, expects;
-	const char *line; /* where the next header must begin; NULL: not known */
+	const char *line; /* where the next one must begin */
 };
 
 static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -34,13 +34,14 @@ static bool has_control(const char *value)
 
 /*
  * Before 1.0 the library takes a lone CR or LF for the end of a line and joins folded ones. It
- * puts NULs over line ends, in place: after CRLF there are two before the next header, after
- * anything else there are not.
+ * puts NULs over line ends, in place: after CRLF there are two and then the next header, after
+ * anything else there are not, and an empty line is two more. (What is looked at lies in the
+ * connection's memory: the library keeps its list of headers behind it.)
  */
 static void check_line_end(struct header_count *count, const char *name, const char *value)
 {
 #if MHD_VERSION < 0x01000000
-	if (count->line && count->line != name)
+	if (count->line != name)
 		count->malformed = true;
 	count->line = value + strlen(value) + 2;
 	if (count->line[-1] != '\0')
@@ -49,6 +50,16 @@ static void check_line_end(struct header_count *count, const char *name, const c
 	(void)count;
 	(void)name;
 	(void)value;
+#endif
+}
+
+static void check_empty_line(struct header_count *count)
+{
+#if MHD_VERSION < 0x01000000
+	if (!count->malformed && (count->line[0] != '\0' || count->line[1] != '\0'))
+		count->malformed = true;
+#else
+	(void)count;
 #endif
 }
 
@@ -99,13 +110,14 @@ static bool line_good(const char *method, const char *path, const char *version)
 const char *httpd_frame_fault(struct MHD_Connection *connection, const char *method,
 			      const char *path, const char *version, size_t *ret_length)
 {
-	struct header_count count = { 0 };
+	struct header_count count = { .line = version + strlen(version) + 2 };
 	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
 	*ret_length = 0;
 	if (!line_good(method, path, version))
 		return "malformed request line";
 	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &count);
+	check_empty_line(&count);
 	if (count.malformed)
 		return "malformed header";
 	if (count.hosts != 1)

@@ -107,7 +107,16 @@ struct process {
 	struct link_keys *link_keys;
 	struct app app;
 	struct httpd *httpd;
+	_Atomic bool listening;
 };
+
+static bool is_listening(void *opaque, char *ret_text)
+{
+	const struct process *process = opaque;
+
+	snprintf(ret_text, SERVICE_TEXT_SIZE, "not listening yet");
+	return process->listening;
+}
 
 static void count_request(const char *route, int status, void *app)
 {
@@ -138,6 +147,7 @@ static bool listen_outside(struct process *process, struct err *err)
 	process->httpd = httpd_new(&settings, err);
 	if (!process->httpd)
 		return false;
+	process->listening = true;
 	log_info("listening on %s port %u", config->address, httpd_port(process->httpd));
 	return true;
 }
@@ -148,6 +158,7 @@ static bool start(struct process *process, struct err *err)
 
 	if (!bus_settings_check(&process->times, err))
 		return false;
+	service_add_ready(process->service, "listener", is_listening, process);
 	process->vault = vault_open(process->config.key_file, err);
 	if (!process->vault)
 		return false;

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import Caller, signed_headers, wait_until
+from harness import Caller, raw_exchange, signed_headers, wait_until
 
 PATH = "acme/generic"
 EVENT = {"customer_name": "Acme", "event_type": "test", "target_device": "pc1"}
@@ -183,10 +183,13 @@ def test_bounds(push):
     assert push.call.push(PATH, [EVENT] * 500, push.secret).json == {"accepted": 500, "duplicate": 0}
     many = check_problem(push.call.push(PATH, [EVENT] * 501, push.secret), 400, "malformed-body")
     assert "500" in many.json["detail"]
-    # One byte more than is taken is refused before it is read.
+    # One byte more than is taken, and much more; the sender hears of it.
     largest = b'{"a":"' + b"x" * (2 ** 20 - 8) + b'"}'
     assert push.call.push(PATH, largest, push.secret).status == 202
     check_problem(push.call.push(PATH, largest + b" ", push.secret), 413, "too-large")
+    check_problem(push.call.push(PATH, largest * 3, push.secret), 413, "too-large")
+    head = b"POST /v1/events/acme/generic HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % 2 ** 40
+    assert raw_exchange(push.callback_port, head).startswith(b"HTTP/1.1 413 ")
 
 
 def test_ids_of_events(push):
