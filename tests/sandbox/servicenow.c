@@ -16,6 +16,7 @@
 #include "request.h"
 #include "response.h"
 #include "snow.h"
+#include "snow_security.h"
 
 static void *instance_open(const struct account *account)
 {
@@ -241,13 +242,11 @@ static json_t *journal_json(const struct snow *snow, const struct snow_row *row,
 	return list;
 }
 
-static json_t *instance_dump(struct account *account)
+static json_t *tickets_json(struct snow *snow, const struct snow_table *table)
 {
-	struct snow *snow = servicenow_instance(account);
-	struct snow_table *table = snow_table_find(&snow->tables, "incident");
-	json_t *incidents = json_array();
+	json_t *tickets = json_array();
 
-	for (size_t i = 0; i < table->rows; i++) {
+	for (size_t i = 0; table && i < table->rows; i++) {
 		struct snow_row *row = table->row[i];
 
 		if (row->deleted)
@@ -257,9 +256,21 @@ static json_t *instance_dump(struct account *account)
 		json_object_set_new(object, "work_notes",
 				    journal_json(snow, row, "work_notes"));
 		json_object_set_new(object, "comments", journal_json(snow, row, "comments"));
-		json_array_append_new(incidents, object);
+		json_array_append_new(tickets, object);
 	}
-	return json_pack("{s:o, s:O}", "incidents", incidents, "emails", snow->emails);
+	return tickets;
+}
+
+static json_t *instance_dump(struct account *account)
+{
+	struct snow *snow = servicenow_instance(account);
+
+	return json_pack(
+	    "{s:o, s:o, s:O}", "incidents",
+	    tickets_json(snow, snow_table_find(&snow->tables, "incident")),
+	    "security_incidents",
+	    tickets_json(snow, snow_table_find(&snow->tables, SNOW_SECURITY_TABLE)), "emails",
+	    snow->emails);
 }
 
 static json_t *duplicates(struct snow_table *table, json_t *states)

@@ -11,6 +11,7 @@
 #include "request.h"
 #include "response.h"
 #include "snow_query.h"
+#include "snow_security.h"
 
 enum { LIMIT_DEFAULT = 10000 };
 
@@ -72,6 +73,8 @@ static bool may_read(const struct snow_call *call, const struct snow_table *tabl
 	const struct snow_user *user = call->user;
 	const char *at = call->snow->journal_roles;
 
+	if (snow_is_security(table))
+		return snow_security_may_read(user);
 	if (snow_has_role(user, "admin"))
 		return true;
 	if (strcmp(table->name, "incident") == 0)

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "request.h"
 #include "response.h"
+#include "snow_security.h"
 
 /* A write on its way: the values that survived, one per column; NULL where none was sent. */
 struct pending {
@@ -51,9 +52,10 @@ static const char *before(const struct pending *pending, const char *name)
 	return pending->row ? snow_row_named(pending->row, name) : "";
 }
 
-static bool read_only(const char *name)
+static bool read_only(const struct snow_table *table, const char *name)
 {
-	return strncmp(name, "sys_", 4) == 0 || strcmp(name, "priority") == 0 ||
+	return strncmp(name, "sys_", 4) == 0 ||
+	       (strcmp(name, "priority") == 0 && !snow_is_security(table)) ||
 	       strcmp(name, "opened_by") == 0 || strcmp(name, "reopen_count") == 0;
 }
 
@@ -85,14 +87,16 @@ static const char *resolve_reference(const struct snow *snow, const struct snow_
 	return row ? snow_row_named(row, "sys_id") : "";
 }
 
-static bool choice_exists(const struct snow *snow, const char *element, const char *value)
+static bool choice_exists(const struct snow *snow, const char *of, const char *element,
+			  const char *value)
 {
 	const struct snow_table *table = snow_table_find(&snow->tables, "sys_choice");
 
 	for (size_t i = 0; i < table->rows; i++) {
 		const struct snow_row *row = table->row[i];
 
-		if (!row->deleted && strcmp(snow_row_named(row, "element"), element) == 0 &&
+		if (!row->deleted && strcmp(snow_row_named(row, "name"), of) == 0 &&
+		    strcmp(snow_row_named(row, "element"), element) == 0 &&
 		    strcmp(snow_row_named(row, "value"), value) == 0 &&
 		    strcmp(snow_row_named(row, "inactive"), "false") == 0)
 			return true;
@@ -106,7 +110,7 @@ static void take_value(struct pending *pending, const char *key, const json_t *v
 	int position = snow_column_find(pending->table, key);
 	char *text = snow_scalar_text(value);
 
-	if (position == SNOW_NO_COLUMN || !text || read_only(key) ||
+	if (position == SNOW_NO_COLUMN || !text || read_only(pending->table, key) ||
 	    forgotten(pending->call->request, key)) {
 		free(text); /* silently ignored, as the real one does */
 		return;
@@ -118,7 +122,8 @@ static void take_value(struct pending *pending, const char *key, const json_t *v
 
 		free(text);
 		text = id;
-	} else if (strcmp(key, "close_code") == 0 && !choice_exists(snow, key, text)) {
+	} else if (strcmp(key, "close_code") == 0 &&
+		   !choice_exists(snow, pending->table->name, key, text)) {
 		*text = '\0';
 	}
 	free(pending->value[position]);
@@ -153,6 +158,8 @@ static bool may_write(const struct pending *pending)
 {
 	const struct snow_user *user = pending->call->user;
 
+	if (snow_is_security(pending->table))
+		return snow_security_may_write(user);
 	if (strcmp(pending->table->name, "incident") != 0)
 		return snow_has_role(user, "admin");
 	return privileged(user) || snow_has_role(user, "itil") ||
@@ -224,6 +231,23 @@ static bool refuse_acl(const struct pending *pending)
 	return false;
 }
 
+static bool passes_security(const struct pending *pending)
+{
+	const struct snow_security_change change = {
+		.from = before(pending, "state"),
+		.to = merged(pending, "state"),
+		.close_code = merged(pending, "close_code"),
+		.close_notes = merged(pending, "close_notes"),
+		.assigned_to = merged(pending, "assigned_to"),
+		.assignment_group = merged(pending, "assignment_group"),
+	};
+	const char *refusal = snow_security_refusal(&change);
+
+	if (refusal)
+		snow_refuse(pending->call->response, 403, "Operation Failed", refusal);
+	return !refusal;
+}
+
 static bool passes_rules(const struct pending *pending)
 {
 	const struct snow *snow = pending->call->snow;
@@ -233,6 +257,8 @@ static bool passes_rules(const struct pending *pending)
 
 	if (!may_write(pending))
 		return refuse_acl(pending);
+	if (snow_is_security(pending->table))
+		return passes_security(pending);
 	if (strcmp(pending->table->name, "incident") != 0)
 		return true;
 	if (pending->row && is_closed(from) && snow->closed_abort && !privileged(user)) {
@@ -301,6 +327,19 @@ static void compute_state(struct pending *pending)
 	}
 }
 
+static void compute_security_state(struct pending *pending)
+{
+	const char *to = merged(pending, "state");
+	char now[CLOCK_TEXT_SIZE];
+
+	set_pending(pending, "active", snow_security_is_over(to) ? "false" : "true");
+	if (strcmp(before(pending, "state"), to) == 0 || !snow_security_is_over(to))
+		return;
+	clock_format_plain(clock_wall_ms(), now);
+	set_pending(pending, "closed_at", now);
+	set_pending(pending, "closed_by", pending->call->user->sys_id);
+}
+
 void snow_add_journal(struct snow *snow, const struct snow_row *row, const char *element,
 		      const char *text, const char *user)
 {
@@ -345,12 +384,14 @@ static void open_record(struct pending *pending)
 
 	pending->row = snow_row_add(pending->table, NULL);
 	snow_row_set_named(pending->row, "sys_created_by", pending->call->user->name);
-	if (strcmp(pending->table->name, "incident") != 0)
+	if (strcmp(pending->table->name, "incident") != 0 && !snow_is_security(pending->table))
 		return;
 	clock_format_plain(pending->row->created_ms, text);
 	snow_row_set_named(pending->row, "opened_at", text);
 	snow_row_set_named(pending->row, "opened_by", pending->call->user->sys_id);
-	snprintf(text, sizeof(text), "INC%07llu", (unsigned long long)snow->next_number++);
+	snprintf(text, sizeof(text), "%s%07llu",
+		 snow_is_security(pending->table) ? "SIR" : "INC",
+		 (unsigned long long)snow->next_number++);
 	snow_row_set_named(pending->row, "number", text);
 }
 
@@ -370,6 +411,8 @@ struct snow_row *snow_write(const struct snow_call *call, struct snow_table *tab
 		compute_state(&pending);
 		compute_priority(&pending);
 	}
+	if (snow_is_security(table))
+		compute_security_state(&pending);
 	if (!passes_rules(&pending)) {
 		pending_done(&pending);
 		return NULL;

@@ -67,7 +67,8 @@ void snow_render_journal(const struct snow *snow, const struct snow_row *row,
 	}
 }
 
-static const char *choice_label(const struct snow *snow, const char *element, const char *value)
+static const char *choice_label(const struct snow *snow, const struct snow_table *of,
+				const char *element, const char *value)
 {
 	const struct snow_table *table = snow_table_find(&snow->tables, "sys_choice");
 
@@ -75,6 +76,7 @@ static const char *choice_label(const struct snow *snow, const char *element, co
 		const struct snow_row *row = table->row[i];
 
 		if (strcmp(snow_row_named(row, "value"), value) == 0 && !row->deleted &&
+		    strcmp(snow_row_named(row, "name"), of->name) == 0 &&
 		    strcmp(snow_row_named(row, "element"), element) == 0)
 			return snow_row_named(row, "label");
 	}
@@ -101,8 +103,8 @@ char *snow_display_text(const struct snow *snow, const struct snow_row *row, int
 	switch (about->kind) {
 	case SNOW_CHOICE:
 		value = strcmp(about->name, "incident_state") == 0
-			    ? choice_label(snow, "state", value)
-			    : choice_label(snow, about->name, value);
+			    ? choice_label(snow, row->table, "state", value)
+			    : choice_label(snow, row->table, about->name, value);
 		break;
 	case SNOW_DATE:
 		if (*value) {

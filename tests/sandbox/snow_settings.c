@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "snow.h"
+#include "snow_security.h"
 
 static const char *text_of(const json_t *object, const char *key, const char *fallback)
 {
@@ -143,7 +144,8 @@ static void set_close_codes(struct snow *snow, const json_t *codes)
 	for (size_t i = 0; i < table->rows; i++) {
 		struct snow_row *row = table->row[i];
 
-		if (!row->deleted && strcmp(snow_row_named(row, "element"), "close_code") == 0)
+		if (!row->deleted && strcmp(snow_row_named(row, "name"), "incident") == 0 &&
+		    strcmp(snow_row_named(row, "element"), "close_code") == 0)
 			snow_row_delete(row);
 	}
 	json_array_foreach(codes, at, code)
@@ -189,6 +191,8 @@ static bool set_switches(struct snow *snow, const json_t *settings, struct err *
 
 bool snow_configure(struct snow *snow, const json_t *settings, struct err *err)
 {
+	if (json_is_true(json_object_get(settings, "security_incident_response")))
+		snow_security_install(snow);
 	if (!set_switches(snow, settings, err) ||
 	    !add_users(snow, json_object_get(settings, "users"), err) ||
 	    !add_clients(snow, json_object_get(settings, "oauth"), err) ||
