@@ -90,12 +90,24 @@ static bool filter_calls(void)
 #endif
 }
 
+/* What the stack may need is there before memory is limited: one that cannot grow looks like a
+ * wild pointer instead of memory that ran out. */
+static void grow_stack(void)
+{
+	enum { STACK_BYTES = 1 << 20, PAGE_BYTES = 4096 };
+	volatile char stack[STACK_BYTES];
+
+	for (size_t at = 0; at < sizeof stack; at += PAGE_BYTES)
+		stack[at] = 0;
+}
+
 bool confine(void)
 {
 	bool confined = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
 			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 			prctl(PR_SET_DUMPABLE, 0) == 0 && limit(RLIMIT_CORE, 0);
 
+	grow_stack();
 	if (!SANITIZED)
 		confined = confined && limit(RLIMIT_AS, MEMORY_BYTES) &&
 			   limit(RLIMIT_NOFILE, 0) && limit(RLIMIT_FSIZE, 0) &&

@@ -6,6 +6,7 @@
  *
  * main.c      the loop, from frame to frame (common/jq/frame.h)
  * program.c   one program: compiling it, running it once
+ * value.c     JSON as libjq wants it
  * confine.c   what is given up before the first
  */
 #include <errno.h>

@@ -2,11 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jq.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "jq/jq.h"
+
+#include "value.h"
 
 struct program {
 	jq_state *jq;
@@ -15,6 +19,7 @@ struct program {
 	struct buf texts[JQ_VARIABLES_MAX];
 	jv values[JQ_VARIABLES_MAX];
 	jq_util_input_state *no_input; /* what `input` and `input_filename` ask */
+	struct arena *arena;	       /* for reading JSON */
 };
 
 /* ---- compiling ---- */
@@ -24,11 +29,10 @@ struct complaint {
 	long last_line;
 };
 
-/* Our own line is in front of the program and one behind it. */
-static long own_line(const struct complaint *complaint, const char *digits)
+/* A line of the program, of which ours is in front and one behind it. */
+static long own_line(const struct complaint *complaint, long line)
 {
-	long line = strtol(digits, NULL, 10) - 1;
-
+	line--;
 	return line < 1 ? 1 : line > complaint->last_line ? complaint->last_line : line;
 }
 
@@ -39,26 +43,32 @@ static void keep_error(void *opaque, jv message)
 	static const char start[] = "jq: error: ", place[] = " at <top-level>, line ";
 	static const char hint[] = " (Unix shell quoting issues?)";
 	const struct complaint *complaint = opaque;
+	struct buf *error = complaint->error;
 	const char *said =
 	    jv_get_kind(message) == JV_KIND_STRING ? jv_string_value(message) : "unreadable";
 
-	if (complaint->error->size > 0) {
+	if (error->size > 0) {
 		jv_free(message);
 		return;
 	}
 	if (strncmp(said, start, sizeof start - 1) == 0)
 		said += sizeof start - 1;
 	const char *at = strstr(said, place), *shell = strstr(said, hint);
+	long line = at ? strtol(at + sizeof place - 1, NULL, 10) : 0;
 	size_t size = at ? (size_t)(at - said) : strcspn(said, "\n");
 	if (shell && shell < said + size)
 		size = (size_t)(shell - said);
 	if (size > JQ_REASON_BYTES / 2)
 		size = JQ_REASON_BYTES / 2;
 	if (at)
-		buf_addf(complaint->error, "%ld: ", own_line(complaint, at + sizeof place - 1));
+		buf_addf(error, "%ld: ", own_line(complaint, line));
 	else
-		buf_adds(complaint->error, " ");
-	buf_add(complaint->error, said, size);
+		buf_adds(error, " ");
+	/* Where the program ends too early, it is our parenthesis that surprises. */
+	if (line > complaint->last_line + 1 && strncmp(said, "syntax error", 12) == 0)
+		buf_adds(error, "syntax error, the program is not complete");
+	else
+		buf_add(error, said, size);
 	jv_free(message);
 }
 
@@ -88,8 +98,18 @@ static long count_lines(const struct program_text *text)
 	return lines;
 }
 
+static void end_without_memory(void *opaque)
+{
+	static const char words[] = "out of memory\n";
+
+	(void)opaque;
+	ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
+	(void)ignored;
+	_exit(EXIT_FAILURE);
+}
+
 /* Nothing to include from, and nothing to read: without these libjq fails an assertion when it
- * is asked. */
+ * is asked. Without a handler, 1.6 may call one that nobody has set. */
 static jq_state *new_state(void)
 {
 	jq_state *jq = jq_init();
@@ -99,6 +119,7 @@ static jq_state *new_state(void)
 	jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
 	jq_set_attr(jq, jv_string("JQ_ORIGIN"), jv_string("/"));
 	jq_set_attr(jq, jv_string("PROGRAM_ORIGIN"), jv_string("/"));
+	jq_set_nomem_handler(jq, end_without_memory, NULL);
 	return jq;
 }
 
@@ -111,6 +132,7 @@ struct program *program_new(const struct program_text *text,
 	struct buf source;
 
 	program->jq = new_state();
+	program->arena = arena_new();
 	program->variable_count = count;
 	for (size_t i = 0; i < count; i++) {
 		buf_init(&program->texts[i], JQ_INPUT_BYTES * 2);
@@ -139,6 +161,7 @@ void program_free(struct program *program)
 		return;
 	jq_teardown(&program->jq);
 	jq_util_input_free(&program->no_input);
+	arena_free(program->arena);
 	for (size_t i = 0; i < program->variable_count; i++) {
 		buf_done(&program->texts[i]);
 		jv_free(program->values[i]);
@@ -168,7 +191,7 @@ static jv variable(struct program *program, size_t i, const struct program_text 
 		buf_reset(text);
 		buf_add(text, value->data, value->size);
 		jv_free(program->values[i]);
-		program->values[i] = jv_parse_sized(value->data, (int)value->size);
+		program->values[i] = value_parse(value->data, value->size, program->arena);
 	}
 	return jv_copy(program->values[i]);
 }
@@ -177,7 +200,7 @@ static jv variable(struct program *program, size_t i, const struct program_text 
 static jv gather(struct program *program, const struct program_text *values)
 {
 	jv all = jv_array_sized((int)program->variable_count + 1);
-	jv value = jv_parse_sized(values[0].data, (int)values[0].size);
+	jv value = value_parse(values[0].data, values[0].size, program->arena);
 
 	for (size_t i = 0; jv_is_valid(value) && i < program->variable_count; i++) {
 		all = jv_array_append(all, value);
