@@ -158,25 +158,23 @@ static void test_nothing_to_find(void **state)
 
 struct evil {
 	const char *program;
-	enum jq_outcome outcome, other; /* or this: it depends on what is reached first */
+	enum jq_outcome outcome, other; /* on a busy machine any may be late instead */
 };
 
 static void test_evil(void **state)
 {
 	static const struct evil evil[] = {
 		{ "def f: f; f", JQ_DEADLINE, JQ_DEADLINE },
-		{ "def f: 1 + f; f", JQ_MEMORY, JQ_DEADLINE },
-		{ "\"x\" * 1e9", JQ_MEMORY, JQ_DEADLINE },
-		{ "[limit(1e9; repeat(1))]", JQ_MEMORY, JQ_DEADLINE },
+		{ "def f: 1 + f; f", JQ_MEMORY, JQ_MEMORY },
+		{ "\"x\" * 1e9", JQ_MEMORY, JQ_MEMORY },
+		{ "[limit(1e9; repeat(1))]", JQ_MEMORY, JQ_MEMORY },
 		{ "last(range(1e12))", JQ_DEADLINE, JQ_DEADLINE },
-		{ "[range(1e9)]", JQ_MEMORY, JQ_DEADLINE },
+		{ "[range(1e9)]", JQ_MEMORY, JQ_MEMORY },
 		{ "reduce range(1e9) as $i (\"\"; . + \"xxxxxxxxxxxxxxxx\")", JQ_MEMORY,
-		  JQ_DEADLINE },
+		  JQ_MEMORY },
 		{ "reduce range(1e6) as $i (0; [.])", JQ_DIED, JQ_MEMORY },
 		{ "1, (def f: f; f)", JQ_DEADLINE, JQ_DEADLINE },
-		{ "(\"a\" * 40 + \"b\") | test(\"^(a|a|aa)+$\") | if . then 1 else def f: f; f "
-		  "end",
-		  JQ_DEADLINE, JQ_DEADLINE },
+		{ "(\"a\" * 40 + \"b\") | test(\"^(a|a|aa)+$\")", JQ_ERROR, JQ_DEADLINE },
 	};
 	struct jq *jq = *state;
 	int good = must_add(jq, ".n", NULL);
@@ -186,6 +184,7 @@ static void test_evil(void **state)
 		struct jq_result result = run_one(jq, program, "{}");
 
 		if (result.outcome != evil[i].outcome && result.outcome != evil[i].other &&
+		    result.outcome != JQ_DEADLINE &&
 		    !(SANITIZED && result.outcome != JQ_RESULT))
 			fail_msg("%s: %s \"%s\"", evil[i].program,
 				 jq_outcome_name(result.outcome), result.text);
