@@ -248,6 +248,19 @@ static const struct command_option push_remove_options[] = {
 	{ 0 },
 };
 
+static const struct command_option connect_options[] = {
+	{ "instance-name", "NAME",
+	  "as the instance calls itself; default: the host in its URL" },
+	{ "hmac", NULL, "make a secret to sign with instead of an OAuth client" },
+	{ 0 },
+};
+
+static const struct command_option connect_rotate_options[] = {
+	{ "hmac", NULL, "the secret to sign with, not the OAuth client's" },
+	{ "finish", NULL, "the older one is no longer valid" },
+	{ 0 },
+};
+
 static const struct command_option incident_list_options[] = {
 	{ "customer", "ID", "only this customer's" },
 	{ "state", "STATE", "opening, open, closing, closed, held, failed or shadow" },
@@ -412,6 +425,18 @@ const struct command commands[] = {
 	{ "account remove", "ID...", 1, ANY, "removes shared accounts that nobody uses", NULL,
 	  remove_options, run_account_remove },
 
+	{ "servicenow connect", "ACCOUNT", 1, 1, "lets an instance of ServiceNow call us",
+	  "Makes an OAuth client for the account's instance and prints its secret once, or "
+	  "with\n"
+	  "--hmac a secret to sign requests with. What the client may tell us about is that\n"
+	  "instance's tickets, and calls from a clone, which has another name, are refused.",
+	  connect_options, run_servicenow_connect },
+	{ "servicenow rotate", "ACCOUNT", 1, 1,
+	  "makes a newer secret, valid beside the older one",
+	  "When the instance has the newer one, --finish ends the older one.",
+	  connect_rotate_options, run_servicenow_rotate },
+	{ "servicenow disconnect", "ACCOUNT", 1, 1, "ends an instance's right to call us", NULL,
+	  NULL, run_servicenow_disconnect },
 	{ "servicenow kit", "ACCOUNT", 1, 1,
 	  "writes what links an instance of ServiceNow to this installation",
 	  "An update set with a business rule per table and a REST message, one that removes "

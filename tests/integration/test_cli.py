@@ -185,6 +185,7 @@ EVERY = [
     ["dead", "replay", "1-1"], ["dead", "drop", "1-1"],
     ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
     ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"],
+    ["servicenow", "connect", "now"], ["servicenow", "rotate", "now"], ["servicenow", "disconnect", "now"],
 ]
 
 
