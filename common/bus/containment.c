@@ -71,6 +71,21 @@ static bool read_answer(struct redis *redis, struct redis_call *call,
 	return known || err_set(err, ERR_TRANSIENT, "Redis: not an answer about a host");
 }
 
+bool host_held(struct redis *redis, const struct host_claim *claim, bool *ret_held,
+	       struct err *err)
+{
+	struct redis_reply *reply;
+	struct host_keys keys;
+
+	host_keys_init(&keys, claim);
+	reply = redis_command(redis, err, "SCARD %s", keys.host.text);
+	if (!reply)
+		return false;
+	*ret_held = reply_integer(reply) > 0;
+	reply_free(reply);
+	return true;
+}
+
 bool host_hold(struct redis *redis, const struct host_claim *claim,
 	       struct host_reply *ret_reply, struct err *err)
 {

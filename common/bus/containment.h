@@ -53,6 +53,9 @@ struct host_reply {
 			 */
 };
 
+/* Whether any incident holds the host, by any method. */
+bool host_held(struct redis *redis, const struct host_claim *claim, bool *ret_held,
+	       struct err *err);
 /* Takes the hold and the right to act. Called again by the same incident, it answers the same
  * and counts once. */
 bool host_hold(struct redis *redis, const struct host_claim *claim,

@@ -271,3 +271,8 @@ enum containment_system containment_system(const char *operating_system)
 		return SYSTEM_UNKNOWN;
 	return any_of(text, clients) ? SYSTEM_WORKSTATION : SYSTEM_UNKNOWN;
 }
+
+bool containment_name_is_workstation(const char *name)
+{
+	return name && strcasestr(name, "win") != NULL;
+}

@@ -96,5 +96,7 @@ bool containment_mark_read(const char *comment, const char *installation, struct
 /* What a host's operating system, as vendors write it, says. */
 enum containment_system { SYSTEM_UNKNOWN, SYSTEM_WORKSTATION, SYSTEM_SERVER };
 enum containment_system containment_system(const char *operating_system);
+/* The ancestors' test: WIN is in the host's name. */
+bool containment_name_is_workstation(const char *name);
 
 #endif

@@ -20,7 +20,11 @@ struct vendor_session;
  * Strings that are returned live in the arena.
  */
 
-enum { SECURE_ENDPOINT_PAGE_MAX = 500, SECURE_ENDPOINT_ID_SIZE = 24 };
+enum {
+	SECURE_ENDPOINT_PAGE_MAX = 500,
+	SECURE_ENDPOINT_ID_SIZE = 24,
+	SECURE_ENDPOINT_IPS_MAX = 8
+};
 
 /* GET /v1/events. start_date is inclusive with a resolution of one second; rows come newest
  * first, unordered within a second, and move down while new ones arrive: read pages until next
@@ -79,6 +83,8 @@ struct secure_endpoint_computer {
 	const char *group_guid;
 	const char *policy;
 	const char *external_ip;
+	const char *ips[SECURE_ENDPOINT_IPS_MAX]; /* internal_ips */
+	size_t ip_count;
 	const char *last_seen;
 	bool active;
 	bool isolation_available;
@@ -136,6 +142,7 @@ struct secure_endpoint_isolation {
 	bool available;
 	enum secure_endpoint_isolation_state state;
 	const char *comment;	 /* "" when absent */
+	const char *isolated_by; /* likewise */
 	const char *unlock_code; /* a secret of sorts: never logged */
 };
 

@@ -210,6 +210,7 @@ static void read_computer(const json_t *object, struct arena *arena,
 			  struct secure_endpoint_computer *ret_computer)
 {
 	const json_t *isolation = json_object_get(object, "isolation");
+	const json_t *ips = json_object_get(object, "internal_ips");
 
 	*ret_computer = (struct secure_endpoint_computer){
 		.guid = body_text(object, "connector_guid", arena),
@@ -224,6 +225,12 @@ static void read_computer(const json_t *object, struct arena *arena,
 		.isolation_available = body_bool(isolation, "available"),
 		.isolation_status = body_text(isolation, "status", arena),
 	};
+	for (size_t i = 0; i < json_array_size(ips) && i < SECURE_ENDPOINT_IPS_MAX; i++) {
+		const char *ip = json_string_value(json_array_get(ips, i));
+
+		if (ip)
+			ret_computer->ips[ret_computer->ip_count++] = arena_strdup(arena, ip);
+	}
 }
 
 bool secure_endpoint_computer(struct vendor_session *session, const char *guid,
@@ -399,7 +406,8 @@ static bool run_isolation(struct call *call, struct vendor_session *session,
 			  struct err *err)
 {
 	*ret_isolation =
-	    (struct secure_endpoint_isolation){ false, SECURE_ENDPOINT_UNKNOWN_STATE, "", "" };
+	    (struct secure_endpoint_isolation){ false, SECURE_ENDPOINT_UNKNOWN_STATE, "", "",
+						"" };
 	bool ok = call_run(call, session, err);
 	if (ok && call->root) {
 		const json_t *data = call_data(call);
@@ -407,6 +415,7 @@ static bool run_isolation(struct call *call, struct vendor_session *session,
 		ret_isolation->available = body_bool(data, "available");
 		ret_isolation->state = isolation_state(body_peek(data, "status"));
 		ret_isolation->comment = body_text(data, "comment", arena);
+		ret_isolation->isolated_by = body_text(data, "isolated_by", arena);
 		ret_isolation->unlock_code = body_text(data, "unlock_code", arena);
 	}
 	call_done(call);
