@@ -88,7 +88,10 @@ static const struct column columns[] = {
 	{ "contain.event_ms", COLUMN_NUMBER, AT(containment.event_ms) },
 	{ "contain.origin", COLUMN_TEXT, AT(containment.origin) },
 	{ "contain.severity", COLUMN_INT, AT(containment.severity_id) },
+	{ "contain.decided", COLUMN_FLAG, AT(containment.decided) },
 	{ "undo", COLUMN_TEXT, AT(containment.ledger) },
+	{ "undo.due", COLUMN_COUNT, AT(containment.due) },
+	{ "contain.since_ms", COLUMN_NUMBER, AT(containment.since_ms) },
 	{ "approval.asked_ms", COLUMN_NUMBER, AT(containment.asked_ms) },
 	{ "approval.expires_ms", COLUMN_NUMBER, AT(containment.expires_ms) },
 	{ "approval.reason", COLUMN_TEXT, AT(containment.asked) },
@@ -154,8 +157,9 @@ static const char *const release_names[] = {
 };
 
 static const char *const status_names[] = {
-	[STEP_NEW] = "new",   [STEP_INTENT] = "intent",	  [STEP_WAITING] = "waiting",
-	[STEP_DONE] = "done", [STEP_SKIPPED] = "skipped", [STEP_FAILED] = "failed",
+	[STEP_NEW] = "new",	    [STEP_INTENT] = "intent",	[STEP_WAITING] = "waiting",
+	[STEP_DONE] = "done",	    [STEP_SKIPPED] = "skipped", [STEP_FAILED] = "failed",
+	[STEP_PENDING] = "pending",
 };
 
 enum {

@@ -66,6 +66,7 @@ enum incident_step_status {
 	STEP_DONE,
 	STEP_SKIPPED, /* not wanted: mode off, no account, shadow */
 	STEP_FAILED,  /* cannot succeed until a person changes something */
+	STEP_PENDING, /* the effect was accepted: looked at again at due_ms until it is there */
 };
 
 /* One step's line in the journal, a single field, so that it changes as a whole. */
@@ -116,7 +117,10 @@ struct incident_containment {
 	uint64_t event_ms;   /* of the finding that it is decided by; also the next two */
 	const char *origin;  /* origin_name() */
 	int severity_id;     /* OCSF */
+	bool decided;	     /* by the host: a later finding changes nothing any more */
 	const char *ledger;  /* undo ledger, model/containment.h */
+	unsigned due;	     /* entries of it that are to be undone or found out */
+	uint64_t since_ms;   /* contained since; 0: not */
 	uint64_t asked_ms;   /* when a person was asked for approval, 0: never */
 	uint64_t expires_ms; /* until when it can be given */
 	const char *asked;   /* why it is not done without */

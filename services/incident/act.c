@@ -23,6 +23,7 @@
 #include "base/metric.h"
 #include "bus/page.h"
 #include "bus/redis.h"
+#include "contain.h"
 #include "fold.h"
 #include "obey.h"
 #include "service/roster.h"
@@ -51,11 +52,17 @@ static const struct step *const steps[INCIDENT_STEPS] = {
 	[STEP_THREAT_RESPONSE_LINK] = &step_threat_response_link,
 	[STEP_NOTIFY] = &step_notify,
 	[STEP_SERVICENOW_NOTE] = &step_servicenow_note,
+	[STEP_CONTAIN_ISOLATE] = &step_contain_isolate,
+	[STEP_CONTAIN_MOVE_GROUP] = &step_contain_move_group,
+	[STEP_CONTAIN_WATCH] = &step_contain_watch,
+	[STEP_CONTAIN_NOTE] = &step_contain_note,
 	[STEP_SERVICENOW_VERIFY] = &step_servicenow_verify,
 	[STEP_THREAT_RESPONSE_REOPEN] = &step_threat_response_reopen,
 	[STEP_THREAT_RESPONSE_CLOSE] = &step_threat_response_close,
 	[STEP_SERVICENOW_RESOLVE] = &step_servicenow_resolve,
 	[STEP_DEFENDER_RESOLVE] = &step_defender_resolve,
+	[STEP_RELEASE_ISOLATE] = &step_release_isolate,
+	[STEP_RELEASE_MOVE_GROUP] = &step_release_move_group,
 	[STEP_SERVICENOW_REPORT] = &step_servicenow_report,
 };
 
@@ -71,6 +78,7 @@ static const char *result_name(enum saga_result result)
 		[SAGA_REFUSED] = "refused",
 		[SAGA_FAILED] = "failed",
 		[SAGA_NEEDLESS] = "needless",
+		[SAGA_PENDING] = "pending",
 	};
 
 	return names[result];
@@ -95,6 +103,7 @@ static void step_ended(struct turn *turn, enum incident_step_id id, const struct
 	if (worth_telling(turn, id, end))
 		turn_tell(turn, name, end->note);
 	saga_end(&turn->incident, &turn->policy, id, end, turn_now_ms(turn));
+	contain_tidy(turn);
 	saga_set_state(&turn->incident);
 	if (saga_opening_over(&turn->incident))
 		turn->incident.opening = turn->incident.observables = NULL;
@@ -157,6 +166,8 @@ static const char *account_of(const struct turn *turn, enum step_side side)
 		return turn->incident.threat_response_account;
 	case SIDE_DEFENDER:
 		return turn_source_account(turn);
+	case SIDE_HOST:
+		return turn->incident.containment.account;
 	case SIDE_NONE:
 		break;
 	}
@@ -324,6 +335,7 @@ static void policy_init(struct turn *turn)
 		.backoff_base_ms = times->backoff_base_ms,
 		.backoff_cap_ms = times->backoff_cap_ms,
 		.notes_per_day = turn->customer->notes_per_day,
+		.contain_max_ms = turn->customer->containment.maximum_time_ms,
 		.grace_ms = turn->customer->closing.grace_ms,
 		.look_first = turn->lost_ms > 0,
 	};

@@ -17,8 +17,9 @@ struct metric app_findings = {
 struct metric app_steps = {
 	.name = "tocsin_incident_steps_total",
 	.kind = METRIC_COUNTER,
-	.help = "Ends of an incident's steps: ok, absent (looked up and not there), ambiguous, "
-		"retry, refused (not tried), failed, needless.",
+	.help =
+	    "Ends of an incident's steps: ok, absent (looked up and not there), ambiguous, "
+	    "retry, refused (not tried), failed, needless, pending (accepted, not there yet).",
 	.labels = "step,outcome",
 };
 
@@ -41,6 +42,15 @@ struct metric app_closings = {
 	.labels = "via,outcome",
 };
 
+struct metric app_containments = {
+	.name = "tocsin_containment_actions_total",
+	.kind = METRIC_COUNTER,
+	.help = "What became of containments: isolate and move_group (done, joined, foreign, "
+		"refused, failed, taken back), release and move_back (done, foreign, failed), "
+		"approval (asked, given, refused, expired).",
+	.labels = "action,outcome",
+};
+
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -49,7 +59,7 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings,		&app_steps,	     &app_closings,
+	&app_findings,		&app_steps,	     &app_closings, &app_containments,
 	&app_template_failures, &app_ticket_seconds, NULL,
 };
 

@@ -18,6 +18,7 @@ struct app {
 	const struct bus_settings *times;
 	uint64_t start_by_ms;	    /* from an intent until its call may last begin */
 	uint64_t probe_interval_ms; /* how often an account at fault is tried */
+	uint64_t contain_poll_ms;   /* how soon a host is looked at after an act on it */
 	const char *installation;
 	const struct links *links; /* what is signed, never NULL */
 	struct roster *roster;
@@ -32,6 +33,7 @@ struct app {
 /* Rows this process owns, NULL-terminated. */
 extern struct metric *const app_metrics[];
 extern struct metric app_findings;	    /* by outcome */
+extern struct metric app_containments;	    /* by action and outcome */
 extern struct metric app_steps;		    /* by step and outcome */
 extern struct metric app_closings;	    /* by via and outcome */
 extern struct metric app_template_failures; /* by template */

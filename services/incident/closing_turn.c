@@ -12,6 +12,7 @@
 #include "bus/closing.h"
 #include "bus/redis.h"
 #include "bus/worker.h"
+#include "contain.h"
 
 enum { BULK_WINDOW_MS = 10 * 60 * 1000 };
 
@@ -130,6 +131,7 @@ void closing_reopen(struct turn *turn, uint64_t past_ms)
 		redis_run(turn->redis, NULL, "SREM %s %s", waits.text, incident->id);
 	}
 	saga_reopen(incident);
+	contain_reopened(turn);
 	incident->closing.past_ms = past_ms;
 	turn->take_group = true;
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "contain.h"
 #include "fold_closure.h"
 #include "obey.h"
 #include "ticket/ticket.h"
@@ -63,6 +64,8 @@ static void open_shadow(struct turn *turn)
 	struct incident *incident = &turn->incident;
 
 	incident->shadow = true;
+	if (turn->customer->containment.mode != CONTAINMENT_OFF)
+		turn_tell(turn, "shadow", "would have decided whether to contain the host");
 	for (int i = 0; i < INCIDENT_STEPS; i++)
 		incident->steps[i] = (struct incident_step){ .status = STEP_SKIPPED };
 	if (incident->threat_response_account)
@@ -90,6 +93,7 @@ static void fold_opening(struct turn *turn, const char *text, const struct findi
 	} else {
 		incident->shadow = false;
 		turn_tell(turn, "opened by event", finding->event_id);
+		contain_offer(turn, finding);
 	}
 }
 
@@ -152,6 +156,8 @@ static void fold_later(struct turn *turn, const char *text, const struct finding
 		return;
 	}
 	obey_later(turn, finding);
+	if (!incident->shadow)
+		contain_offer(turn, finding);
 	if (incident->shadow || !incident->servicenow_account) {
 		turn_tell(turn, incident->shadow ? "shadow: would note event" : "event joined",
 			  finding->event_id);

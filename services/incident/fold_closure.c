@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "closing_turn.h"
+#include "contain.h"
 #include "links.h"
 #include "turn.h"
 
@@ -175,10 +176,15 @@ static void fold_reopen(struct turn *turn, const struct closure *closure)
 
 static void fold_release(struct turn *turn, const struct closure *closure)
 {
-	if (saga_closing_accepted(&turn->incident))
+	const char *why;
+
+	if (saga_closing_accepted(&turn->incident)) {
 		closing_confirm(turn, closure);
-	else
-		refuse(turn, closure, "it is not closed, and nobody was asked");
+		return;
+	}
+	why = contain_release(turn, closure);
+	if (why)
+		refuse(turn, closure, why);
 }
 
 void fold_closure(struct turn *turn, const struct closure *closure)
@@ -204,7 +210,7 @@ void fold_closure(struct turn *turn, const struct closure *closure)
 		fold_release(turn, closure);
 		break;
 	case CLOSURE_APPROVE:
-		refuse(turn, closure, "nothing waits for an approval");
+		contain_approve(turn, closure);
 		break;
 	}
 }

@@ -37,6 +37,7 @@ struct config {
 	unsigned threads;
 	unsigned finding_threads;
 	unsigned closure_threads;
+	uint64_t contain_poll_ms;
 	char *key_file;
 };
 
@@ -49,6 +50,8 @@ static const struct conf_option options[] = {
 	  .help = "threads that group findings into incidents" },
 	{ "TOCSIN_CLOSURE_THREADS", CONF_UINT, FIELD(closure_threads), "2", .min = 1, .max = 32,
 	  .help = "threads that take what is said about closing to its incident" },
+	{ "TOCSIN_CONTAIN_POLL", CONF_MILLIS, FIELD(contain_poll_ms), "5s", 10, 300000,
+	  .help = "how soon a host is looked at after an act on it; later ones take longer" },
 	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
 	  .help = "keys that open customers' sealed secrets" },
 	{ 0 },
@@ -136,6 +139,7 @@ static bool build(struct incidents *incidents, struct err *err)
 		.times = &incidents->times,
 		.start_by_ms = incidents->vendor_settings.start_by_ms,
 		.probe_interval_ms = incidents->vendor_settings.probe_interval_ms,
+		.contain_poll_ms = config->contain_poll_ms,
 		.installation = service_options(incidents->service)->installation,
 		.links = &incidents->links,
 		.roster = roster_new(),

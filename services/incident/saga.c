@@ -30,14 +30,11 @@ bool saga_done(const struct incident *incident, enum incident_step_id step)
 /* Whether what the step needs is there. */
 static bool possible(const struct incident *incident, enum incident_step_id id)
 {
-	const struct incident_step *step = &incident->steps[id];
-
 	switch (incident_step_phase(id)) {
 	case PHASE_OPENING:
 		return saga_opening_possible(incident, id);
 	case PHASE_CONTAINMENT:
-		/* A closing only waits for what is under way to be known. */
-		return step->status == STEP_INTENT;
+		return saga_contain_possible(incident, id);
 	case PHASE_CLOSING:
 		return saga_closing_possible(incident, id);
 	}
@@ -81,6 +78,8 @@ static uint64_t due_ms(const struct incident *incident, const struct saga_policy
 		return later(due, note_due_ms(incident, policy, now_ms));
 	if (id == STEP_SERVICENOW_VERIFY)
 		return later(due, saga_verify_due_ms(incident, policy));
+	if (id == STEP_CONTAIN_WATCH)
+		return later(due, saga_watch_due_ms(incident, policy));
 	return due;
 }
 
@@ -96,14 +95,15 @@ static struct saga_move run_move(const struct incident *incident,
 	return (struct saga_move){
 		.action = SAGA_RUN,
 		.step = id,
-		.look_up = first || (intended && !ahead),
+		.look_up = first || (intended && !ahead) || step->status == STEP_PENDING,
 		.begun = ahead && now_ms < step->intent_ms + policy->start_by_ms,
 	};
 }
 
 static bool runs_again(enum incident_step_id id)
 {
-	return id == STEP_SERVICENOW_NOTE || id == STEP_SERVICENOW_VERIFY;
+	return id == STEP_SERVICENOW_NOTE || id == STEP_SERVICENOW_VERIFY ||
+	       id == STEP_CONTAIN_WATCH || id == STEP_CONTAIN_NOTE;
 }
 
 struct saga_move saga_next(const struct incident *incident, const struct saga_policy *policy,
@@ -240,6 +240,10 @@ void saga_end(struct incident *incident, struct saga_policy *policy, enum incide
 		break;
 	case SAGA_NEEDLESS:
 		step->status = STEP_SKIPPED;
+		break;
+	case SAGA_PENDING:
+		step->status = STEP_PENDING;
+		step->due_ms = now_ms + end->retry_after_ms;
 		break;
 	}
 }

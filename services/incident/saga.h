@@ -23,8 +23,9 @@ struct saga_policy {
 	uint64_t backoff_base_ms, backoff_cap_ms;
 	uint64_t note_interval_ms[4];
 	unsigned notes_per_day;
-	uint64_t grace_ms; /* so long a ticket must stay over before anything is undone */
-	bool look_first;   /* Redis lost its data: look for what was opened before, then open */
+	uint64_t contain_max_ms; /* how long a host stays contained unasked */
+	uint64_t grace_ms;	 /* so long a ticket must stay over before anything is undone */
+	bool look_first; /* Redis lost its data: look for what was opened before, then open */
 	/* Steps that something refused during this turn are not asked for again before then;
 	 * not written to the journal, so that a resumed account is tried at once. */
 	uint64_t not_before_ms[INCIDENT_STEPS];
@@ -58,6 +59,7 @@ enum saga_result {
 	SAGA_REFUSED,	/* not tried, or the account's fault: later, not counted */
 	SAGA_FAILED,	/* cannot succeed as it is */
 	SAGA_NEEDLESS,	/* turned out to be unwanted */
+	SAGA_PENDING,	/* accepted, not there yet: looked up again after retry_after_ms */
 };
 
 struct saga_end {
@@ -103,6 +105,9 @@ bool saga_closing_decided(const struct incident *incident);
 bool saga_closing_busy(const struct incident *incident);
 /* It may have contained a host and has not released it. */
 bool saga_holds_hosts(const struct incident *incident);
+
+/* When the next warning on a contained host is due, or an approval expires; 0: never. */
+uint64_t saga_watch_due_ms(const struct incident *incident, const struct saga_policy *policy);
 
 /* Opening steps without an intent are skipped. */
 void saga_closing_accept(struct incident *incident, uint64_t now_ms);

@@ -24,14 +24,7 @@ bool saga_closing_decided(const struct incident *incident)
 
 bool saga_holds_hosts(const struct incident *incident)
 {
-	for (int i = STEP_CONTAIN_ISOLATE; i <= STEP_CONTAIN_MOVE_GROUP; i++) {
-		const struct incident_step *step = &incident->steps[i];
-
-		if (step->status == STEP_DONE ||
-		    (step->intent_ms > 0 && step->status != STEP_SKIPPED))
-			return true;
-	}
-	return false;
+	return incident->containment.due > 0;
 }
 
 /* ---- what a step waits for ---- */
@@ -97,7 +90,8 @@ bool saga_closing_possible(const struct incident *incident, enum incident_step_i
 		return decided;
 	case STEP_RELEASE_ISOLATE:
 	case STEP_RELEASE_MOVE_GROUP:
-		return decided && incident->closing.release == RELEASE_NOW &&
+		return ((decided && incident->closing.release == RELEASE_NOW) ||
+			incident->containment.release) &&
 		       begun_is_known(incident, STEP_CONTAIN_ISOLATE, STEP_CONTAIN_MOVE_GROUP);
 	case STEP_SERVICENOW_REPORT:
 		return decided && report_possible(incident);

@@ -13,6 +13,7 @@ bool saga_settled(const struct incident *incident, enum incident_step_id step);
 bool saga_done(const struct incident *incident, enum incident_step_id step);
 
 bool saga_opening_possible(const struct incident *incident, enum incident_step_id step);
+bool saga_contain_possible(const struct incident *incident, enum incident_step_id step);
 bool saga_closing_possible(const struct incident *incident, enum incident_step_id step);
 
 /* When the ticket is read again: at once after a hint, and at the end of the grace. */

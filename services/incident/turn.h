@@ -16,6 +16,8 @@
 #include "vendor/session.h"
 
 struct app;
+struct containment_ledger;
+struct machine;
 struct arena;
 struct redis;
 struct worker_thread;
@@ -49,9 +51,11 @@ struct turn {
 	uint64_t lost_ms;	    /* when Redis lost its data, 0 for never: look first */
 	const char *reason;	    /* why something has to wait, "account:<id>" or words */
 
-	struct facts *facts; /* use turn_facts() */
+	struct facts *facts;		   /* use turn_facts() */
+	struct containment_ledger *ledger; /* use contain_ledger() */
 	/* From a step's prepare to its call. */
 	const char *cmdb_ci;
+	struct machine *machine;
 	const struct ticket *ticket;
 	const char *note;
 	struct ticket_problem note_problem;
@@ -96,7 +100,7 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account,
  * on. */
 typedef struct saga_end step_phase(struct turn *turn);
 
-enum step_side { SIDE_NONE, SIDE_THREAT_RESPONSE, SIDE_SERVICENOW, SIDE_DEFENDER };
+enum step_side { SIDE_NONE, SIDE_THREAT_RESPONSE, SIDE_SERVICENOW, SIDE_HOST, SIDE_DEFENDER };
 
 struct step {
 	enum step_side side;
@@ -114,6 +118,12 @@ extern const struct step step_servicenow_create;
 extern const struct step step_servicenow_link;
 extern const struct step step_notify;
 extern const struct step step_servicenow_note;
+extern const struct step step_contain_isolate;
+extern const struct step step_contain_move_group;
+extern const struct step step_contain_watch;
+extern const struct step step_contain_note;
+extern const struct step step_release_isolate;
+extern const struct step step_release_move_group;
 extern const struct step step_servicenow_verify;
 extern const struct step step_threat_response_reopen;
 extern const struct step step_threat_response_close;

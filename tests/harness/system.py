@@ -108,6 +108,26 @@ class System:
         (self.config / "customers" / f"{customer_id}.json").write_text(json.dumps(body, indent=2))
         return client
 
+    def defender(self, customer_id, instance="main", source=None, vendor=None, **fields):
+        """A customer's file with a Defender tenant of its own, that may isolate machines."""
+        tenant = f"tenant-{customer_id}.example"
+        self.sandbox.post("accounts", {
+            "vendor": "defender", "account": tenant, "tenant_id": tenant, "client_id": "app-1",
+            "client_secret": "mde-secret", "per_minute": 100000, "per_hour": 1000000,
+            "roles": ["Alert.ReadWrite.All", "Machine.Read.All", "Machine.Isolate"], **(vendor or {})})
+        body = {
+            "id": customer_id, "mode": "live", "minimum_severity": "medium",
+            "accounts": {"defender": {
+                "url": f"{self.sandbox.url}/defender", "login_url": f"{self.sandbox.url}/defender/login",
+                "tenant_id": tenant, "client_id": "app-1",
+                "secret": seal(self.key, customer_id, "defender.secret", "mde-secret")}},
+            "sources": {"defender": {"interval": "10s", "first_look_back": "24h", **(source or {})}},
+            **fields}
+        if instance:
+            body["servicenow"] = {"account": f"snow-{instance}", **SYS_ID}
+        (self.config / "customers" / f"{customer_id}.json").write_text(json.dumps(body, indent=2))
+        return tenant
+
     def umbrella(self, customer_id, source=None, instance=None, account=None, vendor=None, **fields):
         """A customer's file with an Umbrella key of its own. vendor: settings of the key in the
         sandbox; account: members of accounts.umbrella."""

@@ -1,0 +1,193 @@
+/* What the ticket is told about containment, and who is told when it lasts. */
+#include <string.h>
+
+#include "app.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/worker.h"
+#include "contain.h"
+#include "links.h"
+#include "turn.h"
+#include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
+
+enum { WARNINGS = 3 };
+
+/* ---- the note ---- */
+
+static const char *marker(struct turn *turn)
+{
+	return arena_printf(turn->arena, "[tocsin:%s:containment:%u]", turn->incident.id,
+			    turn->incident.containment.notes);
+}
+
+/* From here on the text of this note does not change: it may have to be looked up. */
+static void freeze(struct incident_containment *containment)
+{
+	if (containment->writing)
+		return;
+	containment->writing = containment->telling;
+	containment->telling = NULL;
+	containment->notes++;
+}
+
+static struct saga_end note_prepare(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	const struct servicenow_place place = { turn_table(turn), incident->sys_id };
+	struct servicenow_record ticket;
+	struct vendor_session session;
+	const char *company;
+	struct err err = { 0 };
+	bool found = false;
+
+	if (!turn_session(turn, incident->servicenow_account, SAGA_PREPARE, &session))
+		return turn_unconfigured(turn, incident->servicenow_account, SAGA_PREPARE);
+	if (!servicenow_get(&session, &place, "state,active,company", turn->arena, &found,
+			    &ticket, NULL, &err))
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
+	company = found ? servicenow_record_value(&ticket, "company") : NULL;
+	if (company && strcmp(company, turn->customer->servicenow.company) == 0 &&
+	    !servicenow_table_is_over(turn_table(turn), &ticket)) {
+		freeze(&incident->containment);
+		return contain_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	}
+	/* The timeline has it; what has become of the ticket is found out elsewhere. */
+	incident->containment.telling = incident->containment.writing = NULL;
+	return contain_end(SAGA_PREPARE, SAGA_NEEDLESS, "the ticket is not open: not told");
+}
+
+static struct saga_end note_look_up(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	const struct servicenow_journal journal = {
+		.table = turn_table(turn),
+		.sys_id = incident->sys_id,
+		.marker = marker(turn),
+	};
+	bool found = false, readable = false;
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, incident->servicenow_account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, incident->servicenow_account, SAGA_LOOK_UP);
+	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
+				    &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	if (!found)
+		return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: no note");
+	incident->containment.writing = NULL;
+	return contain_end(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
+}
+
+/* The code stands in the ticket only: not in Redis, not in the mail. */
+static const char *with_code(struct turn *turn, const char *text)
+{
+	const char *place = strstr(text, CONTAIN_CODE_PLACE);
+	char code[CODE_SHOWN_SIZE];
+
+	if (!place)
+		return text;
+	if (!links_code(turn->app->links, &turn->incident, CODE_APPROVE, code))
+		memcpy(code, "(none)", sizeof("(none)"));
+	return arena_printf(turn->arena, "%.*s%s%s", (int)(place - text), text, code,
+			    place + strlen(CONTAIN_CODE_PLACE));
+}
+
+static struct saga_end note_call(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	const struct servicenow_place place = { turn_table(turn), incident->sys_id };
+	const char *text = with_code(turn, incident->containment.writing);
+	const struct servicenow_column column = {
+		"work_notes",
+		arena_printf(turn->arena, "Tocsin: containment\n%s\n%s", text, marker(turn)),
+		SERVICENOW_JOURNAL,
+	};
+	struct servicenow_created changed;
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, incident->servicenow_account, SAGA_CALL, &session))
+		return turn_unconfigured(turn, incident->servicenow_account, SAGA_CALL);
+	if (!servicenow_patch(&session, &place, &column, 1, turn->arena, &changed, NULL, &err))
+		return turn_failed(turn, &session, SAGA_CALL, true, &err);
+	incident->containment.writing = NULL;
+	return contain_end(SAGA_CALL, SAGA_OK, "told the ticket");
+}
+
+const struct step step_contain_note = {
+	.side = SIDE_SERVICENOW,
+	.effect = true,
+	.prepare = note_prepare,
+	.look_up = note_look_up,
+	.call = note_call,
+};
+
+/* ---- the watch ---- */
+
+static const char *span_text(struct turn *turn, uint64_t ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_format_span(ms / 1000 * 1000, text);
+	return arena_strdup(turn->arena, text);
+}
+
+static struct saga_end approval_expired(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	struct err err = { 0 };
+
+	if (!containment_list_put(turn->redis, worker_partition(turn->worker),
+				  CONTAINMENT_APPROVALS, incident->customer, incident->id, 0,
+				  &err))
+		return contain_again(SAGA_CALL, arena_strdup(turn->arena, err.text));
+	incident->containment.asked_ms = incident->containment.expires_ms = 0;
+	incident->containment.asked = NULL;
+	contain_tell(turn, "nobody approved the containment in time: it is not done");
+	metric_add(&app_containments, 1, "approval", "expired");
+	return contain_end(SAGA_CALL, SAGA_OK, "the approval expired");
+}
+
+static struct saga_end warn(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	struct incident_containment *containment = &incident->containment;
+	const struct customer_containment *policy = &turn->customer->containment;
+	const char *host = incident->host ? incident->host : containment->machine;
+	const char *lasted = span_text(turn, turn_now_ms(turn) - containment->since_ms);
+	const char *most = span_text(turn, policy->maximum_time_ms), *words;
+
+	containment->warned++;
+	if (containment->warned < WARNINGS)
+		words = arena_printf(turn->arena, "%s has been contained for %s of at most %s",
+				     host, lasted, most);
+	else if (policy->release_by_itself)
+		words = arena_printf(turn->arena, "%s has been contained for %s: it is let go",
+				     host, most);
+	else
+		words = arena_printf(turn->arena,
+				     "%s has been contained for %s: shall it stay so? Resolve "
+				     "the ticket, or run: tocsin containment release %s",
+				     host, most, incident->id);
+	contain_tell(turn, words);
+	log_warn("incident %s: %s", incident->id, words);
+	if (containment->warned == WARNINGS && policy->release_by_itself)
+		contain_let_go(turn, "the customer's maximum time");
+	return contain_end(SAGA_CALL, SAGA_OK, words);
+}
+
+static struct saga_end watch_call(struct turn *turn)
+{
+	const struct incident_containment *containment = &turn->incident.containment;
+
+	if (containment->asked_ms > 0 && !contain_asks(turn))
+		return approval_expired(turn);
+	if (saga_watch_due_ms(&turn->incident, &turn->policy) > turn_now_ms(turn))
+		return contain_end(SAGA_CALL, SAGA_OK, NULL);
+	return warn(turn);
+}
+
+const struct step step_contain_watch = { .side = SIDE_NONE, .call = watch_call };
