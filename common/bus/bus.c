@@ -101,6 +101,10 @@ static struct worker_thread *thread_new(struct pool *pool, unsigned number)
 		 bus->instance, number);
 	settle_from_init(&thread->from, pool->spec.partition, pool->spec.stream,
 			 pool->spec.output, thread->consumer, bus->settings->fate_ttl_ms);
+	if (pool->spec.recent_count > 0)
+		key_format(&thread->from.recent, pool->spec.partition, STREAM_RECENT);
+	thread->from.recent_count = pool->spec.recent_count;
+	thread->from.recent_ms = pool->spec.recent_ms;
 	for (size_t i = 0; i < 2; i++)
 		batch_init(&thread->batches[i]);
 	pthread_mutex_init(&thread->lock, NULL);

@@ -1,13 +1,15 @@
 -- How entries leave a pending list, wait in the deferred set, and come back.
 
--- KEYS in, out, dead, fates...   ARGV group, consumer, fate ttl ms, then per entry: id,
--- p(ublish) | d(rop) | b(ury), index of its fate in KEYS or 0, fate, reason, field count, fields...
--- Answers 1 or 0 (not ours: nothing was done for it) per entry.
-local function settle(keys, args)
+-- What was published or dropped with fields, once more where people can look at it for a while.
+local function keep_recent(recent, args, from, to)
+  redis.call('XADD', recent.key, 'MAXLEN', '~', recent.count, '*', unpack(args, from, to))
+end
+
+local function settle_all(keys, args, at, recent)
   bounded(args)
   local key, out, dead, group, consumer = keys[1], keys[2], keys[3], args[1], args[2]
   local ttl = number(args[3], 'fate ttl')
-  local entries, ids, publishes, buries, at = {}, {}, false, false, 4
+  local entries, ids, publishes, buries, fates = {}, {}, false, false, recent and 5 or 4
   while at <= #args do
     local fields = number(args[at + 5], 'field count')
     local entry = { id = args[at], what = args[at + 1], fate_key = keys[number(args[at + 2], 'fate')],
@@ -27,7 +29,7 @@ local function settle(keys, args)
   end
   stream(key)
   permitted({ 'XACK', key, group, '0-1' }, { 'XDEL', key, '0-1' })
-  if keys[4] then permitted({ 'SET', keys[4], 'x', 'PX', ttl }) end
+  if keys[fates] then permitted({ 'SET', keys[fates], 'x', 'PX', ttl }) end
   if publishes then
     stream(out)
     permitted({ 'XADD', out, '*', 'f', 'v' })
@@ -35,6 +37,10 @@ local function settle(keys, args)
   if buries then
     stream(dead)
     permitted({ 'XADD', dead, '*', 'f', 'v' }, { 'XRANGE', key, '-', '+' })
+  end
+  if recent then
+    typed(recent.key, 'stream')
+    permitted({ 'XADD', recent.key, '*', 'f', 'v' }, { 'XTRIM', recent.key, 'MINID', 1 })
   end
   local mine = owned(key, group, consumer, ids)
 
@@ -49,12 +55,28 @@ local function settle(keys, args)
       if entry.what == 'p' then
         redis.call('XADD', out, '*', unpack(args, entry.from, entry.to))
       end
+      if recent and entry.to > entry.from then keep_recent(recent, args, entry.from, entry.to) end
       if entry.fate_key then redis.call('SET', entry.fate_key, entry.fate, 'PX', ttl) end
       done[#done + 1] = entry.id
     end
   end
+  if recent then redis.call('XTRIM', recent.key, 'MINID', '~', text(now_ms() - recent.span)) end
   drop(key, group, done)
   return answers
+end
+
+-- KEYS in, out, dead, fates...   ARGV group, consumer, fate ttl ms, then per entry: id,
+-- p(ublish) | d(rop) | b(ury), index of its fate in KEYS or 0, fate, reason, field count, fields...
+-- Answers 1 or 0 (not ours: nothing was done for it) per entry.
+local function settle(keys, args)
+  return settle_all(keys, args, 4)
+end
+
+-- KEYS in, out, dead, recent, fates...   ARGV group, consumer, fate ttl ms, how many are kept, how
+-- long ms, then entries as settle has them. The fields of what is dropped are only kept.
+local function settle_keep(keys, args)
+  return settle_all(keys, args, 6, { key = keys[4], count = number(args[4], 'count'),
+    span = number(args[5], 'span') })
 end
 
 -- KEYS in, deferred   ARGV group, consumer, id, delay ms, counted 0 | 1, reason
@@ -271,6 +293,7 @@ local function consumers_prune(keys, args)
 end
 
 register('settle', settle, 'allow-oom')
+register('settle_keep', settle_keep, 'allow-oom')
 register('defer', defer, 'allow-oom')
 register('release', release, 'allow-oom')
 register('heartbeat', heartbeat, 'allow-oom')

@@ -13,6 +13,7 @@ struct key {
 #define STREAM_CLOSURES "closures"
 #define STREAM_ACTIONS	"actions"
 #define STREAM_DEAD	"dead"	   /* what can never succeed; no group */
+#define STREAM_RECENT	"recent"   /* findings of late, to try rules on; capped; no group */
 #define STREAM_ACTIVITY "activity" /* live feed, capped; no group */
 
 #define BUS_GROUP "tocsin"

@@ -60,10 +60,13 @@ static void build_call(struct redis_call *call, const struct settle_from *from,
 {
 	/* A sink has no output; the key in its place is not written to. */
 	const struct key *output = from->output.text[0] ? &from->output : &from->stream;
-	redis_call_init(call, "settle");
+	bool keeps = from->recent.text[0] != '\0';
+	redis_call_init(call, keeps ? "settle_keep" : "settle");
 	redis_call_key(call, from->stream.text);
 	redis_call_key(call, output->text);
 	redis_call_key(call, from->dead.text);
+	if (keeps)
+		redis_call_key(call, from->recent.text);
 	for (size_t i = 0; i < count; i++) {
 		if (items[i].fate_key)
 			redis_call_key(call, items[i].fate_key);
@@ -71,7 +74,11 @@ static void build_call(struct redis_call *call, const struct settle_from *from,
 	redis_call_text(call, BUS_GROUP);
 	redis_call_text(call, from->consumer);
 	redis_call_number(call, from->fate_ttl_ms);
-	size_t fates = 3;
+	if (keeps) {
+		redis_call_number(call, from->recent_count);
+		redis_call_number(call, from->recent_ms);
+	}
+	size_t fates = keeps ? 4 : 3;
 	for (size_t i = 0; i < count; i++) {
 		const struct settle_item *item = &items[i];
 		redis_call_text(call, item->id);

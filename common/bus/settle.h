@@ -23,6 +23,11 @@ struct settle_from {
 	struct key deferred;
 	char consumer[128];
 	uint64_t fate_ttl_ms;
+	/* Fields that are published, or dropped, are also kept for people to look at: about so
+	 * many, no longer than so. "": they are not. */
+	struct key recent;
+	unsigned recent_count;
+	uint64_t recent_ms;
 };
 
 enum { SETTLE_REASON_MAX = 200 };
@@ -32,10 +37,11 @@ enum settle_kind { SETTLE_DROP, SETTLE_PUBLISH, SETTLE_BURY };
 struct settle_item {
 	const char *id;
 	enum settle_kind kind;
-	const char *fate_key;	    /* NULL: no fate */
-	const char *fate;	    /* SETTLE_BURY writes "dead:<id>" instead */
-	const char *reason;	    /* SETTLE_BURY: for people */
-	const struct field *fields; /* SETTLE_PUBLISH: what is appended to output */
+	const char *fate_key; /* NULL: no fate */
+	const char *fate;     /* SETTLE_BURY writes "dead:<id>" instead */
+	const char *reason;   /* SETTLE_BURY: for people */
+	const struct field
+	    *fields; /* SETTLE_PUBLISH: what is appended to output; SETTLE_DROP: kept only */
 	size_t field_count;
 };
 

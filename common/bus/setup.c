@@ -18,6 +18,7 @@
 #include "common/bus/functions_intake.lua.h"
 #include "common/bus/functions_mail.lua.h"
 #include "common/bus/functions_queue.lua.h"
+#include "common/bus/functions_rules.lua.h"
 
 /* A library is one text. */
 static const char *const library[] = {
@@ -28,6 +29,7 @@ static const char *const library[] = {
 	functions_closing_lua,
 	functions_account_lua,
 	functions_containment_lua,
+	functions_rules_lua,
 	functions_mail_lua,
 };
 

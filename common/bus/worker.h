@@ -32,7 +32,7 @@ enum outcome_kind {
 /* Zeroed before the handler sees it. Strings and fields live in worker_arena() or longer. */
 struct outcome {
 	enum outcome_kind kind;
-	const struct field *fields; /* PUBLISH */
+	const struct field *fields; /* PUBLISH; DONE: for the recent ones only */
 	size_t field_count;
 	const char *fate_key; /* DONE, PUBLISH, BURY; NULL: no fate is written */
 	const char *fate;     /* DONE, PUBLISH ("queued", "skipped:<why>") */
@@ -67,6 +67,10 @@ struct worker_spec {
 	 * one. False: this one has none. */
 	bool (*fate)(const struct entry *entry, unsigned partition, struct key *ret_key);
 	size_t stack_bytes; /* 0: 256 KiB */
+	/* What is published, or done with fields, is also kept in STREAM_RECENT: about so many,
+	 * no longer than so. 0: it is not. */
+	unsigned recent_count;
+	uint64_t recent_ms;
 };
 
 /* Before bus_start(). spec is copied. */

@@ -69,8 +69,8 @@ static void add_item(struct batch *batch, const struct entry *entry,
 		.fate_key = outcome->fate_key,
 		.fate = outcome->fate,
 		.reason = outcome->reason,
-		.fields = kind == SETTLE_PUBLISH ? outcome->fields : NULL,
-		.field_count = kind == SETTLE_PUBLISH ? outcome->field_count : 0,
+		.fields = kind == SETTLE_BURY ? NULL : outcome->fields,
+		.field_count = kind == SETTLE_BURY ? 0 : outcome->field_count,
 	};
 }
 

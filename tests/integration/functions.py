@@ -5,7 +5,8 @@ import redis
 
 SOURCES = pathlib.Path(__file__).parents[2] / "common" / "bus"
 PARTS = ("functions.lua", "functions_queue.lua", "functions_intake.lua", "functions_incident.lua",
-         "functions_closing.lua", "functions_account.lua", "functions_containment.lua")
+         "functions_closing.lua", "functions_account.lua", "functions_containment.lua",
+         "functions_rules.lua")
 GROUP = "tocsin"
 STREAMS = ("raw", "findings", "closures", "actions")
 TAG = "tocsin:{p0}:"
@@ -65,6 +66,15 @@ class Library:
                 keys.append(key(fate_key))
             args += [entry, outcome, len(keys) if fate_key else 0, fate, reason, *counted(fields)]
         return self.call("settle", keys, *args)
+
+    def settle_keep(self, *items, count=100, span=60000):
+        """items: (id, outcome, fields)"""
+        keys, args = [key("raw"), key("findings"), key("dead"), key("recent")], [GROUP, "c1", 1000]
+        args += [count, span]
+        for entry, outcome, fields in items:
+            keys.append(key(f"seen:acme:se:{entry}"))
+            args += [entry, outcome, len(keys), "fate", "", *counted(fields)]
+        return self.call("settle_keep", keys, *args)
 
     def publish(self, *ids, consumer="c1", fate=True):
         return self.settle(*[(i, "p", f"seen:acme:se:{i}" if fate else None, "done", "",

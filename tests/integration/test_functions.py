@@ -49,6 +49,48 @@ def test_settle_answers_per_entry_and_repeats_harmlessly(library):
     assert library.publish(ids[1], consumer="c2") == [1]
 
 
+def test_settle_keeps_what_people_may_look_at(library):
+    a, b, c = [library.add("raw") for _ in range(3)]
+    library.read("raw")
+    assert library.settle_keep((a, "p", {"uid": "a"}), (b, "d", {"uid": "b"}), (c, "d", {})) == [1, 1, 1]
+    assert library.body("findings") == [{"uid": "a"}]
+    assert library.body("recent") == [{"uid": "a"}, {"uid": "b"}]
+    assert library.redis.get(key(f"seen:acme:se:{b}")) == "fate"
+    # Not once more for a lost answer, not for ever, and not without bound.
+    assert library.settle_keep((a, "p", {"uid": "a"})) == [0]
+    assert library.redis.xlen(key("recent")) == 2
+    for _ in range(5):
+        ids = [library.add("raw") for _ in range(100)]
+        library.read("raw", count=100)
+        library.settle_keep(*[(i, "d", {"uid": i}) for i in ids], count=100)
+    assert 100 <= library.redis.xlen(key("recent")) <= 300
+    time.sleep(0.01)
+    entry = library.add("raw")
+    library.read("raw")
+    library.settle_keep((entry, "d", {"uid": "last"}), span=1)
+    assert library.redis.xlen(key("recent")) <= 200
+
+
+def test_settle_keep_of_a_wrong_type_writes_nothing(library):
+    library.redis.set(key("recent"), "x")
+    entry = library.add("raw")
+    library.read("raw")
+    before = snapshot(library.redis)
+    refused(library.settle_keep, (entry, "p", {"uid": "a"}), match="WRONGTYPE")
+    assert snapshot(library.redis) == before
+
+
+def test_rule_hits_are_counted(library):
+    rules = [key("rules")]
+    assert library.call("rule_hits", rules, "a", 2, 0, "", "", "b", 0, 1, "no text", "") == 2
+    assert library.call("rule_hits", rules, "a", 1, 0, "", "too slow") == 1
+    kept = library.redis.hgetall(key("rules"))
+    assert int(kept.pop("a:last")) > 0
+    assert kept == {"a": "3", "a:out": "too slow", "b:errors": "1", "b:error": "no text"}
+    refused(library.call, "rule_hits", rules, "a b", 1, 0, "", "", match="bad name")
+    refused(library.call, "rule_hits", rules, "a", 1, match="five arguments")
+
+
 def test_settle_buries_only_its_own(library):
     entry = library.add("raw")
     library.read("raw", consumer="c2")

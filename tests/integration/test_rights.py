@@ -60,6 +60,10 @@ def work(user, library, stream, out):
 def test_normalizer(role, library):
     user = role("normalizer")
     work(user, library, "raw", "findings")
+    entry = library.add("raw")
+    user.read("raw")
+    assert user.settle_keep((entry, "p", {"a": "b"})) == [1]
+    assert user.call("rule_hits", [key("rules")], "a", 1, 1, "x", "") == 1
     for stream in ("closures", "actions"):
         denied(user.add, stream)
     entry = library.add("raw")

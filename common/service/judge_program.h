@@ -1,0 +1,33 @@
+#ifndef SERVICE_JUDGE_PROGRAM_H
+#define SERVICE_JUDGE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "model/rules.h"
+
+/* Names of what comes with each finding, for jq_add(). */
+extern const char *const judge_variables[];
+enum { JUDGE_CUSTOMER, JUDGE_SOURCE, JUDGE_VARIABLES };
+
+/* Whether the rule needs jq at all. */
+bool judge_asks(const struct rule *rule);
+
+/*
+ * One program of all rules: for a finding it gives a list of what matched,
+ *
+ *   3                 rule 3 did, or [3, path, value] when it groups
+ *   [3, null, why]    its condition failed
+ *
+ * left_out: of these rules (by index) the conditions are not in it; NULL: all are.
+ */
+void judge_program_write(struct buf *out, const struct rules *rules, const bool *left_out);
+/* The same of one rule. */
+void judge_program_write_one(struct buf *out, const struct rule *rule);
+
+/* Of a line of judge_program_write_one(): the line within the rule's `when`, from 0; -1 when it
+ * is in the first path of a group, or a later one. */
+int judge_program_line(const struct rule *rule, unsigned line);
+
+#endif
