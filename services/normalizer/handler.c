@@ -12,12 +12,15 @@
 #include "model/raw.h"
 #include "normalize/normalize.h"
 
+#include "rulings.h"
 #include "source_programs.h"
 
 static struct metric events = {
 	.name = "tocsin_normalizer_events_total",
 	.kind = METRIC_COUNTER,
-	.help = "raw events by source and by what became of them: finding, skipped, refused",
+	.help =
+	    "raw events by source and by what became of them: finding, suppressed, skipped, "
+	    "refused",
 	.labels = "source,outcome",
 };
 static struct metric payload_bytes = {
@@ -27,8 +30,10 @@ static struct metric payload_bytes = {
 	.labels = "source",
 };
 
-struct metric *const handler_metrics[] = { &events, &payload_bytes, &source_programs_metric,
-					   NULL };
+struct metric *const handler_metrics[] = {
+	&events,	 &payload_bytes,    &source_programs_metric, &rulings_matches,
+	&rulings_errors, &rulings_left_out, &rulings_wrong,	     NULL,
+};
 
 /* ---- the fate's key ---- */
 
@@ -57,13 +62,22 @@ static void refuse(struct arena *arena, const char *source, const struct err *er
 	metric_add(&events, 1, source, "refused");
 }
 
-static void publish(struct arena *arena, const struct finding *finding, struct outcome *outcome)
+/* What is suppressed is kept among the recent findings all the same. */
+static void publish(struct arena *arena, struct finding *finding, const struct policy *policy,
+		    struct outcome *outcome)
 {
 	struct field *fields = arena_alloc(arena, FINDING_FIELDS * sizeof *fields);
 
-	outcome->kind = OUTCOME_PUBLISH;
+	judge_obey(policy, finding, arena);
 	outcome->field_count = finding_encode(finding, arena, fields);
 	outcome->fields = fields;
+	if (policy->suppress) {
+		outcome->kind = OUTCOME_DONE;
+		outcome->fate = arena_printf(arena, "suppressed:%s", policy->suppress);
+		metric_add(&events, 1, finding->source, "suppressed");
+		return;
+	}
+	outcome->kind = OUTCOME_PUBLISH;
 	outcome->fate = "queued"; /* still on its way: the incident service has the last word */
 	metric_add(&events, 1, finding->source, "finding");
 }
@@ -83,6 +97,7 @@ struct local {
 	struct normalize_scratch *scratch;
 	struct jq *jq;
 	struct source_programs *sources;
+	struct rulings *rulings;
 };
 
 struct batch {
@@ -92,6 +107,9 @@ struct batch {
 	struct raw *raws;
 	bool *read;		       /* raws[i] is filled */
 	struct source_result *results; /* of sources that are jq programs; NULL: none here */
+	struct finding *findings;      /* what has become of them ... */
+	size_t *places;		       /* ... and which of the entries each was */
+	size_t finding_count;
 };
 
 static void read_one(struct batch *batch, const struct entry *entry, size_t at)
@@ -139,29 +157,54 @@ static void handle_one(struct batch *batch, size_t at)
 	struct arena *arena = worker_arena(batch->self);
 	struct outcome *outcome = &batch->outcomes[at];
 	const struct raw *raw = &batch->raws[at];
+	struct finding *finding = &batch->findings[batch->finding_count];
 	enum normalize_verdict verdict;
-	struct finding finding;
 	struct err err = { 0 };
 	const char *why;
 
 	if (normalize_knows(raw->source)) {
-		verdict = normalize(shared->normalizer, raw, local->scratch, arena, &finding,
+		verdict = normalize(shared->normalizer, raw, local->scratch, arena, finding,
 				    &why, &err);
 	} else if (batch->results[at].result.text) {
 		verdict = normalize_mapped(shared->normalizer, raw, &batch->results[at].result,
-					   local->scratch, arena, &finding, &why, &err);
+					   local->scratch, arena, finding, &why, &err);
 	} else {
 		err = batch->results[at].err;
 		verdict = NORMALIZE_REFUSE;
 	}
 	if (verdict == NORMALIZE_FINDING)
-		publish(arena, &finding, outcome);
+		batch->places[batch->finding_count++] = at;
 	else if (verdict == NORMALIZE_SKIP)
 		skip(arena, raw->source, why, outcome);
 	else if (err.kind == ERR_PERMANENT)
 		refuse(arena, raw->source, &err, outcome);
 	else
 		outcome_from_error(batch->self, &err, outcome);
+}
+
+/* Rules see all findings of the batch at once. */
+static void judge_all(struct batch *batch)
+{
+	struct local *local = worker_local(batch->self);
+	struct arena *arena = worker_arena(batch->self);
+	size_t count = batch->finding_count;
+	struct judgement *judgements = arena_alloc(arena, (count + 1) * sizeof *judgements);
+	const struct finding **findings = arena_alloc(arena, (count + 1) * sizeof *findings);
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		findings[i] = &batch->findings[i];
+	bool judged = rulings_run(local->rulings, worker_redis(batch->self),
+				  worker_partition(batch->self), findings, count, arena,
+				  judgements, &err);
+	for (size_t i = 0; i < count; i++) {
+		struct outcome *outcome = &batch->outcomes[batch->places[i]];
+
+		if (judged)
+			publish(arena, &batch->findings[i], &judgements[i].policy, outcome);
+		else
+			outcome_from_error(batch->self, &err, outcome);
+	}
 }
 
 void handler_handle(struct worker_thread *self, const struct entry *entries,
@@ -174,6 +217,8 @@ void handler_handle(struct worker_thread *self, const struct entry *entries,
 		.count = count,
 		.raws = arena_alloc(arena, count * sizeof *batch.raws),
 		.read = arena_alloc(arena, count * sizeof *batch.read),
+		.findings = arena_alloc(arena, count * sizeof *batch.findings),
+		.places = arena_alloc(arena, count * sizeof *batch.places),
 	};
 
 	for (size_t i = 0; i < count; i++)
@@ -183,6 +228,8 @@ void handler_handle(struct worker_thread *self, const struct entry *entries,
 		if (batch.read[i])
 			handle_one(&batch, i);
 	}
+	if (batch.finding_count > 0)
+		judge_all(&batch);
 }
 
 /* ---- a thread's own ---- */
@@ -205,6 +252,7 @@ bool handler_open(struct worker_thread *self, void **ret_local, struct err *err)
 	local->jq = jq_new(shared->jq);
 	jq_watch(local->jq, going, self);
 	local->sources = source_programs_new(shared->programs, local->jq);
+	local->rulings = rulings_new(shared->programs, local->jq);
 	*ret_local = local;
 	return true;
 }
@@ -213,6 +261,7 @@ void handler_close(void *opaque)
 {
 	struct local *local = opaque;
 
+	rulings_free(local->rulings);
 	source_programs_free(local->sources);
 	jq_free(local->jq);
 	normalize_scratch_free(local->scratch);

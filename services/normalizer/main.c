@@ -8,6 +8,7 @@
  * main.c              the process
  * handler.c           a batch of stream entries: what becomes of each
  * source_programs.c   sources that operators wrote in jq
+ * rulings.c           the rules in force, and what they say
  *
  * What an event means is in common/normalize; how entries are read, settled and taken over is
  * in common/bus/worker.h.
@@ -29,6 +30,8 @@ struct config {
 	unsigned threads;
 	unsigned batch;
 	char *grouping;
+	unsigned recent_count;
+	uint64_t recent_ms;
 };
 
 #define FIELD(member) .offset = offsetof(struct config, member)
@@ -41,6 +44,11 @@ static const struct conf_option options[] = {
 	{ "TOCSIN_GROUPING", CONF_STRING, FIELD(grouping), NORMALIZE_GROUPING,
 	  .help = "paths into vendors' records; the first that leads to a value decides which "
 		  "findings of a host are one incident" },
+	{ "TOCSIN_RECENT_FINDINGS", CONF_UINT, FIELD(recent_count), "10000", .max = 1000000,
+	  .help = "findings of a partition that are kept to try rules on, suppressed ones "
+		  "too; 0: none" },
+	{ "TOCSIN_RECENT_AGE", CONF_MILLIS, FIELD(recent_ms), "24h", .min = 60 * 1000,
+	  .help = "none of them is kept longer" },
 	{ 0 },
 };
 
@@ -102,6 +110,8 @@ static bool start(struct process *process, struct err *err)
 			.open = handler_open,
 			.close = handler_close,
 			.fate = handler_fate,
+			.recent_count = process->config.recent_count,
+			.recent_ms = process->config.recent_ms,
 		};
 		worker_add(process->bus, &spec);
 	}
