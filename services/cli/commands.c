@@ -268,6 +268,17 @@ static const struct command_option incident_list_options[] = {
 	{ 0 },
 };
 
+static const struct command_option incident_close_options[] = {
+	{ "verdict", "VERDICT", "false_positive, benign or true_positive" },
+	{ "note", "TEXT", "why, for the ticket" },
+	{ 0 },
+};
+
+static const struct command_option incident_release_options[] = {
+	{ "customer", "ID", "all of this customer's that wait for a confirmation" },
+	{ 0 },
+};
+
 static const struct command_option trace_options[] = {
 	{ "customer", "ID", "look only at this customer's events" },
 	{ "source", "NAME", "look only at this source; default all" },
@@ -485,6 +496,19 @@ const struct command commands[] = {
 	  "After someone changed what made them fail. Before anything is made again, it is\n"
 	  "looked up.",
 	  NULL, run_incident_retry },
+	{ "incident close", "ID...", 1, ANY, "closes incidents, with their tickets",
+	  "The ticket is resolved, the incident in Threat Response closed, hosts are let go. "
+	  "One\n"
+	  "that is held, because something outside has changed, is closed in this way too.",
+	  incident_close_options, run_incident_close },
+	{ "incident reopen", "ID...", 1, ANY, "takes back that incidents were closed",
+	  "Also in Threat Response. Nothing is isolated again by itself.", NULL,
+	  run_incident_reopen },
+	{ "incident release", "[ID...]", 0, ANY,
+	  "confirms that closed incidents let their hosts go",
+	  "Asked for when a ticket was cancelled, or when more than ten hosts would be let go "
+	  "at once.",
+	  incident_release_options, run_incident_release },
 	{ "trace", "EVENT-ID", 1, 1, "tells an event's fate, and why there is or is no ticket",
 	  NULL, trace_options, run_trace },
 	{ "collect", NULL, 0, 0, "reads a vendor's window once and takes in what is new",

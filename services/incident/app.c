@@ -51,6 +51,13 @@ struct metric app_containments = {
 	.labels = "action,outcome",
 };
 
+struct metric app_reconciliations = {
+	.name = "tocsin_reconciliations_total",
+	.kind = METRIC_COUNTER,
+	.help = "Readings of all our tickets at an account, by outcome: ok, failed.",
+	.labels = "account,outcome",
+};
+
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -59,8 +66,10 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings,		&app_steps,	     &app_closings, &app_containments,
-	&app_template_failures, &app_ticket_seconds, NULL,
+	&app_findings,	     &app_steps,
+	&app_closings,	     &app_reconciliations,
+	&app_containments,   &app_template_failures,
+	&app_ticket_seconds, NULL,
 };
 
 bool app_alarm_due(const struct app *app, const char *subject)

@@ -36,6 +36,7 @@ extern struct metric app_findings;	    /* by outcome */
 extern struct metric app_containments;	    /* by action and outcome */
 extern struct metric app_steps;		    /* by step and outcome */
 extern struct metric app_closings;	    /* by via and outcome */
+extern struct metric app_reconciliations;   /* by account and outcome */
 extern struct metric app_template_failures; /* by template */
 extern struct metric app_ticket_seconds;    /* first seen by us to ticket */
 

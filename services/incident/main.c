@@ -26,6 +26,7 @@
 #include "memo.h"
 #include "model/customer.h"
 #include "model/vault.h"
+#include "reconciler.h"
 #include "service/programs.h"
 #include "service/roster.h"
 #include "service/service.h"
@@ -38,24 +39,12 @@ struct config {
 	unsigned finding_threads;
 	unsigned closure_threads;
 	uint64_t contain_poll_ms;
+	uint64_t reconcile_ms;
+	uint64_t reopen_window_ms;
 	char *key_file;
 };
 
 #define FIELD(member) .offset = offsetof(struct config, member)
-
-static const struct conf_option options[] = {
-	{ "TOCSIN_INCIDENT_THREADS", CONF_UINT, FIELD(threads), "32", .min = 1, .max = 512,
-	  .help = "incidents worked on at once, each waiting for one vendor" },
-	{ "TOCSIN_FINDING_THREADS", CONF_UINT, FIELD(finding_threads), "2", .min = 1, .max = 32,
-	  .help = "threads that group findings into incidents" },
-	{ "TOCSIN_CLOSURE_THREADS", CONF_UINT, FIELD(closure_threads), "2", .min = 1, .max = 32,
-	  .help = "threads that take what is said about closing to its incident" },
-	{ "TOCSIN_CONTAIN_POLL", CONF_MILLIS, FIELD(contain_poll_ms), "5s", 10, 300000,
-	  .help = "how soon a host is looked at after an act on it; later ones take longer" },
-	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
-	  .help = "keys that open customers' sealed secrets" },
-	{ 0 },
-};
 
 enum {
 	HOUR_MS = 60 * 60 * 1000,
@@ -66,6 +55,26 @@ enum {
 	FINDING_BATCH = 32,
 	MALLOC_ARENAS = 4,
 	JOIN_MS = 9000, /* of the 10 s a stop may take */
+};
+
+static const struct conf_option options[] = {
+	{ "TOCSIN_INCIDENT_THREADS", CONF_UINT, FIELD(threads), "32", .min = 1, .max = 512,
+	  .help = "incidents worked on at once, each waiting for one vendor" },
+	{ "TOCSIN_FINDING_THREADS", CONF_UINT, FIELD(finding_threads), "2", .min = 1, .max = 32,
+	  .help = "threads that group findings into incidents" },
+	{ "TOCSIN_CLOSURE_THREADS", CONF_UINT, FIELD(closure_threads), "2", .min = 1, .max = 32,
+	  .help = "threads that take what is said about closing to its incident" },
+	{ "TOCSIN_CONTAIN_POLL", CONF_MILLIS, FIELD(contain_poll_ms), "5s", 10, 300000,
+	  .help = "how soon a host is looked at after an act on it; later ones take longer" },
+	{ "TOCSIN_RECONCILE_INTERVAL", CONF_MILLIS, FIELD(reconcile_ms), "2m", .min = 100,
+	  .max = HOUR_MS, .help = "between two readings of all our tickets at an instance" },
+	{ "TOCSIN_REOPEN_WINDOW", CONF_MILLIS, FIELD(reopen_window_ms), "24h",
+	  .max = 30ULL * 24 * HOUR_MS,
+	  .help =
+	      "so long after its closing a ticket that is open again reopens its incident" },
+	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
+	  .help = "keys that open customers' sealed secrets" },
+	{ 0 },
 };
 
 /* What the process is made of, in the order of making. */
@@ -81,6 +90,7 @@ struct incidents {
 	struct mailer *mailer;
 	struct app app;
 	struct bus *bus;
+	struct reconciler *reconciler;
 };
 
 /* What a call changed for its whole account: one line for people, and what waited is woken. */
@@ -115,7 +125,7 @@ static bool build(struct incidents *incidents, struct err *err)
 	const struct config *config = &incidents->config;
 	struct vendor_needs needs = {
 		.settings = &incidents->vendor_settings,
-		.threads = config->threads + config->closure_threads,
+		.threads = config->threads + config->closure_threads + 1,
 		.deadline_ms = incidents->times.call_deadline_ms,
 		.on_change = account_changed,
 		.opaque = incidents,
@@ -227,18 +237,33 @@ static void stop(void *opaque)
 /* Until the process is told to stop. True when everything in hand was settled. */
 static bool work(struct incidents *incidents, struct err *err)
 {
+	struct reconciler_settings reconciler = {
+		.app = &incidents->app,
+		.service = incidents->service,
+		.interval_ms = incidents->config.reconcile_ms,
+		.watch_ms = incidents->config.reopen_window_ms,
+	};
+
 	add_workers(incidents);
+	reconciler.bus = incidents->bus;
 	service_add_ready(incidents->service, "bus", ready, incidents->bus);
 	service_add_alive(incidents->service, "bus", alive, incidents->bus);
 	service_on_stop(incidents->service, stop, incidents->bus);
 	incidents->mailer = mailer_start(&incidents->app, &incidents->mail_settings, err);
 	if (!incidents->mailer || !bus_start(incidents->bus, err))
 		return false;
+	incidents->reconciler = reconciler_start(&reconciler, err);
+	if (!incidents->reconciler) {
+		bus_stop(incidents->bus);
+		bus_join(incidents->bus, clock_mono_ms() + JOIN_MS);
+		return false;
+	}
 	while (service_wait_ms(incidents->service, HOUR_MS))
 		;
+
 	uint64_t end = clock_mono_ms() + JOIN_MS;
 
-	if (bus_join(incidents->bus, end) &&
+	if (bus_join(incidents->bus, end) && reconciler_join(incidents->reconciler, end) &&
 	    mailer_stop(incidents->mailer, end - clock_mono_ms()))
 		return true;
 	return err_set(err, ERR_STOPPING, "work in hand was handed back");

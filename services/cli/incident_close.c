@@ -1,0 +1,174 @@
+/* tocsin incident close, reopen, release: what a person says should become of an incident. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "cli.h"
+#include "incident_view.h"
+#include "model/closure.h"
+#include "model/customer.h"
+#include "run.h"
+
+/* Who says it, for the timeline: the name in the environment proves nothing, who may use the
+ * operator's password does. */
+static const char *actor(struct arena *arena)
+{
+	const char *user = getenv("SUDO_USER");
+	char host[65] = "";
+
+	if (!user || !*user)
+		user = getenv("USER");
+	gethostname(host, sizeof host - 1);
+	return arena_printf(arena, "%.60s@%.60s", user && *user ? user : "operator", host);
+}
+
+static bool append(struct redis *redis, unsigned partition, struct closure *closure,
+		   struct err *err)
+{
+	struct redis_call call = { .arena = arena_new() };
+	struct field fields[CLOSURE_FIELDS];
+	struct redis_reply *reply;
+	struct key stream;
+	size_t count;
+
+	closure->via = CLOSURE_CLI;
+	closure->received_ms = clock_wall_ms();
+	closure->actor = actor(call.arena);
+	count = closure_encode(closure, call.arena, fields);
+	key_format(&stream, partition, STREAM_CLOSURES);
+	redis_call_text(&call, "XADD");
+	redis_call_text(&call, stream.text);
+	redis_call_text(&call, "NOMKSTREAM");
+	redis_call_text(&call, "*");
+	for (size_t i = 0; i < count; i++) {
+		redis_call_text(&call, fields[i].name);
+		redis_call_arg(&call, fields[i].value, fields[i].size);
+	}
+	reply = redis_command_argv(redis, (int)call.count, call.argv, call.sizes, err);
+	redis_call_done(&call);
+	if (!reply)
+		return false;
+
+	bool added = reply_size(reply) > 0;
+
+	reply_free(reply);
+	return added || err_set(err, ERR_TRANSIENT,
+				"the stream %s is missing: tocsin setup makes it", stream.text);
+}
+
+static void render(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	const json_t *rows = json_object_get(document, "incidents"), *row;
+	size_t i;
+
+	(void)screen;
+	json_array_foreach(rows, i, row)
+	{
+		buf_addf(out, "%s: %s\n", json_string_value(json_object_get(row, "id")),
+			 json_string_value(json_object_get(document, "asked")));
+	}
+	if (json_array_size(rows) == 0)
+		buf_addf(out, "%s\n", json_string_value(json_object_get(document, "asked")));
+}
+
+static int fail(struct cli *cli, const struct err *err)
+{
+	return cli_fail(cli, err->kind == ERR_PERMANENT ? EXIT_FAILED : EXIT_UNREACHABLE, err);
+}
+
+/* Says it of every incident that is named. */
+static int say(struct cli *cli, struct closure *closure, const char *asked)
+{
+	struct err err = { 0 };
+	struct redis *redis = cli_redis(cli, &err);
+	json_t *rows = json_array();
+	bool good = redis != NULL;
+
+	for (size_t i = 0; good && i < cli->args.operand_count; i++) {
+		const char *name = cli->args.operands[i];
+		json_t *view = incident_find(redis, cli->bus.partitions, name, &err);
+		unsigned partition =
+		    (unsigned)json_integer_value(json_object_get(view, "partition"));
+
+		if (!view && err.kind == ERR_NONE) {
+			json_decref(rows);
+			return cli_failf(cli, EXIT_NOT_FOUND,
+					 "there is no incident %s: see tocsin incident list",
+					 name);
+		}
+		closure->incident = json_string_value(json_object_get(view, "id"));
+		good = view && append(redis, partition, closure, &err);
+		if (good)
+			json_array_append_new(rows, json_pack("{s:s,s:O}", "id",
+							      closure->incident, "state",
+							      json_object_get(view, "state")));
+		json_decref(view);
+	}
+	if (good)
+		return cli_print(cli, json_pack("{s:s,s:o}", "asked", asked, "incidents", rows),
+				 render, EXIT_OK);
+	json_decref(rows);
+	return fail(cli, &err);
+}
+
+int run_incident_close(struct cli *cli)
+{
+	const char *verdict = args_value(&cli->args, "verdict");
+	const char *note = args_value(&cli->args, "note");
+	struct closure closure = { .op = CLOSURE_VERDICT, .note = note };
+
+	if (verdict && (!*verdict || !closure_verdict_parse(verdict, &closure.verdict)))
+		return cli_failf(
+		    cli, EXIT_USAGE,
+		    "--verdict %s: must be false_positive, benign or true_positive", verdict);
+	if (note && strlen(note) > CLOSURE_NOTE_MAX)
+		return cli_failf(cli, EXIT_USAGE, "--note: at most %d bytes", CLOSURE_NOTE_MAX);
+	return say(cli, &closure, "will be closed");
+}
+
+int run_incident_reopen(struct cli *cli)
+{
+	struct closure closure = { .op = CLOSURE_REOPEN };
+
+	return say(cli, &closure, "will be open again, without isolating anything by itself");
+}
+
+/* All that wait for the confirmation of this customer. */
+static int release_customer(struct cli *cli, const char *id)
+{
+	struct closure closure = { .op = CLOSURE_RELEASE, .customer = id };
+	struct err err = { 0 };
+	struct redis *redis = cli_redis(cli, &err);
+	struct directory *directory = redis ? cli_directory(cli, redis, &err) : NULL;
+	const struct customer *customer = directory ? directory_customer(directory, id) : NULL;
+	bool good = customer && append(redis, customer->partition, &closure, &err);
+	bool known = !directory || customer;
+
+	directory_free(directory);
+	if (!known)
+		return cli_failf(cli, EXIT_NOT_FOUND, "there is no customer %s", id);
+	if (!good)
+		return fail(cli, &err);
+	return cli_print(cli,
+			 json_pack("{s:s,s:[]}", "asked",
+				   "all hosts of closed incidents that waited for this are let "
+				   "go",
+				   "incidents"),
+			 render, EXIT_OK);
+}
+
+int run_incident_release(struct cli *cli)
+{
+	struct closure closure = { .op = CLOSURE_RELEASE };
+	const char *customer = args_value(&cli->args, "customer");
+
+	if (!customer == (cli->args.operand_count == 0))
+		return cli_failf(cli, EXIT_USAGE, "name incidents, or --customer ID for all");
+	return customer ? release_customer(cli, customer)
+			: say(cli, &closure, "hosts that waited for this are let go");
+}

@@ -1,0 +1,178 @@
+/* The incidents that the reconciler looks after, out of Redis and back with a hint. */
+#include "watch.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "bus/closing.h"
+#include "bus/redis.h"
+#include "model/closure.h"
+
+enum { PAGE = 200 };
+
+/* What a turn is not needed for. */
+static const char *const names[] = {
+	"id",
+	"customer",
+	"group",
+	"state",
+	"shadow",
+	"servicenow.account",
+	"servicenow.table",
+	"servicenow.sys_id",
+	"servicenow.number",
+	"threat_response.account",
+	"threat_response.id",
+	"closed_ms",
+	"closing.since_ms",
+	"closing.hint_ms",
+	"closing.release",
+	"closing.survivor",
+	"closing.seen",
+	"closing.past_ms",
+	"adopted",
+};
+
+enum { NAMES = sizeof names / sizeof names[0] };
+
+static void append_read(struct watch *watch, const char *id)
+{
+	const char *argv[NAMES + 2] = { "HMGET" };
+	struct key key;
+
+	key_format(&key, watch->partition, "incident:%s", id);
+	argv[1] = arena_strdup(watch->arena, key.text);
+	for (size_t i = 0; i < NAMES; i++)
+		argv[i + 2] = names[i];
+	redis_append_argv(watch->redis, NAMES + 2, argv, NULL);
+}
+
+/* False: there is none any more, or it cannot be read. */
+static bool decode(struct watch *watch, const struct redis_reply *row, struct incident *ret)
+{
+	struct field fields[NAMES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < NAMES && i < reply_count(row); i++) {
+		const struct redis_reply *value = reply_at(row, i);
+
+		if (reply_size(value) > 0)
+			fields[count++] =
+			    field_text(names[i], arena_strdup(watch->arena, reply_text(value)));
+	}
+	return incident_decode(ret, fields, count, NULL);
+}
+
+/* Something may still be said about it, or has to be waited for. */
+static bool is_watched(const struct watch *watch, const struct incident *incident)
+{
+	if (incident->shadow)
+		return false;
+	return incident->state != INCIDENT_CLOSED ||
+	       incident->closed_ms + watch->watch_ms > watch->now_ms;
+}
+
+/* The ids of one page of the set: those that are watched are kept. */
+static bool read_page(struct watch *watch, const struct redis_reply *ids, size_t *ret_forgotten,
+		      struct err *err)
+{
+	const char *forgotten[PAGE];
+	size_t count = reply_count(ids);
+	struct key open;
+	bool ok = true;
+
+	*ret_forgotten = 0;
+	key_format(&open, watch->partition, KEY_OPEN);
+	for (size_t i = 0; i < count; i++)
+		append_read(watch, reply_text(reply_at(ids, i)));
+	for (size_t i = 0; i < count; i++) {
+		struct redis_reply *row = redis_read(watch->redis, ok ? err : NULL);
+		struct incident *incident = &watch->incidents[watch->count];
+
+		ok = ok && row;
+		if (row && decode(watch, row, incident) && is_watched(watch, incident))
+			watch->count++;
+		else if (row)
+			forgotten[(*ret_forgotten)++] = reply_text(reply_at(ids, i));
+		reply_free(row);
+	}
+	for (size_t i = 0; ok && i < *ret_forgotten; i++)
+		ok = redis_run(watch->redis, err, "ZREM %s %s", open.text, forgotten[i]);
+	return ok;
+}
+
+bool watch_read(struct watch *watch, struct err *err)
+{
+	struct redis_reply *reply;
+	struct key open;
+	size_t room, offset = 0;
+	bool ok = true;
+
+	key_format(&open, watch->partition, KEY_OPEN);
+	reply = redis_command(watch->redis, err, "ZCARD %s", open.text);
+	if (!reply)
+		return false;
+	room = (size_t)reply_integer(reply);
+	reply_free(reply);
+	watch->incidents = arena_alloc(watch->arena, (room + PAGE) * sizeof *watch->incidents);
+	watch->count = 0;
+	while (ok && watch->count < room) {
+		size_t forgotten = 0, found;
+
+		reply = redis_command(watch->redis, err, "ZRANGE %s %llu %llu", open.text,
+				      (unsigned long long)offset,
+				      (unsigned long long)offset + PAGE - 1);
+		found = reply_count(reply);
+		ok = reply && read_page(watch, reply, &forgotten, err);
+		offset += found - forgotten;
+		reply_free(reply);
+		if (found < PAGE)
+			break;
+	}
+	return ok;
+}
+
+static bool push(const struct watch *watch, const struct incident *incident,
+		 const struct closure *closure, struct err *err)
+{
+	const struct incident_item item = { .op = ITEM_CLOSURE, .closure = *closure };
+	const struct closing_item taken = {
+		.incident = incident->id,
+		.item = incident_item_encode(&item, watch->arena),
+	};
+	enum closing_take ignored;
+
+	return closing_take(watch->redis, NULL, watch->partition, &taken, &ignored, err);
+}
+
+bool watch_hint(const struct watch *watch, const struct incident *incident, enum closure_op op,
+		const char *note, struct err *err)
+{
+	const struct closure closure = {
+		.op = op,
+		.via = CLOSURE_RECONCILER,
+		.incident = incident->id,
+		.actor = "reconciler",
+		.note = note,
+		.received_ms = watch->now_ms,
+	};
+
+	log_debug("incident %s: %s: %s", incident->id, closure_op_name(op), note);
+	return push(watch, incident, &closure, err);
+}
+
+bool watch_order(const struct watch *watch, const struct incident *incident,
+		 enum closure_verdict verdict, struct err *err)
+{
+	const struct closure closure = {
+		.op = CLOSURE_VERDICT,
+		.via = CLOSURE_THREAT_RESPONSE,
+		.incident = incident->id,
+		.verdict = verdict,
+		.actor = "an analyst in Threat Response",
+		.received_ms = watch->now_ms,
+	};
+
+	return push(watch, incident, &closure, err);
+}
