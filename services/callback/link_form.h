@@ -14,6 +14,7 @@ struct link_form {
 	const char *token;
 	enum closure_verdict verdict; /* shown as chosen; VERDICT_NONE: none is */
 	const char *wrong;	      /* what was wrong with the last answer; NULL */
+	bool wrong_code;	      /* that was the code */
 };
 
 enum httpd_outcome link_form_answer(struct httpd_exchange *exchange, int status,

@@ -183,6 +183,20 @@ static enum httpd_outcome submit(const struct app *app, struct commit *commit, s
 			     link->expires_ms - clock_wall_ms() + DAY_MS);
 }
 
+/* NULL when it is fine, else what is wrong with it; ret_code is "" when none was typed. */
+static const char *read_code(const char *typed, bool needed, char *ret_code, bool *ret_wrong)
+{
+	*ret_wrong = true;
+	if (typed[strspn(typed, " ")] != '\0' && !code_normalize(typed, ret_code)) {
+		ret_code[0] = '\0';
+		return "This cannot be the code. Please compare it with the ticket.";
+	}
+	if (needed && !*ret_code)
+		return "The code from the ticket is needed.";
+	*ret_wrong = false;
+	return NULL;
+}
+
 /* What the person typed and chose; false when it was answered. */
 static bool read_answer(const struct app *app, struct httpd_exchange *exchange,
 			const struct urlform *form, struct act *act, const char *token,
@@ -192,21 +206,17 @@ static bool read_answer(const struct app *app, struct httpd_exchange *exchange,
 		   *verdict = urlform_value(form, "verdict");
 	struct link_form again = { .link = &act->link, .token = token };
 	uint64_t wait_ms;
-	bool needed = act->link.needs_code;
+	bool needed = act->link.needs_code || act->link.purpose == LINK_APPROVE;
 
 	ret_code[0] = '\0';
 	if (act->link.purpose == LINK_VERDICT &&
 	    (!verdict || !closure_verdict_parse(verdict, &act->verdict) ||
 	     act->verdict == VERDICT_NONE))
-		again.wrong = "Choose one of the three.";
+		again.wrong = "Please choose one of the three.";
 	again.verdict = act->verdict;
-	if (!again.wrong && typed && strspn(typed, " ") < strlen(typed)) {
-		if (!code_normalize(typed, ret_code))
-			again.wrong = "This cannot be the code: please compare it with the "
-				      "ticket's work note.";
-	} else if (!again.wrong && (needed || act->link.purpose == LINK_APPROVE)) {
-		again.wrong = "The code from the ticket is needed.";
-	}
+	if (!again.wrong)
+		again.wrong =
+		    read_code(typed ? typed : "", needed, ret_code, &again.wrong_code);
 	if (again.wrong) {
 		problem_count(PROBLEM_MALFORMED_BODY);
 		link_form_answer(exchange, 400, &again);

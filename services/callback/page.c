@@ -88,6 +88,17 @@ void page_add_paragraph(struct buf *out, const char *text)
 	buf_adds(out, "</p>\n");
 }
 
+void page_add_list(struct buf *out, const char *const *items, size_t count)
+{
+	buf_adds(out, "<ul>\n");
+	for (size_t i = 0; i < count; i++) {
+		buf_adds(out, "<li>");
+		page_add(out, items[i]);
+		buf_adds(out, "</li>\n");
+	}
+	buf_adds(out, "</ul>\n");
+}
+
 void page_begin(struct buf *out, enum page_tone tone, const char *title)
 {
 	buf_init(out, PAGE_MAX);

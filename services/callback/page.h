@@ -18,6 +18,7 @@ enum page_tone { PAGE_ASK, PAGE_DONE, PAGE_REFUSED };
 void page_begin(struct buf *out, enum page_tone tone, const char *title);
 void page_add(struct buf *out, const char *text); /* escaped, in texts and attributes */
 void page_add_paragraph(struct buf *out, const char *text);
+void page_add_list(struct buf *out, const char *const *items, size_t count);
 /* Ends it, answers with it, and frees out. */
 enum httpd_outcome page_answer(struct httpd_exchange *exchange, int status, struct buf *out);
 
