@@ -179,7 +179,7 @@ demo:
 	@python3 deploy/demo/demo --build $B
 
 test:
-	@$(PACKAGES) build test
+	@$(PACKAGES) build test browser
 	@+$(MAKE) --no-print-directory all check
 	@TOCSIN_BUILD=$B TOCSIN_TEST_PATIENCE=$(if $(SAN)$(TSAN),4,2) /usr/bin/python3 -m pytest -q \
 	    -p no:cacheprovider -n $(TEST_JOBS) tests/e2e tests/integration
