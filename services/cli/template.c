@@ -340,10 +340,7 @@ static void add_problem(json_t *problems, const struct ticket_problem *problem,
 			struct arena *arena)
 {
 	if (problem->column)
-		json_array_append_new(
-		    problems, text_json(arena_printf(
-				  arena, "template %s, %s: %s; the built-in one is used",
-				  problem->template, problem->column, problem->reason)));
+		json_array_append_new(problems, text_json(ticket_problem_text(problem, arena)));
 }
 
 static json_t *make_document(struct trial *trial)
