@@ -7,16 +7,22 @@
 #include "base/buf.h"
 #include "model/form.h"
 
-enum { SOURCE_NAME_MAX = 32, PATH_MAX_BYTES = 128, EVENTS_PER_MINUTE_MAX = 10000000 };
+enum {
+	SOURCE_NAME_MAX = 32,
+	PATH_MAX_BYTES = 128,
+	PROGRAM_MAX_BYTES = 64,
+	EVENTS_PER_MINUTE_MAX = 10000000
+};
 
 static const char name_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+static const char program_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-.";
 static const char path_letters[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@";
 
 static bool read_source(struct customer_push *push, const struct form *sources,
 			const char *name, struct err *err)
 {
-	static const char *const members[] = { "id", NULL };
+	static const char *const members[] = { "id", "program", NULL };
 	struct customer_push_source *source = &push->sources[push->source_count++];
 	size_t size = strlen(name);
 	struct form form;
@@ -25,8 +31,16 @@ static bool read_source(struct customer_push *push, const struct form *sources,
 	if (size == 0 || size > SOURCE_NAME_MAX || name[strspn(name, name_letters)] != '\0')
 		return form_refuse(sources, name, err, "a source is 1 to %d of a-z, 0-9 and _",
 				   SOURCE_NAME_MAX);
-	return form_object(sources, name, &form, err) && form_known(&form, members, err) &&
-	       form_text(&form, "id", PATH_MAX_BYTES, path_letters, &source->id, err);
+	if (!form_object(sources, name, &form, err) || !form_known(&form, members, err) ||
+	    !form_text(&form, "id", PATH_MAX_BYTES, path_letters, &source->id, err) ||
+	    !form_text(&form, "program", PROGRAM_MAX_BYTES, program_letters, &source->program,
+		       err))
+		return false;
+	size = source->program ? strlen(source->program) : 0;
+	return size == 0 ||
+	       (size > 3 && strcmp(source->program + size - 3, ".jq") == 0 &&
+		source->program[0] != '.') ||
+	       form_refuse(&form, "program", err, "is a file below sources/, like wazuh.jq");
 }
 
 static bool read_sources(struct customer_push *push, const struct form *form, struct err *err)
@@ -82,6 +96,9 @@ json_t *customer_push_write(const struct customer_push *push)
 		json_t *source = json_object();
 		if (push->sources[i].id)
 			json_object_set_new(source, "id", json_string(push->sources[i].id));
+		if (push->sources[i].program)
+			json_object_set_new(source, "program",
+					    json_string(push->sources[i].program));
 		json_object_set_new(sources, push->sources[i].name, source);
 	}
 	json_object_set_new(object, "sources", sources);
@@ -98,6 +115,7 @@ void customer_push_clear(struct customer_push *push)
 	for (size_t i = 0; i < push->source_count; i++) {
 		free(push->sources[i].name);
 		free(push->sources[i].id);
+		free(push->sources[i].program);
 	}
 	free(push->sources);
 	secret_pair_clear(&push->hmac);

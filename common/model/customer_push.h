@@ -14,6 +14,8 @@ struct form;
 struct customer_push_source {
 	char *name; /* 1 to 32 of a-z 0-9 _ */
 	char *id;   /* dotted path to an event's id in its JSON; NULL: the id is derived */
+	char
+	    *program; /* file below sources/, "wazuh.jq"; NULL: the one named like the source */
 };
 
 struct customer_push {

@@ -469,6 +469,16 @@ const struct command commands[] = {
 	{ "push remove", "CUSTOMER", 1, 1, "ends the pushing of a customer's events", NULL,
 	  push_remove_options, run_push_remove },
 
+	{ "source check", "FILE [EVENTS-FILE]", 1, 2,
+	  "checks a source's jq program, and tries it on events",
+	  "FILE is the program, named like the source: wazuh.jq. EVENTS-FILE holds an event, "
+	  "a\n"
+	  "list of them, or one in each line; what the normalizer would make of each is "
+	  "printed.\n"
+	  "Exit status 1 when the program is wrong, 4 when an event would be buried; it works\n"
+	  "without Redis.",
+	  NULL, run_source_check },
+
 	{ "template check", "[FILE]", 0, 1, "checks and compiles ticket templates",
 	  "Those of TOCSIN_CONFIG_DIR, or one file before it is put there. Exit status 4 when\n"
 	  "one is wrong; it works without Redis.",

@@ -13,13 +13,12 @@
 #include "model/finding.h"
 #include "model/incident.h"
 #include "model/raw.h"
-#include "normalize/normalize.h"
+#include "source_run.h"
 #include "view.h"
 
 struct forecast {
 	struct redis *redis;
-	struct normalizer *normalizer;
-	struct normalize_scratch *scratch;
+	struct source_run *run;
 	json_t *groups;	  /* group's key: the incident that an earlier event would open there */
 	json_t *subjects; /* likewise, by the record that the event is a state of */
 };
@@ -38,17 +37,15 @@ struct sight {
 
 struct forecast *forecast_new(struct cli *cli, struct redis *redis, struct err *err)
 {
-	struct normalizer *normalizer = normalizer_new(cli->settings.grouping, err);
+	struct source_run *run = source_run_new(cli, err);
 	struct forecast *forecast;
 
-	if (!normalizer)
+	if (!run)
 		return NULL;
 	forecast = xcalloc(1, sizeof *forecast);
-	*forecast = (struct forecast){ .redis = redis,
-				       .normalizer = normalizer,
-				       .scratch = normalize_scratch_new(),
-				       .groups = json_object(),
-				       .subjects = json_object() };
+	*forecast = (struct forecast){
+		.redis = redis, .run = run, .groups = json_object(), .subjects = json_object()
+	};
 	return forecast;
 }
 
@@ -56,8 +53,7 @@ void forecast_free(struct forecast *forecast)
 {
 	if (!forecast)
 		return;
-	normalizer_free(forecast->normalizer);
-	normalize_scratch_free(forecast->scratch);
+	source_run_free(forecast->run);
 	json_decref(forecast->groups);
 	json_decref(forecast->subjects);
 	free(forecast);
@@ -242,8 +238,8 @@ static bool see_event(struct sight *sight)
 	struct err why = { 0 };
 	const char *skip;
 
-	switch (normalize(sight->forecast->normalizer, sight->raw, sight->forecast->scratch,
-			  sight->arena, &sight->finding, &skip, &why)) {
+	switch (source_run_event(sight->forecast->run, sight->raw, sight->arena,
+				 &sight->finding, &skip, &why)) {
 	case NORMALIZE_SKIP:
 		say(sight, "skipped", skip);
 		return true;
@@ -297,8 +293,7 @@ const char *forecast_type(struct forecast *forecast, const struct raw *raw, stru
 	struct err why = { 0 };
 	const char *skip;
 
-	switch (normalize(forecast->normalizer, raw, forecast->scratch, arena, &finding, &skip,
-			  &why)) {
+	switch (source_run_event(forecast->run, raw, arena, &finding, &skip, &why)) {
 	case NORMALIZE_SKIP:
 		return skip;
 	case NORMALIZE_REFUSE:

@@ -8,6 +8,7 @@ struct cli;
 int run_help(struct cli *cli);
 int run_completion(struct cli *cli);
 
+int run_source_check(struct cli *cli);
 int run_setup(struct cli *cli);
 int run_keygen(struct cli *cli);
 

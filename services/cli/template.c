@@ -11,6 +11,7 @@
 #include "model/customer.h"
 #include "model/incident.h"
 #include "run.h"
+#include "source_run.h"
 #include "store.h"
 #include "template_event.h"
 #include "template_files.h"
@@ -166,6 +167,7 @@ struct trial {
 	struct cli *cli;
 	struct arena *arena;
 	struct jq *jq;
+	struct source_run *run;
 	struct template_files files;
 	struct customer *customer;
 	char *event;
@@ -259,7 +261,8 @@ static bool prepare(struct trial *trial, struct err *err)
 	const char *path = args_operand(&trial->cli->args, 0);
 
 	trial->event = conf_read_file(path, EVENT_FILE_MAX, err);
-	if (!trial->event || !find_customer(trial, err) ||
+	trial->run = source_run_new(trial->cli, err);
+	if (!trial->event || !trial->run || !find_customer(trial, err) ||
 	    !template_files_load(&trial->files, trial->cli->settings.config_dir, trial->jq,
 				 err) ||
 	    !find_template(trial, err))
@@ -270,8 +273,7 @@ static bool prepare(struct trial *trial, struct err *err)
 		.size = strlen(trial->event),
 		.customer = trial->customer->id,
 		.source = args_value(&trial->cli->args, "source"),
-		.config_dir = trial->cli->settings.config_dir,
-		.jq = trial->jq,
+		.run = trial->run,
 	};
 
 	if (!template_event_read(&event, trial->arena, &trial->finding, err)) {
@@ -415,6 +417,7 @@ int run_template_test(struct cli *cli)
 	customer_free(trial->customer);
 	free(trial->event);
 	jq_free(trial->jq);
+	source_run_free(trial->run);
 	arena_free(trial->arena);
 	free(trial);
 	return code;

@@ -1,20 +1,17 @@
 /* From a file to a finding, with the normalizer's own code. */
 #include "template_event.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/conf.h"
-#include "jq/jq.h"
 #include "model/incident.h"
 #include "model/json_tree.h"
 #include "model/json_writer.h"
 #include "model/raw.h"
-#include "normalize/normalize.h"
+#include "source_run.h"
 
 enum { EVENT_MAX = RAW_PAYLOAD_MAX };
 
@@ -122,57 +119,15 @@ static const char *id_of(const struct json_node *record, const struct buf *paylo
 	return arena_strdup(arena, derived);
 }
 
-/* What a source's own program gives. */
-static bool run_program(const struct template_event *event, const struct raw *raw,
-			struct arena *arena, struct normalize_result *ret_result,
-			struct err *err)
-{
-	const struct jq_input input = { .value = { raw->payload, raw->payload_size } };
-	struct jq_result result = { 0 };
-	char path[4096];
-
-	snprintf(path, sizeof path, "%s/sources/%s.jq", event->config_dir, raw->source);
-	char *text = conf_read_file(path, JQ_PROGRAM_BYTES, err);
-	if (!text)
-		return false;
-	int program = jq_add(event->jq, path, text, NULL, err);
-	bool run = program >= 0 && jq_run(event->jq, program, &input, 1, &result, err);
-	free(text);
-	if (run && result.outcome != JQ_RESULT)
-		run = err_set(err, ERR_PERMANENT, "the program of source %s: %s", raw->source,
-			      result.text);
-	if (run)
-		*ret_result =
-		    (struct normalize_result){ arena_strndup(arena, result.text, result.size),
-					       result.size };
-	jq_remove(event->jq, program);
-	return run;
-}
-
 static bool map_record(const struct template_event *event, const struct raw *raw,
 		       struct arena *arena, struct finding *ret_finding, struct err *err)
 {
-	struct normalizer *normalizer = normalizer_new(NORMALIZE_GROUPING, err);
-	struct normalize_scratch *scratch = normalize_scratch_new();
-	enum normalize_verdict verdict = NORMALIZE_REFUSE;
-	struct normalize_result result;
 	const char *skip = "";
+	enum normalize_verdict verdict =
+	    source_run_event(event->run, raw, arena, ret_finding, &skip, err);
 
-	if (normalizer && normalize_knows(raw->source))
-		verdict = normalize(normalizer, raw, scratch, arena, ret_finding, &skip, err);
-	else if (normalizer && run_program(event, raw, arena, &result, err))
-		verdict = normalize_mapped(normalizer, raw, &result, scratch, arena,
-					   ret_finding, &skip, err);
-	if (verdict == NORMALIZE_FINDING) {
-		ret_finding->payload =
-		    arena_strndup(arena, ret_finding->payload, ret_finding->payload_size);
-		ret_finding->group = arena_strdup(arena, ret_finding->group);
-		ret_finding->uid = arena_strdup(arena, ret_finding->uid);
-	}
 	if (verdict == NORMALIZE_SKIP)
 		err_fill(err, ERR_PERMANENT, "this event makes no ticket: %s", skip);
-	normalize_scratch_free(scratch);
-	normalizer_free(normalizer);
 	return verdict == NORMALIZE_FINDING;
 }
 

@@ -8,17 +8,16 @@
 #include "model/finding.h"
 
 struct arena;
-struct jq;
+struct source_run;
 
 /* An event as it is in a file: a vendor's record, alone or the first of a list or of the
  * vendor's page, or an OCSF Detection Finding, as the normalizer makes them. */
 struct template_event {
 	const char *text;
 	size_t size;
-	const char *customer;	/* id */
-	const char *source;	/* NULL: told from the event */
-	const char *config_dir; /* sources/<name>.jq is there */
-	struct jq *jq;		/* for such a source */
+	const char *customer; /* id */
+	const char *source;   /* NULL: told from the event */
+	struct source_run *run;
 };
 
 /* What the normalizer would make of it; strings live in the arena or in the event. False with
