@@ -42,7 +42,7 @@ void amp_serve_computers(struct amp_state *state, const struct request *request,
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < state->computers; i++) {
-		if (computer_wanted(state->computer[i], request))
+		if (!state->computer[i]->gone && computer_wanted(state->computer[i], request))
 			json_array_append_new(rows, amp_computer_json(state, state->computer[i],
 								      request_origin(request)));
 	}
@@ -151,6 +151,7 @@ static void start_isolation(struct amp_state *state, struct amp_computer *comput
 	random[6] = '\0';
 	set_text(&computer->comment, body_text(request, "comment"));
 	set_text(&computer->unlock_code, code ? code : random);
+	set_text(&computer->isolated_by, state->client_id);
 	computer->isolation = PENDING_START;
 	computer->due_ms = clock_mono_ms() + state->start_ms;
 	response->committed = true;
@@ -166,6 +167,7 @@ static void stop_isolation(struct amp_state *state, struct amp_computer *compute
 		return;
 	}
 	set_text(&computer->comment, body_text(request, "comment"));
+	set_text(&computer->isolated_by, NULL);
 	computer->isolation = PENDING_STOP;
 	computer->due_ms = clock_mono_ms() + state->stop_ms;
 	response->committed = true;
@@ -184,7 +186,8 @@ static void serve_isolation(struct amp_state *state, struct amp_computer *comput
 	} else if (request_is(request, "DELETE")) {
 		stop_isolation(state, computer, request, response);
 	} else if (request_is(request, "OPTIONS")) {
-		bool start = computer->available && computer->isolation == NOT_ISOLATED;
+		bool start = computer->available && computer->isolation == NOT_ISOLATED &&
+			     !state->read_only;
 		bool stop = computer->isolation == ISOLATED;
 
 		response->status = 204;
@@ -201,8 +204,11 @@ void amp_serve_computer(struct amp_state *state, const struct request *request,
 	struct amp_computer *computer = index_get(&state->by_guid, request_segment(request, 3));
 	const char *part = request_segment(request, 4);
 
-	if (!computer || (*part && strcmp(part, "isolation") != 0))
+	if (!computer || computer->gone || (*part && strcmp(part, "isolation") != 0))
 		amp_not_found(request, response, "Computer not found");
+	else if (state->read_only && !request_is(request, "GET") &&
+		 !request_is(request, "OPTIONS"))
+		amp_error(request, response, 403, "Forbidden", "Your API client is read only");
 	else if (*part)
 		serve_isolation(state, computer, request, response);
 	else if (request_is(request, "GET"))

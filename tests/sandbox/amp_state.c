@@ -72,12 +72,38 @@ static enum isolation isolation_named(const char *name)
 	return NOT_ISOLATED;
 }
 
+static void set_member(char **field, const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	if (!text)
+		return;
+	free(*field);
+	*field = xstrdup(text);
+}
+
+/* What is given of {available, status, comment, isolated_by}: as if a person had done it in
+ * the vendor's console. */
+static void set_isolation(struct amp_computer *computer, const json_t *isolation)
+{
+	const json_t *available = json_object_get(isolation, "available");
+	const char *status = json_string_value(json_object_get(isolation, "status"));
+
+	if (available)
+		computer->available = json_is_true(available);
+	if (status) {
+		computer->isolation = isolation_named(status);
+		computer->due_ms = 0;
+	}
+	set_member(&computer->comment, isolation, "comment");
+	set_member(&computer->isolated_by, isolation, "isolated_by");
+}
+
 struct amp_computer *amp_add_computer(struct amp_state *state, const json_t *object,
 				      struct err *err)
 {
 	const char *guid = json_string_value(json_object_get(object, "connector_guid"));
 	json_t *isolation = json_object_get(object, "isolation");
-	json_t *available = json_object_get(isolation, "available");
 
 	if (!guid || !json_is_string(json_object_get(object, "hostname"))) {
 		err_fill(err, ERR_PERMANENT, "a computer needs connector_guid and hostname");
@@ -87,15 +113,16 @@ struct amp_computer *amp_add_computer(struct amp_state *state, const json_t *obj
 
 	if (computer) {
 		json_object_update(computer->object, (json_t *)object);
+		json_object_del(computer->object, "isolation");
+		set_isolation(computer, isolation);
 		return computer;
 	}
 	computer = xcalloc(1, sizeof(*computer));
 	computer->object = json_deep_copy(object);
 	json_object_del(computer->object, "isolation");
 	computer->guid = json_string_value(json_object_get(computer->object, "connector_guid"));
-	computer->available = !available || json_is_true(available);
-	computer->isolation =
-	    isolation_named(json_string_value(json_object_get(isolation, "status")));
+	computer->available = true;
+	set_isolation(computer, isolation);
 	if ((state->computers & (state->computers - 1)) == 0)
 		state->computer =
 		    xrealloc(state->computer,
@@ -110,6 +137,7 @@ void amp_computer_free(struct amp_computer *computer)
 	json_decref(computer->object);
 	free(computer->comment);
 	free(computer->unlock_code);
+	free(computer->isolated_by);
 	free(computer);
 }
 
@@ -192,7 +220,8 @@ json_t *amp_computer_json(struct amp_state *state, struct amp_computer *computer
 
 json_t *amp_isolation_json(const struct amp_computer *computer)
 {
-	return json_pack("{s:b, s:s, s:s?, s:s?}", "available", (int)computer->available,
+	return json_pack("{s:b, s:s, s:s?, s:s?, s:s*}", "available", (int)computer->available,
 			 "status", amp_isolation_name(computer->isolation), "unlock_code",
-			 computer->unlock_code, "comment", computer->comment);
+			 computer->unlock_code, "comment", computer->comment, "isolated_by",
+			 computer->isolated_by);
 }

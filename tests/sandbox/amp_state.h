@@ -25,11 +25,13 @@ enum isolation { NOT_ISOLATED, PENDING_START, ISOLATED, PENDING_STOP };
 struct amp_computer {
 	json_t *object; /* without isolation */
 	const char *guid;
+	bool gone;	/* no longer known */
 	bool available; /* policy and operating system allow isolation */
 	enum isolation isolation;
 	uint64_t due_ms; /* monotonic end of a pending state */
 	char *comment;
 	char *unlock_code;
+	char *isolated_by; /* who asked for it; NULL: nobody */
 };
 
 /* One customer. */
@@ -45,6 +47,7 @@ struct amp_state {
 	uint64_t rate_limit, rate_window_ms, rate_used, rate_started_ms; /* monotonic */
 	bool unfiltered;	    /* every event, whatever dates and types are asked for */
 	bool docs_headers;	    /* X-Rate-Limit-* instead of x-ratelimit-* */
+	bool read_only;		    /* the API client may not isolate or move */
 	uint64_t start_ms, stop_ms; /* how long isolation takes to start and to stop */
 };
 

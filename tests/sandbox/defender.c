@@ -29,6 +29,9 @@ static void *defender_open(const struct account *account)
 	state->minute = (struct defender_rate){ .limit = 100, .window_ms = 60000 };
 	state->hour = (struct defender_rate){ .limit = 1500, .window_ms = 3600000 };
 	state->alerts = json_array();
+	state->machines = json_array();
+	state->actions = json_array();
+	state->action_ms = 2000;
 	return state;
 }
 
@@ -38,6 +41,8 @@ static void defender_close(void *opaque)
 
 	tokens_done(&state->tokens);
 	json_decref(state->alerts);
+	json_decref(state->machines);
+	json_decref(state->actions);
 	json_decref(state->roles);
 	free(state->tenant_id);
 	free(state->client_id);
@@ -73,7 +78,10 @@ static bool defender_configure(struct account *account, const json_t *settings, 
 		  setting_number(settings, "per_minute", &state->minute.limit, err) &&
 		  setting_number(settings, "minute_ms", &state->minute.window_ms, err) &&
 		  setting_number(settings, "per_hour", &state->hour.limit, err) &&
-		  set_roles(state, settings, err);
+		  setting_number(settings, "action_ms", &state->action_ms, err) &&
+		  setting_number(settings, "fail_actions", &state->fail_actions, err) &&
+		  set_roles(state, settings, err) &&
+		  defender_configure_machines(state, settings, err);
 	size_t i;
 	json_t *alert;
 
@@ -276,6 +284,31 @@ static bool may(const struct defender_state *state, bool write, struct response 
 	return false;
 }
 
+/* Machine.Isolate acts and does not read. */
+static bool may_machines(const struct defender_state *state, bool write,
+			 struct response *response)
+{
+	if (write ? has_role(state, "Machine.Isolate")
+		  : has_role(state, "Machine.Read.All") ||
+			has_role(state, "Machine.ReadWrite.All"))
+		return true;
+	defender_error(response, 403, "Forbidden",
+		       write ? "The application does not have any of the required application "
+			       "permissions (Machine.Isolate) to access the resource."
+			     : "The application does not have any of the required application "
+			       "permissions (Machine.Read.All, Machine.ReadWrite.All) to "
+			       "access the resource.");
+	return false;
+}
+
+static bool is_about_machines(const struct request *request)
+{
+	const char *what = request_segment(request, 2);
+
+	return strcmp(request_segment(request, 1), "api") == 0 &&
+	       (strcmp(what, "machines") == 0 || strcmp(what, "machineactions") == 0);
+}
+
 static void serve_api(struct defender_state *state, const struct request *request,
 		      struct response *response)
 {
@@ -284,6 +317,11 @@ static void serve_api(struct defender_state *state, const struct request *reques
 
 	if (!rate_count(&state->minute, response) || !rate_count(&state->hour, response))
 		return;
+	if (is_about_machines(request)) {
+		if (may_machines(state, request_is(request, "POST"), response))
+			defender_serve_machines(state, request, response);
+		return;
+	}
 	if (strcmp(request_segment(request, 1), "api") != 0 ||
 	    strcmp(request_segment(request, 2), "alerts") != 0 || request->segments > 4)
 		defender_error(response, 404, "ResourceNotFound", "No such resource.");
@@ -348,7 +386,11 @@ static json_t *defender_dump(struct account *account)
 {
 	struct defender_state *state = account->state;
 
-	return json_pack("{s:O, s:O}", "alerts", state->alerts, "roles", state->roles);
+	json_t *dump = defender_dump_machines(state);
+
+	json_object_set(dump, "alerts", state->alerts);
+	json_object_set(dump, "roles", state->roles);
+	return dump;
 }
 
 static json_t *defender_summarise(struct account *account)

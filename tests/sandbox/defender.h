@@ -34,6 +34,10 @@ struct defender_state {
 	struct defender_rate minute, hour;
 	json_t *alerts; /* in the order in which they came */
 	uint64_t changes;
+	json_t *machines;      /* "isolation" is the sandbox's own member */
+	json_t *actions;       /* newest first */
+	uint64_t action_ms;    /* how long one takes */
+	uint64_t fail_actions; /* so many of the next end as Failed */
 };
 
 void defender_error(struct response *response, unsigned status, const char *code,
@@ -47,5 +51,12 @@ void defender_serve_alerts(struct defender_state *state, const struct request *r
 			   struct response *response);
 void defender_serve_alert(struct defender_state *state, const struct request *request,
 			  struct response *response);
+
+/* Machines and machine actions: defender_machines.c. */
+bool defender_configure_machines(struct defender_state *state, const json_t *settings,
+				 struct err *err);
+json_t *defender_dump_machines(struct defender_state *state);
+void defender_serve_machines(struct defender_state *state, const struct request *request,
+			     struct response *response);
 
 #endif

@@ -74,6 +74,35 @@ static bool add_groups(struct amp_state *state, const json_t *groups, struct err
 	return true;
 }
 
+static bool is_listed(const json_t *list, const char *text)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+	{
+		if (text && strcmp(json_string_value(item), text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Computers and groups that are gone. */
+static void forget(struct amp_state *state, const json_t *settings)
+{
+	const json_t *computers = json_object_get(settings, "forget_computers");
+	const json_t *groups = json_object_get(settings, "forget_groups");
+
+	for (size_t i = 0; i < state->computers; i++)
+		state->computer[i]->gone |= is_listed(computers, state->computer[i]->guid);
+	for (size_t i = json_array_size(state->groups); i-- > 0;) {
+		const json_t *guid = json_object_get(json_array_get(state->groups, i), "guid");
+
+		if (is_listed(groups, json_string_value(guid)))
+			json_array_remove(state->groups, i);
+	}
+}
+
 static bool amp_configure(struct account *account, const json_t *settings, struct err *err)
 {
 	struct amp_state *state = account->state;
@@ -86,7 +115,9 @@ static bool amp_configure(struct account *account, const json_t *settings, struc
 		  setting_bool(settings, "unfiltered", &state->unfiltered, err) &&
 		  setting_number(settings, "isolation_start_ms", &state->start_ms, err) &&
 		  setting_number(settings, "isolation_stop_ms", &state->stop_ms, err) &&
+		  setting_bool(settings, "read_only", &state->read_only, err) &&
 		  add_groups(state, json_object_get(settings, "groups"), err);
+	forget(state, settings);
 	size_t i;
 	json_t *row;
 
