@@ -146,6 +146,10 @@ class System:
         (self.config / "customers" / f"{customer_id}.json").write_text(json.dumps(body, indent=2))
         return client
 
+    def write_customer(self, body):
+        """A customer's file as it is."""
+        (self.config / "customers" / f"{body['id']}.json").write_text(json.dumps(body, indent=2))
+
     def emit_umbrella(self, customer, records):
         self.sandbox.post(f"events/umb-{customer}?vendor=umbrella", records)
 

@@ -32,6 +32,7 @@ static void *defender_open(const struct account *account)
 	state->machines = json_array();
 	state->actions = json_array();
 	state->action_ms = 2000;
+	state->by_id = json_object();
 	return state;
 }
 
@@ -43,6 +44,7 @@ static void defender_close(void *opaque)
 	json_decref(state->alerts);
 	json_decref(state->machines);
 	json_decref(state->actions);
+	json_decref(state->by_id);
 	json_decref(state->roles);
 	free(state->tenant_id);
 	free(state->client_id);

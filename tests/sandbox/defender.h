@@ -33,6 +33,7 @@ struct defender_state {
 	struct tokens tokens;
 	struct defender_rate minute, hour;
 	json_t *alerts; /* in the order in which they came */
+	json_t *by_id;	/* the same by id */
 	uint64_t changes;
 	json_t *machines;      /* "isolation" is the sandbox's own member */
 	json_t *actions;       /* newest first */

@@ -172,6 +172,7 @@ static bool matches(const struct filter *filter, const json_t *alert)
 struct row {
 	json_t *alert;
 	const char *key;
+	uint64_t ticks; /* the key as a time, 0 when it is none */
 	size_t place;
 	bool descending;
 };
@@ -180,7 +181,9 @@ struct row {
 static int by_key(const void *a, const void *b)
 {
 	const struct row *left = a, *right = b;
-	int order = compare(left->key, right->key);
+	int order = left->ticks && right->ticks
+			? (left->ticks > right->ticks) - (left->ticks < right->ticks)
+			: compare(left->key, right->key);
 
 	if (order)
 		return left->descending ? -order : order;
@@ -199,9 +202,16 @@ static size_t collect(const struct defender_state *state, const struct request *
 
 	json_array_foreach(state->alerts, i, alert)
 	{
-		if (matches(filter, alert))
-			rows[count++] =
-			    (struct row){ alert, text_of(alert, field), i, descending };
+		if (!matches(filter, alert))
+			continue;
+		struct row *row = &rows[count++];
+
+		*row = (struct row){ .alert = alert,
+				     .key = text_of(alert, field),
+				     .place = i,
+				     .descending = descending };
+		if (!ticks_of(row->key, &row->ticks))
+			row->ticks = 0;
 	}
 	qsort(rows, count, sizeof(*rows), by_key);
 	return count;
@@ -263,19 +273,6 @@ void defender_serve_alerts(struct defender_state *state, const struct request *r
 
 /* ---- one ---- */
 
-static json_t *find(const struct defender_state *state, const char *id)
-{
-	size_t i;
-	json_t *alert;
-
-	json_array_foreach(state->alerts, i, alert)
-	{
-		if (strcmp(text_of(alert, "id"), id) == 0)
-			return alert;
-	}
-	return NULL;
-}
-
 static void touch(struct defender_state *state, json_t *alert)
 {
 	char now[64];
@@ -288,12 +285,13 @@ bool defender_put_alert(struct defender_state *state, const json_t *alert, struc
 {
 	json_t *given = json_object_get(alert, "lastUpdateTime");
 	const char *id = text_of(alert, "id");
-	json_t *known = *id ? find(state, id) : NULL;
+	json_t *known = *id ? json_object_get(state->by_id, id) : NULL;
 
 	if (!*id)
 		return err_set(err, ERR_PERMANENT, "alerts: each needs an id");
 	if (!known) {
 		known = json_object();
+		json_object_set(state->by_id, id, known);
 		json_array_append_new(state->alerts, known);
 	}
 	json_object_update(known, (json_t *)alert);
@@ -383,7 +381,7 @@ void defender_serve_alert(struct defender_state *state, const struct request *re
 			  struct response *response)
 {
 	const char *id = request_segment(request, 3), *why;
-	json_t *alert = find(state, id);
+	json_t *alert = json_object_get(state->by_id, id);
 
 	if (!alert) {
 		defender_error(response, 404, "ResourceNotFound",

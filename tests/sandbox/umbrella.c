@@ -340,13 +340,31 @@ static bool is_wanted(const struct row *row, const struct filter *filter)
 	return !filter->categories || has_category(row->object, filter->categories);
 }
 
+/* How many rows are newer than time_ms: they are sorted, newest first. */
+static size_t newer_than(const struct umbrella *state, int64_t time_ms)
+{
+	size_t low = 0, high = state->rows;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (state->row[middle].time_ms > time_ms)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static void add_rows(const struct umbrella *state, const struct filter *filter, struct buf *out)
 {
+	size_t first = newer_than(state, filter->to_ms);
+	size_t end = newer_than(state, filter->from_ms - 1);
 	uint64_t seen = 0, given = 0;
 
-	for (size_t i = 0; i < state->rows && given < filter->limit; i++) {
+	for (size_t i = first; i < end && given < filter->limit; i++) {
 		const struct row *row =
-		    &state->row[filter->ascending ? state->rows - 1 - i : i];
+		    &state->row[filter->ascending ? end - 1 - (i - first) : i];
 
 		if (!is_wanted(row, filter) || seen++ < filter->offset)
 			continue;
