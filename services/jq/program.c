@@ -263,8 +263,10 @@ int program_run(struct program *program, const struct program_text *values, stru
 	}
 	jq_start(program->jq, input, 0);
 	jv first = jq_next(program->jq);
-	if (!jv_is_valid(first))
-		return end_without(program, first, out);
+	if (!jv_is_valid(first)) {
+		enum jq_outcome why = end_without(program, first, out);
+		return why == JQ_NOTHING ? refuse(out, why, "gave no result") : why;
+	}
 	jv second = jq_next(program->jq);
 	if (jv_is_valid(second)) {
 		jv_free(first);

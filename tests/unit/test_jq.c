@@ -112,7 +112,7 @@ static void test_results(void **state)
 		{ ".a.b", "{\"a\":1}", JQ_ERROR, "Cannot index number" },
 		{ "error(\"not mine\")", "{}", JQ_ERROR, "not mine" },
 		{ "error({a: 1})", "{}", JQ_ERROR, "{\"a\":1}" },
-		{ "empty", "{}", JQ_NOTHING, NULL },
+		{ "empty", "{}", JQ_NOTHING, "gave no result" },
 		{ "1, 2", "{}", JQ_SEVERAL, "more than one" },
 		{ "repeat(1)", "{}", JQ_SEVERAL, "more than one" },
 		{ "1, error(\"late\")", "{}", JQ_ERROR, "late" },
