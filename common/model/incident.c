@@ -118,6 +118,7 @@ static const struct column columns[] = {
 	{ "closing.wrong_codes", COLUMN_COUNT, AT(closing.wrong_codes) },
 	{ "closing.reports", COLUMN_COUNT, AT(closing.reports) },
 	{ "closing.why", COLUMN_TEXT, AT(closing.why) },
+	{ "closing.forced", COLUMN_FLAG, AT(closing.forced) },
 	{ "reopened", COLUMN_COUNT, AT(reopened) },
 	{ "adopted", COLUMN_FLAG, AT(adopted) },
 	{ "step.inspect", COLUMN_STEP, AT(steps[STEP_INSPECT]) },

@@ -108,6 +108,7 @@ struct incident_closing {
 	unsigned wrong_codes;  /* second factors that were not right */
 	unsigned reports;      /* last notes, written or being written; in the note's marker */
 	const char *why;       /* for people: what closed it */
+	bool forced; /* a person closes what is held: the ticket need not be ours any more */
 };
 
 /* The host, and what was decided about it. */

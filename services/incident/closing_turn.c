@@ -82,6 +82,8 @@ void closing_order(struct turn *turn, const struct closure *closure)
 	struct incident *incident = &turn->incident;
 	const char *verdict = closure_verdict_name(closure->verdict);
 
+	incident->closing.forced =
+	    incident->state == INCIDENT_HELD && closure->via == CLOSURE_CLI;
 	closing_hint(turn, closure);
 	saga_closing_accept(incident, turn_now_ms(turn));
 	incident->closed_ms = turn_now_ms(turn);

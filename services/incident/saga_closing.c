@@ -156,6 +156,15 @@ void saga_closing_withdraw(struct incident *incident)
 	closing_clear(incident);
 }
 
+/* Known at once, or when what was under way has been looked up. */
+static void skip_what_is_not_there(struct incident *incident)
+{
+	if (!incident->ctim_id &&
+	    incident->steps[STEP_THREAT_RESPONSE_CREATE].status != STEP_INTENT &&
+	    !saga_settled(incident, STEP_THREAT_RESPONSE_CLOSE))
+		skip(incident, STEP_THREAT_RESPONSE_CLOSE, NULL);
+}
+
 void saga_closing_decide(struct incident *incident, const struct saga_closing_plan *plan)
 {
 	bool again = saga_closing_decided(incident);
@@ -164,8 +173,7 @@ void saga_closing_decide(struct incident *incident, const struct saga_closing_pl
 	incident->closing.hint_ms = 0;
 	if (again)
 		return;
-	if (!incident->ctim_id)
-		skip(incident, STEP_THREAT_RESPONSE_CLOSE, NULL);
+	skip_what_is_not_there(incident);
 	if (!plan->resolve)
 		skip(incident, STEP_SERVICENOW_RESOLVE, NULL);
 	if (!plan->defender)
@@ -214,6 +222,7 @@ void saga_closing_set_state(struct incident *incident)
 
 	if (incident->state == INCIDENT_HELD || !saga_closing_decided(incident))
 		return;
+	skip_what_is_not_there(incident);
 	for (int i = 0; i < EFFECTS; i++) {
 		const struct incident_step *step = &incident->steps[effects[i]];
 

@@ -133,6 +133,17 @@ static struct saga_end decide(struct turn *turn, struct vendor_session *session,
 				     closing_release_words(incident)));
 }
 
+/* Nothing may be done about a ticket that is not ours; a person may have decided already. */
+static struct saga_end hold(struct turn *turn, struct vendor_session *session, const char *why)
+{
+	const struct closing_look without_ticket = { .words = why,
+						     .ticket = CLOSING_TICKET_OVER };
+
+	if (turn->incident.closing.forced && !saga_closing_decided(&turn->incident))
+		return decide(turn, session, &without_ticket);
+	return closing_hold(turn, why);
+}
+
 static struct saga_end unchanged(struct turn *turn, const char *words)
 {
 	turn->incident.closing.hint_ms = 0;
@@ -223,11 +234,11 @@ static struct saga_end verify_call(struct turn *turn)
 			    NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, false, &err);
 	if (!found)
-		return closing_hold(turn, "the ticket is gone or hidden from us");
+		return hold(turn, &session, "the ticket is gone or hidden from us");
 	closing_look(&about, &ticket, turn->arena, &look);
 	switch (look.ticket) {
 	case CLOSING_TICKET_FOREIGN:
-		return closing_hold(turn, look.words);
+		return hold(turn, &session, look.words);
 	case CLOSING_TICKET_OVER:
 		return ticket_over(turn, &session, &look);
 	case CLOSING_TICKET_OPEN:

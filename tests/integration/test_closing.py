@@ -1,9 +1,19 @@
 """Closing against a real Redis and the sandbox: what is said is a hint, the ticket decides; each side is
 closed once, whatever happens on the way."""
+import time
+
 import pytest
 from harness import wait_until
-from harness.closing import FRESH, analysts, close, said
-from test_incident import add, ctim, finding, incident, incident_ids, notes, settled, tickets, timeline
+from harness.closing import (FRESH, analysts, cancel, change, close, entity_call, open_again, resolve,
+                             said, say, table)
+from test_incident import (add, calls, ctim, finding, incident, incident_ids, notes, settled, tickets,
+                           timeline)
+
+
+@pytest.fixture
+def acme(system):
+    """One customer with both vendors; the service is started by the test."""
+    return installation(system)
 
 
 def installation(system, **closing):
@@ -15,47 +25,387 @@ def installation(system, **closing):
     return system
 
 
-def opened(system, count=1, first=1):
-    """Opens so many incidents; their tickets, in the order of the events."""
+def opened(system, count=1, first=1, **more):
+    """Opens so many incidents; their tickets."""
     known = {ticket["sys_id"] for ticket in tickets(system)}
-    add(system, *(finding(first + i, host=f"WS-{first + i}") for i in range(count)))
+    add(system, *(finding(first + i, host=f"WS-{first + i}", **more) for i in range(count)))
     wait_until(lambda: len(tickets(system)) == len(known) + count and system.drained(), 40,
                f"{count} tickets")
     return [ticket for ticket in tickets(system) if ticket["sys_id"] not in known]
 
 
-def state(system):
-    return incident(system)["state"]
+def states(system):
+    return sorted(incident(system, i).get("state", "") for i in incident_ids(system))
 
 
 def closed(system, count=1, deadline=30):
-    def done():
-        return sum(incident(system, i).get("state") == "closed" for i in incident_ids(system)) == count
-    wait_until(lambda: done() and system.drained(), deadline, f"{count} closed")
+    wait_until(lambda: states(system).count("closed") == count and system.drained(), deadline,
+               f"{count} closed")
     assert system.length("dead") == system.length("closures") == 0
 
 
-def closings(system):
-    """How often each incident was closed in Threat Response."""
-    calls = system.sandbox.get("ledger?vendor=threat_response&method=PATCH")["calls"]
-    return sum('"Closed' in (call["body"] or "") for call in calls)
+def quiet(system, deadline=20):
+    wait_until(lambda: system.length("closures") == 0 and system.drained(), deadline, "all is settled")
 
 
-def test_the_ticket_is_closed_and_everything_with_it(system):
-    installation(system)
-    service = system.start("incident")
-    (ticket,) = opened(system)
-    close(system, ticket)
+def patched(system):
+    """How often each side was closed: in Threat Response, in ServiceNow."""
+    return (sum('"Closed' in (call["body"] or "") for call in calls(system, vendor="threat_response",
+                                                                    method="PATCH")),
+            sum('"state":"6"' in (call["body"] or "") and "tocsin" in call.get("user", "tocsin")
+                for call in calls(system, vendor="servicenow", method="PATCH", path_prefix="/snow")))
+
+
+def entity(system):
+    (one,) = ctim(system)["incidents"]
+    return one
+
+
+def told(system):
+    """What was put into the live feed for people."""
+    return [fields["text"] for _, fields in system.redis.client.xrange(system.key_name("activity"))
+            if "text" in fields]
+
+
+# ---- the ticket is over
+
+
+@pytest.mark.parametrize("end, status", [(resolve, "6"), (close, "7"), (cancel, "8")])
+def test_the_ticket_is_over_and_everything_with_it(acme, end, status):
+    service = acme.start("incident")
+    (ticket,) = opened(acme)
+    end(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    assert entity(acme)["status"] == "Closed"
+    assert entity(acme)["incident_time"]["closed"]
+    references = [r for r in entity(acme)["external_references"] if r["source_name"] == "ServiceNow"]
+    assert [r["external_id"] for r in references] == [ticket["number"]]
+    assert patched(acme)[0] == 1
+    assert service.metric("tocsin_closings_total", via="servicenow", outcome="closed") == 1
+    (incident_id,) = incident_ids(acme)
+    assert "threat_response.close: Closed" in timeline(acme, incident_id)
+    (after,) = tickets(acme)
+    assert after["state"] == status
+    # Closed or cancelled for good: not written to.
+    assert len(notes(after)) == (3 if status == "6" else 2)
+
+
+def test_references_that_are_there_are_kept(acme):
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    entity_call(acme, "PATCH", entity(acme), {
+        "external_references": entity(acme)["external_references"] +
+        [{"source_name": "Wiki", "url": "https://wiki.example.com/1"}]})
+    close(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    assert {r["source_name"] for r in entity(acme)["external_references"]} == {
+        "Cisco Secure Endpoint", "ServiceNow", "Wiki"}
+
+
+def test_a_hint_about_an_open_ticket_is_nothing(acme):
+    service = acme.start("incident")
+    (ticket,) = opened(acme)
+    said(acme, ticket)
+    wait_until(lambda: "nothing is closed" in timeline(acme, incident(acme)["id"]), 20, "it was read")
+    quiet(acme)
+    assert states(acme) == ["open"] and patched(acme) == (0, 0)
+    assert service.metric("tocsin_closings_total", via="servicenow", outcome="hint") == 1
+    # And later it counts.
+    close(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+
+
+def test_said_twice_and_late_is_once(acme):
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    close(acme, ticket)
+    for _ in range(5):
+        said(acme, ticket)
+    closed(acme)
+    said(acme, ticket)
+    said(acme, ticket, via="ancestors", incident=incident(acme)["id"])
+    quiet(acme)
+    assert states(acme) == ["closed"] and patched(acme) == (1, 0)
+
+
+def test_unknown_and_malformed_closures(acme):
+    service = acme.start("incident")
+    (ticket,) = opened(acme)
+    say(acme, incident="0123456789abcdef")
+    say(acme, sys_id="f" * 32, instance="snow-main", number="INC1")
+    say(acme, key="tocsin-i:other:acme:0123456789abcdef:0123456789abcdef")
+    say(acme, op="destroy")
+    wait_until(lambda: acme.length("dead") == 1 and acme.length("closures") == 0, 20, "one is dead")
+    assert service.metric("tocsin_closings_total", via="servicenow", outcome="unknown") == 3
+    assert states(acme) == ["open"] and ticket["state"] == "1"
+
+
+def test_a_copy_of_the_instance_closes_nothing(acme):
+    service = acme.start("incident")
+    (ticket,) = opened(acme)
+    close(acme, ticket)
+    said(acme, ticket, instance="snow-copy", instance_name="copy")
+    wait_until(lambda: service.metric("tocsin_closings_total", via="servicenow", outcome="refused") == 1,
+               20, "refused")
+    quiet(acme)
+    assert states(acme) == ["open"]
+    assert "copy is not where its ticket is" in timeline(acme, incident(acme)["id"])
+
+
+# ---- the grace
+
+
+def test_reopened_within_the_grace_undoes_nothing(system):
+    installation(system, grace="2s")
+    system.start("incident")
+    (ticket,) = opened(system, group="g")
+    resolve(system, ticket)
+    said(system, ticket)
+    wait_until(lambda: states(system) == ["closing"], 20, "the grace runs")
+    open_again(system, ticket)
+    wait_until(lambda: states(system) == ["open"], 20, "open again")
+    quiet(system)
+    assert patched(system) == (0, 0) and entity(system)["status"] == "New"
+    assert "nothing was undone" in timeline(system, incident(system)["id"])
+    # It has its group again: a later finding is a note.
+    add(system, finding(2, group="g"))
+    wait_until(lambda: len(notes(tickets(system)[0])) == 3, 20, "a note")
+    # And it can be closed for good.
+    resolve(system, ticket)
     said(system, ticket)
     closed(system)
-    (entity,) = ctim(system)["incidents"]
-    assert entity["status"] == "Closed"
-    assert entity["incident_time"]["closed"]
-    references = [r for r in entity["external_references"] if r["source_name"] == "ServiceNow"]
-    assert [r["external_id"] for r in references] == [ticket["number"]]
-    assert closings(system) == 1
-    assert service.metric("tocsin_closings_total", via="servicenow", outcome="closed") == 1
-    (incident_id,) = incident_ids(system)
-    assert "threat_response.close: Closed" in timeline(system, incident_id)
-    # Closed for good: not written to.
-    assert len(notes(tickets(system)[0])) == 2
+    assert patched(system)[0] == 1
+
+
+def test_the_grace_is_waited_for_off_the_thread(system):
+    installation(system, grace="1s")
+    system.start("incident", TOCSIN_INCIDENT_THREADS="1")
+    first, second = opened(system, 2)
+    resolve(system, first)
+    began = time.monotonic()
+    said(system, first)
+    wait_until(lambda: "closing" in states(system), 20, "the grace runs")
+    opened(system, first=7)
+    assert time.monotonic() - began < 1 or "closed" in states(system)
+    closed(system)
+
+
+def test_findings_while_it_closes_open_a_new_one(system):
+    installation(system, grace="2s")
+    system.start("incident")
+    (ticket,) = opened(system, group="g")
+    (old,) = incident_ids(system)
+    resolve(system, ticket)
+    said(system, ticket)
+    wait_until(lambda: states(system) == ["closing"], 20, "the grace runs")
+    add(system, finding(2, group="g", when_ms=int(time.time() * 1000) + 5000))
+    wait_until(lambda: len(tickets(system)) == 2, 20, "a new ticket")
+    (new,) = incident_ids(system) - {old}
+    assert incident(system, new)["previous"] == old
+    closed(system)
+    assert states(system) == ["closed", "open"]
+
+
+# ---- reopening
+
+
+def test_reopened_after_the_closing(acme):
+    acme.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    (ticket,) = opened(acme, group="g")
+    resolve(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    open_again(acme, ticket)
+    wait_until(lambda: states(acme) == ["open"] and acme.drained(), 20, "open again")
+    wait_until(lambda: entity(acme)["status"] == "Open", 20, "in Threat Response too")
+    add(acme, finding(2, group="g"))
+    wait_until(lambda: incident(acme)["findings"] == "2", 20, "it has its group")
+    resolve(acme, ticket)
+    wait_until(lambda: states(acme) == ["closed"] and acme.drained(), 20, "closed again")
+    assert entity(acme)["status"] == "Closed" and patched(acme)[0] == 2
+
+
+def test_a_person_reopens_what_stays_closed_in_servicenow(acme):
+    acme.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    (ticket,) = opened(acme, group="g")
+    resolve(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    acme.tocsin("incident", "reopen", ticket["number"])
+    wait_until(lambda: states(acme) == ["open"] and entity(acme)["status"] == "Open", 20, "open again")
+    before = len(calls(acme, vendor="servicenow", method="GET"))
+    wait_until(lambda: len(calls(acme, vendor="servicenow", method="GET")) > before + 3, 20, "it is read")
+    assert states(acme) == ["open"], "that closing was taken back"
+
+
+# ---- from elsewhere
+
+
+@pytest.mark.parametrize("verdict, status, code", [
+    ("false_positive", "Closed: False Positive", "No resolution provided"),
+    ("true_positive", "Closed: Confirmed Threat", "Solution provided"),
+    (None, "Closed", "Solution provided")])
+def test_the_client_closes_the_ticket_too(acme, verdict, status, code):
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    options = ["--verdict", verdict] if verdict else []
+    acme.tocsin("incident", "close", ticket["number"], "--note", "seen by Ann", *options)
+    closed(acme)
+    (after,) = tickets(acme)
+    assert (after["state"], after["close_code"]) == ("6", code)
+    assert "seen by Ann" in after["close_notes"]
+    assert entity(acme)["status"] == status
+    assert len(notes(after)) == 3 and "Tocsin has closed this incident" in notes(after)[2]
+    # What their business rule then says is no news.
+    said(acme, after)
+    quiet(acme)
+    assert states(acme) == ["closed"] and patched(acme)[0] == 1
+
+
+def test_close_template_of_the_customer(system):
+    installation(system, ticket={"benign": {"close_code": "User error", "close_notes": "A drill."}},
+                 report=False)
+    system.start("incident")
+    (ticket,) = opened(system)
+    system.tocsin("incident", "close", ticket["number"], "--verdict", "benign")
+    closed(system)
+    (after,) = tickets(system)
+    assert (after["close_code"], after["close_notes"]) == ("User error", "A drill.")
+    assert len(notes(after)) == 2
+
+
+def test_an_analyst_in_threat_response(system):
+    installation(system, threat_response=True)
+    system.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    opened(system)
+    set_status(system, "Closed: Under Review")
+    before = len(calls(system, vendor="threat_response", method="GET"))
+    wait_until(lambda: len(calls(system, vendor="threat_response", method="GET")) > before + 2, 20, "read")
+    assert states(system) == ["open"], "that is no end"
+    set_status(system, "Closed: False Positive")
+    closed(system)
+    (after,) = tickets(system)
+    assert after["state"] == "6" and after["close_code"] == "No resolution provided"
+    assert entity(system)["status"] == "Closed: False Positive"
+
+
+def set_status(system, status):
+    entity_call(system, "POST", entity(system), {"status": status}, "/status")
+
+
+# ---- the reconciler
+
+
+def test_lost_callbacks_cost_minutes(acme):
+    service = acme.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    many = opened(acme, 25)
+    for ticket in many:
+        close(acme, ticket)
+    closed(acme, 25)
+    assert patched(acme)[0] == 25
+    assert service.metric("tocsin_closings_total", via="reconciler", outcome="closed") == 25
+
+
+def test_a_hundred_tickets_a_question(acme):
+    acme.start("incident", TOCSIN_RECONCILE_INTERVAL="1h")
+    opened(acme, 30)
+    acme.stop()
+    acme.sandbox.delete("ledger")
+    acme.start("incident", TOCSIN_RECONCILE_INTERVAL="200ms")
+    wait_until(lambda: calls(acme, vendor="servicenow", method="GET"), 20, "read")
+    asked = [c for c in calls(acme, vendor="servicenow", method="GET") if "sys_idIN" in (c["query"] or "")]
+    assert asked and all(c["query"].count("%2C") + c["query"].count(",") >= 29 for c in asked)
+
+
+# ---- what is not ours to close
+
+
+def test_gone_is_held_until_a_person_decides(acme):
+    service = acme.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    (ticket,) = opened(acme)
+    table(acme, "DELETE", f"incident/{ticket['sys_id']}")
+    wait_until(lambda: states(acme) == ["held"], 20, "held")
+    quiet(acme)
+    assert patched(acme) == (0, 0) and entity(acme)["status"] == "New"
+    assert service.metric("tocsin_closings_total", via="reconciler", outcome="held") >= 1
+    assert any("is held" in text for text in told(acme))
+    acme.tocsin("incident", "close", incident(acme)["id"])
+    closed(acme)
+    assert entity(acme)["status"] == "Closed"
+
+
+def test_another_company_is_held_and_comes_back(acme):
+    acme.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    (ticket,) = opened(acme)
+    table(acme, "POST", "core_company", {"sys_id": "9" * 32, "name": "Other"})
+    close(acme, ticket, company="9" * 32)
+    wait_until(lambda: states(acme) == ["held"], 20, "held")
+    quiet(acme)
+    assert patched(acme) == (0, 0) and "another company" in incident(acme)["reason"]
+    change(acme, ticket, company="d" * 32)
+    closed(acme)
+    assert patched(acme)[0] == 1
+
+
+def test_without_our_key_it_is_not_ours(acme):
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    close(acme, ticket, correlation_id="")
+    said(acme, ticket)
+    wait_until(lambda: states(acme) == ["held"], 20, "held")
+    assert patched(acme) == (0, 0)
+    assert "does not carry our key" in incident(acme)["reason"]
+
+
+def test_states_that_the_customer_does_not_take_for_an_end(system):
+    installation(system, resolved="ignore", close_codes={"User error": {"effect": "release",
+                                                                        "verdict": "benign"}})
+    system.start("incident")
+    first, second = opened(system, 2)
+    resolve(system, first)
+    said(system, first)
+    quiet(system)
+    assert states(system) == ["open", "open"]
+    close(system, first)
+    said(system, first)
+    closed(system)
+    resolve(system, second, code="User error")
+    said(system, second)
+    closed(system, 2)
+    assert sorted(i["status"] for i in ctim(system)["incidents"]) == ["Closed", "Closed: Other"]
+
+
+# ---- out of order
+
+
+def test_closed_before_the_opening_is_over(acme):
+    """The ticket is there, its links are not: they are not made any more."""
+    acme.sandbox.fault(kind="latency", ms=1500, vendor="threat_response", method="POST", path="bundle/import")
+    acme.start("incident")
+    add(acme, finding(1))
+    wait_until(lambda: incident_ids(acme), 20, "it begins")
+    (incident_id,) = incident_ids(acme)
+    say(acme, "verdict", "cli", incident=incident_id, actor="ann@soc", verdict="benign")
+    closed(acme)
+    (one,) = ctim(acme)["incidents"]
+    assert one["status"] == "Closed: Other"
+    assert all(ticket["state"] == "6" for ticket in tickets(acme))
+    assert patched(acme)[0] == 1
+    settled(acme)
+
+
+def test_a_call_in_flight_is_settled_first(acme):
+    """The answer of the create call is lost: it is looked up, found and closed."""
+    acme.sandbox.fault(kind="cut_after", vendor="threat_response", method="POST", path="bundle/import",
+                       count=1)
+    acme.start("incident")
+    add(acme, finding(1))
+    wait_until(lambda: tickets(acme), 20, "a ticket")
+    (ticket,) = tickets(acme)
+    close(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    assert entity(acme)["status"] == "Closed" and patched(acme)[0] == 1
