@@ -76,6 +76,7 @@ $B/gen/%.h: %
 CPPFLAGS += -I$B/gen
 $B/common/ticket/template.o: $B/gen/common/ticket/default.json.h $B/gen/common/ticket/defender.json.h
 $B/common/bus/setup.o: $(patsubst %,$B/gen/%.h,$(wildcard common/bus/*.lua))
+$B/common/model/rule_paths.o: $B/gen/common/model/finding_names.txt.h
 
 # The names of all settings, so that a process knows what another one reads.
 $B/gen/settings.h: $(wildcard common/*/*.c services/*/*.c)

@@ -130,6 +130,18 @@ const struct command_option command_globals[] = {
 
 /* ---- options by command ---- */
 
+static const struct command_option rules_check_options[] = {
+	{ "idle", "TIME", "report rules that have not matched for so long; default 30d" },
+	{ 0 },
+};
+
+static const struct command_option rules_test_options[] = {
+	{ "since", "TIME", "findings of the last so long; default 24h" },
+	{ "customer", "ID", "only this customer's" },
+	{ "all", NULL, "list every finding that something is decided about, not only 50" },
+	{ 0 },
+};
+
 static const struct command_option template_show_options[] = {
 	{ "source", "NAME", "as it is for events of this source" },
 	{ 0 },
@@ -479,6 +491,25 @@ const struct command commands[] = {
 	  "without Redis.",
 	  NULL, run_source_check },
 
+	{ "rules list", NULL, 0, 0, "lists the rules, and how often each has matched", NULL,
+	  NULL, run_rules_list },
+	{ "rules check", "[FILE]", 0, 1, "checks and compiles rules.json, or a file like it",
+	  "Reports what is wrong, and what is doubtful: expired rules, paths that no finding\n"
+	  "has, unknown customers and accounts, rules that leave others nothing to do, and of "
+	  "the\n"
+	  "rules in force those that never match or fail. Exit status 4 when there is "
+	  "anything.\n"
+	  "A FILE is checked without Redis.",
+	  rules_check_options, run_rules_check },
+	{ "rules test", "[FILE]", 0, 1,
+	  "tells what rules would have done to the findings of late",
+	  "Takes the findings that the normalizer has kept (TOCSIN_RECENT_FINDINGS,\n"
+	  "TOCSIN_RECENT_AGE), suppressed ones as well, and asks the rules of "
+	  "TOCSIN_CONFIG_DIR\n"
+	  "or of FILE about each. Nothing is done and nothing is counted. MATCHED is how often "
+	  "a\n"
+	  "rule applied, DECIDED how often no earlier one had decided already.",
+	  rules_test_options, run_rules_test },
 	{ "template check", "[FILE]", 0, 1, "checks and compiles ticket templates",
 	  "Those of TOCSIN_CONFIG_DIR, or one file before it is put there. Exit status 4 when\n"
 	  "one is wrong; it works without Redis.",

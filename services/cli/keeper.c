@@ -18,6 +18,7 @@
 #include "bus/setup.h"
 #include "keeper_hash.h"
 #include "programs.h"
+#include "rules_hits.h"
 #include "store.h"
 
 enum { TRIES = 5 };
@@ -101,6 +102,10 @@ static bool apply_programs(struct redis *redis, const struct store *store,
 	pass->programs = program_set_count(files.good);
 	bool good = programs_publish(redis, &files, &pass->programs_version,
 				     &pass->programs_set, &pass->programs_removed, err);
+	if (good && !program_set_find(files.broken, "rules"))
+		good = rules_hits_keep(redis, settings->partitions,
+				       program_set_find(files.good, "rules"),
+				       pass->programs_set > 0, err);
 	programs_done(&files);
 	return good;
 }

@@ -9,7 +9,8 @@
 #include "bus/redis.h"
 #include "plan.h"
 
-static programs_reader *const readers[] = { programs_read_sources, programs_read_templates };
+static programs_reader *const readers[] = { programs_read_sources, programs_read_rules,
+					    programs_read_templates };
 
 /* ---- files ---- */
 

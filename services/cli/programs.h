@@ -31,6 +31,7 @@ struct programs_files {
 typedef bool programs_reader(struct programs_files *files, struct err *err);
 
 programs_reader programs_read_sources;	 /* sources/<name>.jq and .json: source.c */
+programs_reader programs_read_rules;	 /* rules.json: rules_file.c */
 programs_reader programs_read_templates; /* templates/<name>.json: template_files.c */
 
 /* For readers: name is wrong as err says, and stays as it was. where is the file. */

@@ -41,6 +41,9 @@ int run_push_rotate(struct cli *cli);
 int run_push_show(struct cli *cli);
 int run_push_remove(struct cli *cli);
 
+int run_rules_list(struct cli *cli);
+int run_rules_check(struct cli *cli);
+int run_rules_test(struct cli *cli);
 int run_template_check(struct cli *cli);
 int run_template_show(struct cli *cli);
 int run_template_test(struct cli *cli);
