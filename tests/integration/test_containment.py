@@ -192,3 +192,366 @@ def test_off_does_nothing(estate):
     settled(acme.system)
     assert acme.free("WS-1") and not acme.acts("isolate")
     assert acme.step(1, "contain.isolate") in ("new", "skipped")
+
+
+# ---- what must not be contained
+
+
+def not_contained(acme, *hosts):
+    settledish(acme)
+    assert all(acme.free(host) for host in hosts) and not acme.acts("isolate")
+
+
+def approvals(acme):
+    return {row.split()[1] for row in
+            acme.system.redis.client.zrange(acme.system.key_name("containment:approvals"), 0, -1)}
+
+
+@pytest.mark.parametrize("fields, reason", [
+    ({"age_s": 3600}, "older than"), ({"origin": "catchup"}, "looked up afterwards"),
+    ({"origin": "first"}, "looked up afterwards"), ({"origin": "replay"}, "looked up afterwards"),
+    ({"origin": "repair"}, "looked up afterwards"), ({"severity_id": 3}, "minimum severity")])
+def test_findings_that_contain_nothing(cisco, fields, reason):
+    acme = cisco()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1", **fields)
+    wait_until(lambda: acme.step(1, "contain.isolate") == "skipped", 20, "decided")
+    not_contained(acme, "WS-1")
+    assert reason in timeline(acme.system, acme.of(1))
+    assert approvals(acme) == set()
+
+
+@pytest.mark.parametrize("name, os_name, reason", [
+    ("SRV-1", "Windows Server 2019", "server"), ("LNX-1", "linux Rocky 9", "not known to be a workstation"),
+    ("XX-1", "", "not known to be a workstation")])
+def test_other_than_workstations_need_approval(cisco, name, os_name, reason):
+    acme = cisco()
+    acme.host(name, os_name)
+    acme.start()
+    acme.find(1, name)
+    wait_until(lambda: approvals(acme) == {acme.of(1)}, 20, "approval is asked for")
+    wait_until(lambda: len(notes(tickets(acme.system)[0])) == 3, 20, "the ticket tells")
+    not_contained(acme, name)
+    assert reason in notes(tickets(acme.system)[0])[2]
+
+
+@pytest.mark.parametrize("never", ["dc-1", "DC-*", guid("dc-1.corp.example"), "10.9.0.0/16", "10.9.8.7"])
+def test_never_list(cisco, never):
+    acme = cisco(never=["other", never])
+    acme.host("dc-1.corp.example", internal_ips=["192.168.1.1", "10.9.8.7"])
+    acme.start()
+    acme.find(1, "dc-1.corp.example")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "skipped", 20, "decided")
+    not_contained(acme, "dc-1.corp.example")
+    assert approvals(acme) == set() and "never-list" in timeline(acme.system, acme.of(1))
+
+
+def test_ceiling_makes_approvals(estate):
+    acme = estate(per_hour=2)
+    hosts = [f"WS-{n}" for n in range(5)]
+    for host in hosts:
+        acme.host(host)
+    acme.start()
+    for n, host in enumerate(hosts):
+        acme.find(n + 1, host)
+    wait_until(lambda: len(approvals(acme)) == 3, 30, "above the ceiling people are asked")
+    wait_until(lambda: sum(acme.isolated(host) for host in hosts) == 2, 20, "two are isolated")
+    settledish(acme)
+    assert len(acme.acts("isolate")) == 2
+
+
+def test_catching_up_contains_only_what_is_fresh(cisco):
+    """After six hours: 40 old events and 2 new ones, all accounted for."""
+    acme = cisco()
+    for n in range(1, 43):
+        acme.host(f"WS-{n}")
+    for n in range(1, 41):
+        acme.find(n, f"WS-{n}", age_s=6 * 3600 - n * 60, origin="catchup")
+    acme.find(41, "WS-41")
+    acme.find(42, "WS-42", age_s=5)
+    acme.start()
+    wait_until(lambda: all(acme.of(n) for n in range(1, 43)) and len(tickets(acme.system)) == 42, 60,
+               "42 incidents")
+    wait_until(lambda: acme.isolated("WS-41") and acme.isolated("WS-42"), 20, "two are isolated")
+    settledish(acme)
+    assert len(acme.acts("isolate")) == 2
+    assert all(acme.free(f"WS-{n}") for n in range(1, 41))
+
+
+def test_freeze_stops_within_five_seconds(cisco):
+    acme = cisco(per_hour=100)
+    hosts = [f"WS-{n}" for n in range(1, 21)]
+    for host in hosts:
+        acme.host(host)
+    acme.start()
+    for n in range(5):
+        acme.find(n + 1, hosts[n])
+    wait_until(lambda: acme.acts("isolate"), 20, "hosts are isolated")
+    acme.system.tocsin("freeze", "containment", text=True)
+    frozen = time.time() * 1000
+    for n in range(5, 20):
+        acme.find(n + 1, hosts[n])
+    wait_until(lambda: len(approvals(acme)) >= 15, 30, "the others wait for people")
+    settledish(acme)
+    late = [c for c in acme.acts("isolate") if c["time_ms"] > frozen + 5000]
+    assert not late and len(acme.acts("isolate")) <= 6
+    acme.system.tocsin("unfreeze", text=True)
+    acme.host("WS-99")
+    acme.find(99, "WS-99")
+    wait_until(lambda: acme.isolated("WS-99"), 20, "and goes on")
+
+
+# ---- whose it is
+
+
+def test_two_incidents_hold_one_host(estate):
+    acme = estate()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    acme.find(2, "WS-1")
+    wait_until(lambda: acme.step(2, "contain.isolate") == "done", 20, "held twice")
+    assert len(acme.acts("isolate")) == 1 and len(acme.holders("WS-1")) == 2
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "one is closed")
+    assert acme.isolated("WS-1") and not acme.acts("release")
+    acme.close(2)
+    wait_until(lambda: acme.free("WS-1"), 20, "the last one releases")
+    wait_until(lambda: incident(acme.system, acme.of(2))["state"] == "closed", 20, "closed")
+    assert len(acme.acts("release")) == 1 and acme.holders("WS-1") == set()
+
+
+def by_an_analyst(acme, name):
+    if acme.source == "secure_endpoint":
+        acme.host(name, isolation={"status": "isolated", "comment": "mine", "isolated_by": "jdoe"})
+    else:
+        acme.configure(machine_actions=[{"machineId": machine_id(name), "type": "Isolate", "requestor": "jdoe",
+                                         "requestorComment": "mine"}])
+        wait_until(lambda: acme.isolated(name), 10, "the analyst has isolated it")
+
+
+def test_an_analysts_isolation_survives(estate):
+    acme = estate()
+    acme.host("WS-1")
+    by_an_analyst(acme, "WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "skipped", 20, "decided")
+    assert [entry["state"] for entry in acme.ledger(1)] == ["foreign"]
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert acme.isolated("WS-1") and not acme.acts("isolate") and not acme.acts("release")
+    assert acme.holders("WS-1") == set()
+
+
+def test_what_an_analyst_did_meanwhile_survives(estate):
+    """Released and isolated again by a person while the incident was open."""
+    acme = estate()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    by_an_analyst(acme, "WS-1")
+    if acme.source == "defender":
+        wait_until(lambda: acme.system.sandbox.get(f"state/defender/{acme.client}")
+                   ["machine_actions"][0]["status"] == "Succeeded", 10, "it is theirs now")
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert acme.isolated("WS-1") and not acme.acts("release")
+    assert [entry["state"] for entry in acme.ledger(1)] == ["foreign"]
+
+
+def test_another_action_of_the_machine_is_waited_for(system):
+    """One outstanding action per machine: an analyst's runs while ours is wanted."""
+    acme = Estate(system, "defender", {}, closing=FRESH)
+    acme.host("WS-1")
+    acme.configure(action_ms=1500, machine_actions=[{"machineId": machine_id("WS-1"), "type": "Unisolate",
+                                                     "requestor": "jdoe", "requestorComment": "free"}])
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.isolated("WS-1"), 30, "isolated after all")
+    assert len(acme.acts("isolate")) == 1
+
+
+def test_failed_machine_actions_are_tried_again(system):
+    acme = Estate(system, "defender", {}, closing=FRESH)
+    acme.host("WS-1")
+    acme.configure(fail_actions=2)
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 30, "isolated in the end")
+    assert len(acme.acts("isolate")) == 3
+    acme.configure(fail_actions=1)
+    acme.close(1)
+    wait_until(lambda: acme.free("WS-1"), 30, "released in the end")
+
+
+# ---- the triage group
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_moved_and_back(cisco, isolate):
+    acme = cisco(triage_group=TRIAGE, isolate=isolate)
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.move_group") == "done", 20, "moved")
+    assert acme.state("WS-1") == ("isolated" if isolate else "not_isolated", TRIAGE)
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert acme.state("WS-1") == ("not_isolated", HOME)
+    assert len(acme.acts("move")) == 2 and len(acme.acts("isolate")) == int(isolate)
+
+
+@pytest.mark.parametrize("change, group", [
+    (lambda acme: acme.host("WS-1", group_guid=OTHER), OTHER),
+    (lambda acme: acme.configure(forget_groups=[HOME]), TRIAGE)])
+def test_a_group_that_is_not_what_it_was(cisco, change, group):
+    """Somebody moved the host elsewhere, or its group is gone: not ours to undo."""
+    acme = cisco(triage_group=TRIAGE)
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.move_group") == "done", 20, "moved")
+    change(acme)
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert acme.state("WS-1") == ("not_isolated", group)
+
+
+def test_two_incidents_and_the_group(cisco):
+    acme = cisco(triage_group=TRIAGE)
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.move_group") == "done", 20, "moved")
+    acme.find(2, "WS-1")
+    wait_until(lambda: acme.step(2, "contain.move_group") == "done", 20, "held twice")
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "one is closed")
+    assert acme.state("WS-1") == ("isolated", TRIAGE)
+    acme.close(2)
+    wait_until(lambda: incident(acme.system, acme.of(2))["state"] == "closed", 20, "the other too")
+    assert acme.state("WS-1") == ("not_isolated", HOME)
+
+
+# ---- what cannot be undone
+
+
+def test_a_lost_permission_fails_and_can_be_retried(estate):
+    acme = estate()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    if acme.source == "secure_endpoint":
+        acme.configure(read_only=True)
+    else:
+        acme.configure(roles=["Alert.ReadWrite.All", "Machine.Read.All"])
+        acme.system.sandbox.fault(kind="expired_token", vendor="defender", count=1)
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "failed", 20, "failed")
+    assert acme.isolated("WS-1")
+    assert acme.system.redis.client.zrange(acme.system.key_name("containment:stuck"), 0, -1) == [
+        f"acme {acme.of(1)}"]
+    assert incident(acme.system, acme.of(1))["undo.due"] == "1"
+    if acme.source == "secure_endpoint":
+        acme.configure(read_only=False)
+    else:
+        acme.configure(roles=["Alert.ReadWrite.All", "Machine.Read.All", "Machine.Isolate"])
+        acme.system.sandbox.fault(kind="expired_token", vendor="defender", count=1)
+    acme.system.tocsin("incident", "retry", acme.of(1))
+    wait_until(lambda: acme.free("WS-1"), 20, "released")
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert not acme.system.redis.client.exists(acme.system.key_name("containment:stuck"))
+
+
+def test_a_host_that_is_gone_fails(cisco):
+    acme = cisco()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    acme.configure(forget_computers=[guid("WS-1")])
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "failed", 20, "failed")
+    assert "no longer knows" in incident(acme.system, acme.of(1))["reason"]
+
+
+# ---- for how long
+
+
+def test_warned_and_asked(cisco):
+    acme = cisco(maximum_time="4s")
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: sum("contained for" in n for n in notes(tickets(acme.system)[0])) == 3, 30,
+               "half, late, end")
+    assert acme.isolated("WS-1") and "shall it stay so" in notes(tickets(acme.system)[0])[-1]
+
+
+def test_released_by_itself_when_so_set(estate):
+    acme = estate(maximum_time="2s", release_by_itself=True)
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.isolated("WS-1"), 20, "isolated")
+    wait_until(lambda: acme.free("WS-1"), 20, "released")
+    wait_until(lambda: not acme.holders("WS-1"), 20, "and known to be")
+    settledish(acme)
+    assert incident(acme.system, acme.of(1))["state"] == "open"
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert len(acme.acts("release")) == 1
+
+
+# ---- crashes and lost answers
+
+
+@pytest.mark.parametrize("commit", ["early", "late"])
+@pytest.mark.parametrize("act", ["isolate", "release"])
+def test_killed_between_intent_and_result(estate, act, commit):
+    acme = estate()
+    acme.host("WS-1")
+    service = acme.start()
+    if act == "release":
+        acme.find(1, "WS-1")
+        wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    path = {"secure_endpoint": "isolation$", "defender": f"/{'un' * (act == 'release')}isolate$"}[acme.source]
+    method = {"secure_endpoint": "PUT" if act == "isolate" else "DELETE", "defender": "POST"}[acme.source]
+    acme.system.sandbox.fault(kind="latency", vendor=acme.source, method=method, path=path, ms=1200,
+                              commit=commit, count=1)
+    if act == "release":
+        acme.close(1)
+    else:
+        acme.find(1, "WS-1")
+    step = "contain.isolate" if act == "isolate" else "release.isolate"
+    wait_until(lambda: acme.step(1, step) == "intent", 20, "the intent is written")
+    wait_until(lambda: acme.system.sandbox.hits() > 0, 20, "and the call is made")
+    service.kill()
+    acme.start()
+    if act == "isolate":
+        wait_until(lambda: acme.step(1, step) == "done", 30, "known to be isolated")
+        acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 30, "closed")
+    assert acme.free("WS-1") and acme.holders("WS-1") == set()
+    assert len(acme.acts("isolate")) == len(acme.acts("release")) == 1
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "5xx_after", "truncated_json", "cut_before", "5xx_before"])
+def test_lost_answers(estate, kind):
+    acme = estate()
+    acme.host("WS-1")
+    acme.start()
+    for method, path in {"secure_endpoint": (("PUT", "isolation$"), ("DELETE", "isolation$")),
+                         "defender": (("POST", "/isolate$"), ("POST", "/unisolate$"))}[acme.source]:
+        acme.system.sandbox.fault(kind=kind, vendor=acme.source, method=method, path=path, count=1)
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 30, "isolated")
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 30, "closed")
+    assert acme.free("WS-1") and acme.holders("WS-1") == set()
+    assert len(acme.acts("isolate")) == len(acme.acts("release")) == 1
