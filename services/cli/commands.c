@@ -204,6 +204,12 @@ static const struct command_option remove_options[] = {
 	{ 0 },
 };
 
+static const struct command_option test_options[] = {
+	{ "customer", "ID", "in whose name; default: the first with tickets there" },
+	{ "wait", "SECONDS", "how long for the call; default 60" },
+	{ 0 }
+};
+
 static const struct command_option kit_options[] = {
 	{ "output", "FOLDER", "where the files go; made when missing, default: here" },
 	{ "instance-name", "NAME", "property instance_name; default: first part of the URL" },
@@ -466,6 +472,12 @@ const struct command commands[] = {
 	  "them,\n"
 	  "and a guide to what is done by hand. Written again, it changes the same records.",
 	  kit_options, run_servicenow_kit },
+	{ "servicenow test", "ACCOUNT", 1, 1,
+	  "tries the whole way to an instance of ServiceNow and back",
+	  "Opens a ticket marked as a test, closes it, waits for the instance's call, and says "
+	  "\n"
+	  "which link of the chain is missing. Exit status 4 when one is.",
+	  test_options, run_servicenow_test },
 
 	{ "push add", "CUSTOMER", 1, 1, "lets somebody push a customer's events to us",
 	  "Makes a secret to sign with (Standard Webhooks), or with --bearer a token, and "

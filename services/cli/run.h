@@ -32,6 +32,7 @@ int run_account_resume(struct cli *cli);
 int run_account_remove(struct cli *cli);
 
 int run_servicenow_kit(struct cli *cli);
+int run_servicenow_test(struct cli *cli);
 int run_servicenow_connect(struct cli *cli);
 int run_servicenow_rotate(struct cli *cli);
 int run_servicenow_disconnect(struct cli *cli);

@@ -184,12 +184,12 @@ static void records_init(struct records *ret_records, const struct kit *kit)
 	buf_init(&buf, FILE_MAX);
 	fill(kit, business_rule_js, &buf);
 	ret_records->script = buf_take(&buf, NULL);
-	/* Tickets of the self-test begin with tocsin-t. */
+	/* The ticket of the self-test (tocsin-t) is closed by ourselves. */
 	buf_init(&buf, FILE_MAX);
 	buf_addf(&buf,
-		 "correlation_idSTARTSWITHtocsin-i:%s:^ORcorrelation_idSTARTSWITHtocsin-t:%s:"
-		 "^stateVALCHANGES^sys_updated_by!=%s^EQ",
-		 kit->installation, kit->installation, kit->user);
+		 "correlation_idSTARTSWITHtocsin-i:%s:^stateVALCHANGES^sys_updated_by!=%s"
+		 "^NQcorrelation_idSTARTSWITHtocsin-t:%s:^stateVALCHANGES^EQ",
+		 kit->installation, kit->user, kit->installation);
 	ret_records->filter = buf_take(&buf, NULL);
 	ret_records->endpoint = format(kit->public_url, "", "/v1/servicenow/closed");
 	add_message(ret_records, kit);
@@ -389,7 +389,10 @@ int run_servicenow_kit(struct cli *cli)
 		const char *name = args_value(&cli->args, "instance-name");
 		const char *user = args_value(&cli->args, "integration-user");
 		struct kit kit = {
-			.instance_name = name ? name : instance,
+			.instance_name = name ? name
+					 : account->callback.instance_name
+					     ? account->callback.instance_name
+					     : instance,
 			.user = user ? user : account->username,
 			.public_url = cli->settings.public_url,
 		};

@@ -184,7 +184,7 @@ EVERY = [
     ["incident", "show", "INC1"], ["incident", "retry", "INC1"], ["trace", "1"], ["dead", "list"], ["dead", "show", "1-1"],
     ["dead", "replay", "1-1"], ["dead", "drop", "1-1"],
     ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
-    ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"],
+    ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"], ["servicenow", "test", "now"],
     ["servicenow", "connect", "now"], ["servicenow", "rotate", "now"], ["servicenow", "disconnect", "now"],
 ]
 

@@ -67,10 +67,10 @@ function holds(record, condition) {
 	throw new Error(`no such condition: ${condition}`);
 }
 
-// ^OR binds to the condition before it; ^EQ ends the query.
+// ^OR binds to the condition before it, ^NQ begins another query, ^EQ ends it all.
 function matches(record, query) {
-	const parts = query.replace(/\^EQ$/, '').split(/\^(?!OR)/);
-	return parts.every((part) => part.split('^OR').some((condition) => holds(record, condition)));
+	return query.replace(/\^EQ$/, '').split('^NQ').some((one) => one.split(/\^(?!OR)/)
+		.every((part) => part.split('^OR').some((condition) => holds(record, condition))));
 }
 
 class Instance {
