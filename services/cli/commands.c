@@ -323,6 +323,7 @@ static const struct command_option collect_options[] = {
 static const struct command_option replay_options[] = {
 	WINDOW,
 	{ "dry-run", NULL, "change nothing, say what would become of each event" },
+	{ "rules", "FILE", "go by these rules instead of those in force; implies --dry-run" },
 	{ 0 },
 };
 
@@ -584,7 +585,9 @@ const struct command commands[] = {
 	  "is dead\n"
 	  "is for tocsin dead replay, and what has no fate for tocsin audit --repair. Nothing "
 	  "that\n"
-	  "comes in this way contains a host by itself.",
+	  "comes in this way contains a host by itself. With --rules it says what other rules "
+	  "would\n"
+	  "do. What was pushed no vendor keeps: its sender sends it again.",
 	  replay_options, run_replay },
 	{ "audit", NULL, 0, 0, "proves that every event of a vendor's window has a fate",
 	  "Reads the window again and looks up each event. Events that are younger than the "

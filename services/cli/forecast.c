@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "cli.h"
@@ -13,12 +14,16 @@
 #include "model/finding.h"
 #include "model/incident.h"
 #include "model/raw.h"
+#include "rule_set.h"
+#include "service/judge.h"
 #include "source_run.h"
 #include "view.h"
 
 struct forecast {
 	struct redis *redis;
 	struct source_run *run;
+	struct jq *jq;
+	struct judge *judge;
 	json_t *groups;	  /* group's key: the incident that an earlier event would open there */
 	json_t *subjects; /* likewise, by the record that the event is a state of */
 };
@@ -27,6 +32,8 @@ struct forecast {
 struct sight {
 	struct forecast *forecast;
 	const struct customer *customer;
+	struct customer routed; /* as its tickets see it */
+	const struct policy *policy;
 	const struct raw *raw;
 	struct arena *arena;
 	struct err *err;
@@ -35,24 +42,34 @@ struct sight {
 	struct finding_view view;
 };
 
-struct forecast *forecast_new(struct cli *cli, struct redis *redis, struct err *err)
+struct forecast *forecast_new(struct cli *cli, struct redis *redis,
+			      const struct directory *directory, const char *rules,
+			      struct err *err)
 {
 	struct source_run *run = source_run_new(cli, err);
-	struct forecast *forecast;
 
 	if (!run)
 		return NULL;
-	forecast = xcalloc(1, sizeof *forecast);
-	*forecast = (struct forecast){
-		.redis = redis, .run = run, .groups = json_object(), .subjects = json_object()
-	};
-	return forecast;
+	struct forecast *forecast = xcalloc(1, sizeof *forecast);
+
+	*forecast = (struct forecast){ .redis = redis,
+				       .run = run,
+				       .jq = jq_new(&cli->jq),
+				       .groups = json_object(),
+				       .subjects = json_object() };
+	forecast->judge = judge_new(forecast->jq);
+	if (rule_set_load(forecast->judge, redis, directory, rules, err))
+		return forecast;
+	forecast_free(forecast);
+	return NULL;
 }
 
 void forecast_free(struct forecast *forecast)
 {
 	if (!forecast)
 		return;
+	judge_free(forecast->judge);
+	jq_free(forecast->jq);
 	source_run_free(forecast->run);
 	json_decref(forecast->groups);
 	json_decref(forecast->subjects);
@@ -137,7 +154,7 @@ static const char *no_ticket(const struct customer *customer)
 
 static bool tell_joins(struct sight *sight, const char *id, bool planned)
 {
-	const char *number = NULL, *without = no_ticket(sight->customer);
+	const char *number = NULL, *without = no_ticket(&sight->routed);
 
 	if (!planned && !incident_field(sight, id, "servicenow.number", &number))
 		return false;
@@ -153,7 +170,7 @@ static bool tell_joins(struct sight *sight, const char *id, bool planned)
 
 static bool tell_opens(struct sight *sight, const struct key *group, const struct key *subject)
 {
-	const char *without = no_ticket(sight->customer), *state;
+	const char *without = no_ticket(&sight->routed), *state;
 	char id[INCIDENT_ID_SIZE];
 
 	incident_id(sight->finding.customer, sight->finding.group, sight->finding.uid, id);
@@ -208,6 +225,11 @@ static bool see_group(struct sight *sight)
 		return false;
 	if (id)
 		return tell_joins(sight, id, planned);
+	if (sight->policy->record) {
+		say(sight, "recorded",
+		    "nothing is open that it could join, and it may not open");
+		return true;
+	}
 	if (sight->view.status_id == FINDING_STATUS_RESOLVED) {
 		say(sight, "recorded", "resolved at its source before it was seen");
 		return true;
@@ -218,6 +240,9 @@ static bool see_group(struct sight *sight)
 static bool see_finding(struct sight *sight)
 {
 	const struct finding *finding = &sight->finding;
+	const struct policy *policy = sight->policy;
+	int minimum = policy->minimum_severity ? policy->minimum_severity
+					       : sight->customer->minimum_severity;
 	struct err why = { 0 };
 
 	if (!finding_view(&sight->view, finding->payload, finding->payload_size, sight->arena,
@@ -226,11 +251,36 @@ static bool see_finding(struct sight *sight)
 		return true;
 	}
 	describe(sight);
-	if (finding_is_minor(finding->severity_id, sight->customer->minimum_severity)) {
-		say(sight, "recorded", "below the customer's minimum severity");
+	if (policy->suppress) {
+		say(sight, "suppressed", policy->suppress);
+		return true;
+	}
+	if (finding_is_minor(finding->severity_id, minimum)) {
+		say(sight, "recorded",
+		    policy->minimum_severity ? "below a rule's minimum severity"
+					     : "below the customer's minimum severity");
 		return true;
 	}
 	return see_group(sight);
+}
+
+/* What the rules say, as the normalizer puts it into the finding. */
+static bool judge_one(struct sight *sight)
+{
+	const struct finding *findings[] = { &sight->finding };
+	struct judgement *judgement = arena_alloc(sight->arena, sizeof *judgement);
+	json_t *rules = json_array();
+
+	json_object_set_new(sight->answer, "rules", rules);
+	if (!judge_findings(sight->forecast->judge, findings, 1, clock_wall_ms(), sight->arena,
+			    judgement, sight->err))
+		return false;
+	sight->policy = &judgement->policy;
+	for (size_t i = 0; i < sight->policy->rule_count; i++)
+		json_array_append_new(rules, view_text(sight->policy->rules[i]));
+	judge_obey(sight->policy, &sight->finding, sight->arena);
+	policy_route_customer(sight->policy, sight->customer, &sight->routed);
+	return true;
 }
 
 static bool see_event(struct sight *sight)
@@ -249,7 +299,7 @@ static bool see_event(struct sight *sight)
 	case NORMALIZE_FINDING:
 		break;
 	}
-	return see_finding(sight);
+	return judge_one(sight) && see_finding(sight);
 }
 
 /* What has a fate already would stay as it is. */

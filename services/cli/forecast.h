@@ -9,6 +9,7 @@
 struct arena;
 struct cli;
 struct customer;
+struct directory;
 struct raw;
 struct redis;
 
@@ -19,15 +20,20 @@ struct redis;
  */
 struct forecast;
 
-struct forecast *forecast_new(struct cli *cli, struct redis *redis, struct err *err);
+/* rules: a file to go by instead of the rules in force; NULL: those. */
+struct forecast *forecast_new(struct cli *cli, struct redis *redis,
+			      const struct directory *directory, const char *rules,
+			      struct err *err);
 void forecast_free(struct forecast *forecast); /* NULL is fine */
 
 /*
- * {event_id, time_ms, type, title, severity, host, outcome, why, incident, number, ticket};
- * fate is what is known of the event, or NULL. NULL with err when Redis does not answer.
+ * {event_id, time_ms, type, title, severity, host, outcome, why, rules, incident, number,
+ * ticket}; * fate is what is known of the event, or NULL. NULL with err when Redis does not
+ * answer.
  *
- * outcome: "known", "skipped", "dead", "recorded", "joins", "opens"; why says it in words.
- * incident is the one it joins or has joined, ticket whether it makes or changes one.
+ * outcome: "known", "skipped", "dead", "suppressed", "recorded", "joins", "opens"; why says it
+ * in words, rules names those that decided anything. incident is the one it joins or has
+ * joined, ticket whether it makes or changes one.
  */
 json_t *forecast_event(struct forecast *forecast, const struct customer *customer,
 		       const struct raw *raw, const char *fate, struct arena *arena,

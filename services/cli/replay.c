@@ -104,7 +104,7 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 
 int run_replay(struct cli *cli)
 {
-	bool dry = args_flag(&cli->args, "dry-run");
+	bool dry = args_flag(&cli->args, "dry-run") || args_value(&cli->args, "rules");
 	struct sweep_job job = { 0 };
 	const struct sweep_plan plan = {
 		.origin = ORIGIN_REPLAY,

@@ -14,6 +14,7 @@ const struct column sweep_columns[] = {
 	{ "OUTCOME", "outcome", CELL_STATE },
 	{ "INCIDENT", "incident" },
 	{ "TICKET", "number" },
+	{ "RULES", "rules" },
 	{ "WHY", "why", .flexible = true },
 	{ 0 },
 };
@@ -60,7 +61,8 @@ static bool prepare(struct sweep_job *job, struct cli *cli, const struct sweep_p
 	if (!sweep_report_init(&job->report, &job->sweep, err) ||
 	    (plan->writes && !sweep_may_write(&job->sweep, err)))
 		return false;
-	job->forecast = forecast_new(cli, job->sweep.redis, err);
+	job->forecast = forecast_new(cli, job->sweep.redis, job->sweep.directory,
+				     args_value(&cli->args, "rules"), err);
 	return job->forecast != NULL;
 }
 

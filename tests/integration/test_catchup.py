@@ -1,5 +1,6 @@
 """What people take in by hand: collect --once, replay and audit, each for what its source is like.
 None of them makes a second ticket, moves the collector's place or contains a host by itself."""
+import json
 import time
 
 import pytest
@@ -181,3 +182,23 @@ def test_replay_decides_anew_and_never_twice(system):
     assert again["tally"] == {"incident": 5}
     wait_until(system.drained, 20, "nothing is left")
     assert tickets(system) == 5 and not system.length("dead")
+
+
+def test_replay_says_what_other_rules_would_do(system):
+    system.customer("acme", instance=None, xdr=None, minimum_severity="critical")
+    system.apply()
+    events = [old(n, 900 + n) for n in range(4)]
+    system.emit("acme", events)
+    system.start(**QUICK)
+    wait_until(lambda: {system.fate("acme", e["id"]) for e in events} == {"recorded"}, 40, "recorded")
+    rules = system.folder / "other.json"
+    rules.write_text(json.dumps({"rules": [
+        {"name": "noise", "owner": "soc", "hosts": ["ws-00001*"], "suppress": True},
+        {"name": "loud", "owner": "soc", "when": ".finding.severity_id >= 4", "minimum_severity": "high"}]}))
+    dry = window(system, "replay", "--since", "1h", "--rules", str(rules))
+    assert dry["tally"] == {"suppressed": 1, "opens": 3}
+    (row,) = [row for row in dry["list"] if row["outcome"] == "suppressed"]
+    assert row["why"] == "noise" and row["fate"] == "recorded" and row["rules"] == ["noise"]
+    assert {system.fate("acme", e["id"]) for e in events} == {"recorded"}
+    rules.write_text('{"rules": [{"name": "bad", "owner": "soc", "when": "nonsense(", "suppress": true}]}')
+    system.tocsin("replay", "--since", "1h", "--rules", str(rules), expect=2)
