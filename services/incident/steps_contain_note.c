@@ -95,6 +95,20 @@ static const char *with_code(struct turn *turn, const char *text)
 			    place + strlen(CONTAIN_CODE_PLACE));
 }
 
+/* Who closes it by a link in a mail lets the host go, and needs to have the ticket, too. */
+static const char *release_line(struct turn *turn)
+{
+	char code[CODE_SHOWN_SIZE];
+
+	if (!saga_holds_hosts(&turn->incident) ||
+	    !links_code(turn->app->links, &turn->incident, CODE_RELEASE, code))
+		return "";
+	return arena_printf(turn->arena,
+			    "Code for closing it, and letting the host go, by a link in a "
+			    "mail: %s\n",
+			    code);
+}
+
 static struct saga_end note_call(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
@@ -102,7 +116,8 @@ static struct saga_end note_call(struct turn *turn)
 	const char *text = with_code(turn, incident->containment.writing);
 	const struct servicenow_column column = {
 		"work_notes",
-		arena_printf(turn->arena, "Tocsin: containment\n%s\n%s", text, marker(turn)),
+		arena_printf(turn->arena, "Tocsin: containment\n%s\n%s%s", text, release_line(turn),
+			     marker(turn)),
 		SERVICENOW_JOURNAL,
 	};
 	struct servicenow_created changed;

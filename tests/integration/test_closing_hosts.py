@@ -4,6 +4,7 @@ import re
 import pytest
 from harness import wait_until
 from harness.closing import FRESH, cancel, close, open_again, resolve, said, say, table
+from harness.linked import LinkKeys
 from harness.system import SYS_ID
 from test_containment import Estate
 from test_incident import incident, notes, tickets
@@ -174,35 +175,74 @@ def test_reopened_after_the_release_isolates_nothing_by_itself(acme):
 def code_of(acme, number):
     """The code that the ticket shows for letting the host go."""
     for note in notes(ticket_of(acme, number)):
-        found = re.search(r"\b([2-9A-Z]{4}-[2-9A-Z]{4})\b", note)
+        found = re.search(r"Code for closing it.*: (\S{4}-\S{4})", note)
         if found:
             return found[1]
     return None
 
 
-def test_a_verdict_that_lets_a_host_go_needs_the_code(acme):
+@pytest.fixture
+def keys(acme):
+    return LinkKeys(acme.system.folder)
+
+
+def verdict(acme, number, token, code=""):
+    say(acme.system, "verdict", "link", incident=acme.of(number), verdict="false_positive",
+        actor="mail link", token=token, code=code)
+
+
+def refused(service, count):
+    wait_until(lambda: service.metric("tocsin_closings_total", via="link", outcome="refused") == count,
+               20, f"{count} refused")
+
+
+def test_a_verdict_that_lets_a_host_go_needs_the_code(acme, keys):
+    service = acme.start()
+    contained(acme, 2)
+    wait_until(lambda: code_of(acme, 1), 20, "the ticket has the code")
+    good = keys.token(incident=acme.of(1), needs_code=True)
+    bad = [
+        ("k1.nonsense", ""), (good[:-6] + "AAAAAA", ""),                   # forged
+        (keys.token(incident=acme.of(2)), code_of(acme, 1)),               # another incident's
+        (keys.token(incident=acme.of(1), customer="globex"), code_of(acme, 1)),
+        (keys.token(incident=acme.of(1), installation="other"), code_of(acme, 1)),
+        (keys.token(incident=acme.of(1), purpose="approve"), code_of(acme, 1)),
+        (keys.token(incident=acme.of(1), expires_in=-5), code_of(acme, 1)),
+        (good, ""), (good, "2345-6789"), (keys.token(incident=acme.of(1)), "")]  # the code
+    for token, code in bad:
+        verdict(acme, 1, token, code)
+    refused(service, len(bad))
+    assert state(acme, 1) == "open" and acme.isolated("WS-1")
+    verdict(acme, 1, good, code_of(acme, 1))
+    wait_until(lambda: free(acme, 1), 20, "let go")
+    assert ticket_of(acme, 1)["state"] == "6"
+    assert acme.isolated("WS-2")
+
+
+def test_a_link_acts_once(acme, keys):
+    service = acme.start(**SOON)
+    contained(acme, 1)
+    wait_until(lambda: code_of(acme, 1), 20, "the ticket has the code")
+    token, code = keys.token(incident=acme.of(1), needs_code=True), code_of(acme, 1)
+    for _ in range(20):
+        verdict(acme, 1, token, code)
+    wait_until(lambda: free(acme, 1), 20, "let go")
+    assert len(acme.acts("release")) == 1
+    open_again(acme.system, ticket_of(acme, 1))
+    wait_until(lambda: state(acme, 1) == "open", 20, "open again")
+    before = service.metric("tocsin_closings_total", via="link", outcome="refused")
+    verdict(acme, 1, token, code)
+    refused(service, before + 1)
+    assert state(acme, 1) == "open"
+
+
+def test_codes_cannot_be_tried_out(acme, keys):
     service = acme.start()
     contained(acme, 1)
-    token = link(acme, 1)
-
-    def verdict(**fields):
-        say(acme.system, "verdict", "link", incident=acme.of(1), verdict="false_positive",
-            actor="mail link", **fields)
-
-    def refused(count):
-        wait_until(lambda: service.metric("tocsin_closings_total", via="link", outcome="refused") == count,
-                   20, f"{count} refused")
-
-    verdict(token="k1.nonsense", code="")
-    refused(1)
-    verdict(token=token[:-4] + "AAAA", code="")
-    refused(2)
-    verdict(token=token, code="")
-    refused(3)
-    verdict(token=token, code="2345-6789")
-    refused(4)
+    wait_until(lambda: code_of(acme, 1), 20, "the ticket has the code")
+    token = keys.token(incident=acme.of(1), needs_code=True)
+    for _ in range(5):
+        verdict(acme, 1, token, "2345-6789")
+    verdict(acme, 1, token, code_of(acme, 1))
+    refused(service, 6)
     assert state(acme, 1) == "open" and acme.isolated("WS-1")
-
-
-def link(acme, number):
-    return acme.system.tocsin("incident", "show", acme.of(number)).get("verdict_token", "k1.x.AAAA")
