@@ -190,6 +190,10 @@ static void add_evidence(const struct reader *reader, const struct json_node *ev
 	add_text(reader, list, "registry_name", json_tree_get(evidence, "reg_value"), "name");
 	add_text(reader, list, "user_agent", json_tree_get(evidence, "http_request"),
 		 "user_agent");
+	/* The address itself was found; of a user it would be the victim's. */
+	const char *kind = peek(evidence, "name");
+	if (kind && strcmp(kind, "email") == 0)
+		add_text(reader, list, "email", json_tree_get(evidence, "user"), "email_addr");
 }
 
 /* "jdoe@LAB", the way the vendor's console writes it. */

@@ -25,5 +25,6 @@ typedef const char *mapper(const struct raw *raw, struct json_node *record, stru
 mapper map_secure_endpoint;
 mapper map_defender;
 mapper map_umbrella;
+mapper map_generic;
 
 #endif

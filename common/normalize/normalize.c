@@ -22,6 +22,7 @@ static const struct {
 	{ "secure_endpoint", map_secure_endpoint },
 	{ "defender", map_defender },
 	{ "umbrella", map_umbrella },
+	{ "generic", map_generic },
 };
 
 enum { PATHS_MAX = 16, STEPS_MAX = 8 };

@@ -1,4 +1,6 @@
 /* The things found, for sources that list them. */
+#include <string.h>
+
 #include "base/arena.h"
 #include "model/json_tree.h"
 #include "model/json_writer.h"
@@ -133,6 +135,9 @@ void ocsf_put_evidence_list(struct ocsf_writer *writer)
 		ocsf_put_cut(out, "name", evidence->name, OCSF_ID_MAX_BYTES);
 		put_files(writer, i, evidence);
 		ocsf_put_user(out, "user", &evidence->user, false);
+		if (evidence->name && strcmp(evidence->name, "email") == 0)
+			ocsf_observe(writer, path_of(writer, i, "user.email_addr"),
+				     OCSF_OBSERVABLE_EMAIL, evidence->user.email_addr);
 		put_network(writer, i, evidence);
 		put_registry(writer, i, evidence);
 		put_data(out, evidence);

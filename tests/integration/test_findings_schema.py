@@ -19,7 +19,7 @@ SAMPLES = sorted((SHARED / "fixtures/secure-endpoint").glob("amp_events_*.json")
 ALERTS = [path for path in sorted((SHARED / "fixtures/defender").glob("mde_alert*.json"))
           if not any(word in path.name for word in ("request", "files", "empty"))]
 UMBRELLA_SAMPLES = sorted((SHARED / "fixtures/umbrella").glob("umbrella_activity_*.json"))
-SOURCES = ("secure_endpoint", "defender", "umbrella", "wazuh")
+SOURCES = ("secure_endpoint", "defender", "umbrella", "generic", "wazuh")
 GOLDEN = sorted(path for source in SOURCES
                 for path in (ROOT / "tests/fixtures" / source).glob("*.want.json"))
 

@@ -224,6 +224,11 @@ static void umbrella_gives_what_it_should(void **state)
 	check_samples(*state, "umbrella", 15);
 }
 
+static void generic_gives_what_it_should(void **state)
+{
+	check_samples(*state, "generic", 10);
+}
+
 static void wazuh_gives_what_it_should(void **state)
 {
 	struct golden *golden = *state;
@@ -245,6 +250,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(defender_gives_what_it_should, setup, teardown),
 		cmocka_unit_test_setup_teardown(umbrella_gives_what_it_should, setup, teardown),
+		cmocka_unit_test_setup_teardown(generic_gives_what_it_should, setup, teardown),
 		cmocka_unit_test_setup_teardown(wazuh_gives_what_it_should, setup, teardown),
 	};
 
