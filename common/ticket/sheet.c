@@ -12,6 +12,51 @@
 
 enum { VALUE_CHARS = 300, LONG_CHARS = 2000 };
 
+const char *const sheet_ticket_names[] = { "incident_id",
+					   "customer",
+					   "severity",
+					   "impact",
+					   "urgency",
+					   "priority",
+					   "short_description",
+					   "description",
+					   "alert_short_description",
+					   "alert_description",
+					   "work_notes",
+					   "headline",
+					   "table",
+					   "category",
+					   "subcategory",
+					   "cmdb_ci",
+					   "correlation_id",
+					   "event_type",
+					   "event_id",
+					   "source",
+					   "host",
+					   "time",
+					   "local_time",
+					   "investigate_url",
+					   "title",
+					   "about",
+					   "comment",
+					   "product",
+					   "detected_by",
+					   "status",
+					   "verdict",
+					   "machine_id",
+					   "os",
+					   "user",
+					   "file_name",
+					   "correlation",
+					   "console_url",
+					   "observables",
+					   NULL };
+
+const char *const sheet_note_names[] = { "incident_id", "customer", "severity",	  "impact",
+					 "urgency",	"priority", "later_note", "lines",
+					 "count",	"note",	    "host",	  "source",
+					 "event_id",	"time",	    "local_time", NULL };
+
 static void put(struct sheet *sheet, const char *name, const char *value)
 {
 	if (sheet->count < SHEET_FACTS)

@@ -38,6 +38,10 @@ void sheet_of_ticket(struct sheet *ret_sheet, const struct facts *facts, const c
 void sheet_of_note(struct sheet *ret_sheet, const struct incident *incident,
 		   const struct customer *customer, struct arena *arena);
 
+/* The names of the above, ended by NULL. */
+extern const char *const sheet_ticket_names[];
+extern const char *const sheet_note_names[];
+
 /* False when there is no fact of that name; *ret_value may be NULL. */
 bool sheet_find(const struct sheet *sheet, const char *name, const char **ret_value);
 /* ServiceNow's standard table of priorities, 1 to 5. */

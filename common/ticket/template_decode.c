@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "model/form.h"
 #include "model/json_place.h"
+#include "ticket/sheet.h"
 
 enum { LINES_MAX = 200, SOURCES_MAX = 50, PATH_DEPTH = 6, COLUMN_NAME_MAX = 80 };
 
@@ -170,9 +171,28 @@ static bool read_lines(struct reader *reader, const json_t *list, struct buf *te
 	return true;
 }
 
+/* Whether `.facts.<name>`, alone, names one that there is. */
+static bool check_fact(struct reader *reader, const char *text, const char *const *names)
+{
+	static const char prefix[] = ".facts.";
+	const char *fact = text + strlen(prefix), *near;
+
+	if (strncmp(text, prefix, strlen(prefix)) != 0 ||
+	    fact[strspn(fact, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+		return true;
+	for (const char *const *one = names; *one; one++) {
+		if (strcmp(*one, fact) == 0)
+			return true;
+	}
+	near = nearest_name(names, fact);
+	return refuse(reader, "there is no fact %.40s%s%s%s", fact,
+		      near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 static bool read_expression(struct reader *reader, const char *name, const json_t *value,
 			    struct template_expression *ret)
 {
+	bool is_note = strcmp(name, "later_note") == 0;
 	struct buf text;
 	bool good = true;
 
@@ -193,6 +213,9 @@ static bool read_expression(struct reader *reader, const char *name, const json_
 		good = refuse(reader, "has more than %d bytes", TEMPLATE_EXPRESSION_MAX);
 	if (good && buf_text(&text)[strspn(buf_text(&text), " \t\r\n")] == '\0')
 		good = refuse(reader, "is empty; null leaves the column out");
+	if (good)
+		good = check_fact(reader, buf_text(&text),
+				  is_note ? sheet_note_names : sheet_ticket_names);
 	if (good)
 		*ret = (struct template_expression){ xstrdup(name), buf_take(&text, NULL),
 						     line_of(reader) };
