@@ -1,6 +1,7 @@
 """What tickets say is in the operators' hands: templates from their files to ServiceNow."""
 import json
 import pathlib
+import re
 
 import pytest
 from harness import wait_until
@@ -296,3 +297,31 @@ def test_a_customer_that_names_no_template_is_told(system):
     system.customer("acme", xdr=None, servicenow=settings(template="nobody"))
     answer = system.tocsin("setup", expect=4)
     assert "servicenow.template: there is no template nobody" in json.dumps(answer["problems"])
+
+
+def test_what_the_page_shows_is_so(system):
+    """Every template of docs/ticket-templates.md compiles and makes a ticket without a problem."""
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "ticket-templates.md").read_text()
+    blocks = re.findall(r"```json templates/(\S+)\.json\n(.*?)```", page, re.S)
+    assert len(blocks) == 3
+    (system.config / "templates").mkdir()
+    for name, text in blocks:
+        (system.config / "templates" / f"{name}.json").write_text(text)
+    assert all(row["state"] == "ok" for row in system.tocsin("template", "check")["templates"])
+    columns = {}
+    for name, _ in blocks:
+        ticket = system.tocsin("template", "test", str(FIXTURES / "defender" / "execution.in.json"),
+                               "--template", name)
+        columns[name] = {row["name"]: row["value"] for row in ticket["columns"]}
+        assert ticket["problems"] == []
+    assert columns["soc"]["category"] == "security" and len(columns["soc"]["u_file_hash"]) == 64
+    assert columns["sir"]["alert_sensor"] == "Microsoft Defender for Endpoint"
+    assert columns["defender-fields"]["u_detection_source"] == "WindowsDefenderAtp"
+    # Each message that it quotes is one that there is.
+    for at, text in ((3, "\"columns\": {\n\"category\": \"security\"}"),
+                     (7, "\"columns\": {\n\n\n\n\n\"u_file_hash\": \"frist\"}"),
+                     (4, "\n\"columns\": {\n\"state\": \"1\"}"),
+                     (4, "\n\"columns\": {\n\"u_alert_id\": \".facts.evnt_id\"}")):
+        (system.config / "templates" / "soc.json").write_text("{\n" + text + "}")
+        rows = {row["name"]: row["problem"] for row in system.tocsin("template", "check", expect=4)["templates"]}
+        assert rows["soc"].startswith(f"templates/soc.json:{at}: ") and f"    {rows['soc']}\n" in page, rows["soc"]
