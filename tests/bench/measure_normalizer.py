@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from harness.events import raw_fields
+from harness.events import raw_defender, raw_fields, raw_umbrella
 from harness import System, build_dir, wait_until
 from result import ratio_row, rows
 
@@ -69,8 +69,9 @@ def bare(system, entries, threads, out_bytes, *mode):
 OUT_BYTES = 2000  # of a finding, until the first one was measured
 
 
-def one_run(folder, threads, number):
-    """(normalizer, bare, bare in MULTI) on one fresh Redis; which is first alternates."""
+def one_run(folder, threads, number, make=raw_fields):
+    """(normalizer, bare, bare in MULTI) on one fresh Redis; which is first alternates. make(n) is an
+    entry of `raw`."""
     global OUT_BYTES
     folder.mkdir()
     # Nothing is taken over in here: times as in life. A rewrite of the append-only file would hit
@@ -80,7 +81,7 @@ def one_run(folder, threads, number):
     try:
         system.customer("acme", instance=None, xdr=None)
         system.apply()
-        entries = [raw_fields(number * EVENTS + i) for i in range(EVENTS)]
+        entries = [make(number * EVENTS + i) for i in range(EVENTS)]
         rates = {}
         for what in ("ours", "bare", "multi") if number % 2 == 0 else ("multi", "bare", "ours"):
             if what == "ours":
@@ -116,3 +117,23 @@ def normalizer(folder, runs):
                                   f"ratio with Redis's files in memory: "
                                   f"{ratios_in_memory(threads, runs)}"]))
     return results
+
+
+def sources_row(folder, runs, name, make):
+    """How much of the bare loop's rate the normalizer keeps with this source's records, against how
+    much it keeps with Secure Endpoint's, measured in turns."""
+    pairs, beside = [], []
+    for i in range(runs):
+        ratios = []
+        for number, entry in enumerate((make, raw_fields)):
+            mine, limit, _ = one_run(folder / f"{name}-{i}-{number}", 4, i, entry)
+            ratios.append(mine / limit)
+            beside.append(f"{'Secure Endpoint' if number else name.split('_')[1]}: {mine:.0f}/s of {limit:.0f}/s")
+        pairs.append(tuple(ratios))
+    return ratio_row(name, "of the bare loop", pairs, ">= 0.8", beside)
+
+
+@rows("normalizer_umbrella_vs_secure_endpoint", "normalizer_defender_vs_secure_endpoint")
+def normalizer_sources(folder, runs):
+    return [sources_row(folder, runs, "normalizer_umbrella_vs_secure_endpoint", raw_umbrella),
+            sources_row(folder, runs, "normalizer_defender_vs_secure_endpoint", raw_defender)]

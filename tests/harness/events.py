@@ -77,5 +77,90 @@ def raw_fields(number, customer="acme", **event):
             "trace": "", "asked": "", "payload": json.dumps(event, separators=(",", ":"))}
 
 
+def umbrella_record(number, when=None):
+    """A blocked request of a roaming computer, as large as real ones."""
+    at = int((when if when is not None else time.time()) * 1000)
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    c2 = {"id": 65, "label": "Command and Control", "type": "security", "integration": False}
+    return {
+        "type": "dns", "timestamp": at, "date": time.strftime("%Y-%m-%d", time.gmtime(at / 1000)),
+        "time": time.strftime("%H:%M:%S", time.gmtime(at / 1000)), "domain": f"{digest[:20]}.c2.example.com",
+        "querytype": "A", "returncode": 0, "externalip": f"203.0.113.{number % 250 + 1}",
+        "internalip": f"10.20.{number // 250 % 250}.{number % 250 + 1}", "verdict": "blocked",
+        "categories": [c2, {"id": 108, "label": "Newly Seen Domains", "type": "security",
+                            "integration": False}],
+        "policycategories": [c2], "allapplications": [], "allowedapplications": [],
+        "blockedapplications": [], "device": {"id": f"010172dc{digest[:8]}"},
+        "threats": [{"label": f"Loader {number % 40}", "type": "Command and Control"}],
+        "identities": [
+            {"id": 480000 + number % 5000, "label": f"NB-{number % 5000:05d}", "deleted": False,
+             "type": {"id": 9, "type": "roaming", "label": "Roaming Computers"}},
+            {"id": 90210, "label": "Head office", "deleted": False,
+             "type": {"id": 1, "type": "network", "label": "Networks"}},
+            {"id": 500000 + number % 5000, "label": f"user{number % 5000} (user{number % 5000}@example.com)",
+             "deleted": False, "type": {"id": 7, "type": "directory_user", "label": "AD Users"}}]}
+
+
+def defender_alert(number, when=None):
+    """An alert with the evidence of a process, its file, a user and an address."""
+    at = time.gmtime(when if when is not None else time.time())
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", at)
+    digest = [hashlib.sha256(f"{number}-{i}".encode()).hexdigest() for i in range(3)]
+    none = dict.fromkeys((
+        "sha1", "sha256", "fileName", "filePath", "processId", "processCommandLine",
+        "processCreationTime", "parentProcessId", "parentProcessCreationTime", "parentProcessFileName",
+        "parentProcessFilePath", "ipAddress", "url", "registryKey", "registryHive", "registryValueType",
+        "registryValue", "accountName", "domainName", "userSid", "aadUserId", "userPrincipalName",
+        "detectionStatus"))
+    file = {"sha1": digest[0][:40], "sha256": digest[0], "fileName": f"loader-{number}.exe",
+            "filePath": "C:\\Users\\Public\\Downloads", "detectionStatus": "Detected"}
+    return {
+        "id": f"da{637600000000000000 + number}_-{number % 2000000000}", "incidentId": 40000 + number,
+        "investigationId": None, "assignedTo": None, "severity": "High", "status": "New",
+        "classification": None, "determination": None, "investigationState": "UnsupportedAlertType",
+        "detectionSource": "WindowsDefenderAtp", "detectorId": "0b7d2d1e-5a0f-4c55-9a54-2f6f0f5c1a01",
+        "category": "Execution", "threatFamilyName": None, "threatName": None,
+        "title": "Suspicious PowerShell command line",
+        "description": "A suspicious PowerShell activity was observed on the machine. This behavior may "
+                       "indicate that PowerShell was used during installation, exploration, or in some "
+                       "cases in lateral movement activities.\n\nInvestigate the process tree.",
+        "alertCreationTime": f"{moment}.1234567Z", "firstEventTime": f"{moment}.0034567Z",
+        "lastEventTime": f"{moment}.0934567Z", "lastUpdateTime": f"{moment}.73Z", "resolvedTime": None,
+        "machineId": digest[1][:40], "computerDnsName": f"ws-{number % 5000:05d}.corp.example.com",
+        "rbacGroupName": "Workstations", "aadTenantId": "6f1d2c3b-4a59-4e6f-8a7b-1c2d3e4f5a6b",
+        "mitreTechniques": ["T1059.001", "T1105"], "relatedUser": {"userName": f"user{number % 5000}",
+                                                                   "domainName": "CORP"},
+        "loggedOnUsers": [{"accountName": f"user{number % 5000}", "domainName": "CORP"}], "comments": [],
+        "evidence": [
+            {**none, **file, "entityType": "Process", "evidenceCreationTime": f"{moment}.2Z",
+             "processId": 4000 + number % 9000, "processCommandLine": f"loader.exe -enc {digest[2] * 4}",
+             "processCreationTime": f"{moment}.0034567Z", "parentProcessId": 1200,
+             "parentProcessCreationTime": f"{moment}.001Z", "parentProcessFileName": "explorer.exe",
+             "parentProcessFilePath": "C:\\Windows"},
+            {**none, **file, "entityType": "File", "evidenceCreationTime": f"{moment}.2Z"},
+            {**none, "entityType": "User", "evidenceCreationTime": f"{moment}.2Z",
+             "accountName": f"user{number % 5000}", "domainName": "CORP",
+             "userSid": f"S-1-5-21-1111111111-222222222-3333333333-{number % 9000}"},
+            {**none, "entityType": "Ip", "evidenceCreationTime": f"{moment}.2Z",
+             "ipAddress": f"198.51.100.{number % 250 + 1}"}]}
+
+
+def raw_entry(source, event_id, record, customer="acme"):
+    return {"v": "1", "customer": customer, "source": source, "event_id": event_id,
+            "observed_ms": str(int(time.time() * 1000)), "trace": "", "asked": "",
+            "payload": json.dumps(record, separators=(",", ":"))}
+
+
+def raw_umbrella(number):
+    return raw_entry("umbrella", hashlib.sha256(f"u{number}".encode()).hexdigest()[:32],
+                     umbrella_record(number))
+
+
+def raw_defender(number):
+    alert = defender_alert(number)
+    return raw_entry("defender", f"{alert['id']}:1795286999123", alert)
+
+
 if __name__ == "__main__":
-    print(len(raw_fields(1)["payload"]), "bytes")
+    for make in (raw_fields, raw_umbrella, raw_defender):
+        print(make.__name__, len(make(1)["payload"]), "bytes")
