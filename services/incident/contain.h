@@ -15,8 +15,7 @@ struct finding;
 struct turn;
 
 /* Stands for the code in a line of the ticket's note, until it is written. */
-#define CONTAIN_CODE_PLACE    "{code}"
-#define CONTAIN_RELEASE_PLACE "{release code}"
+#define CONTAIN_CODE_PLACE "{code}"
 
 /* What the steps of containment and release share. The decision is contain_decide.h. */
 

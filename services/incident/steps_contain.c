@@ -13,7 +13,6 @@
 #include "bus/worker.h"
 #include "contain.h"
 #include "contain_decide.h"
-#include "links.h"
 #include "turn.h"
 #include "vendor/secure_endpoint.h"
 
@@ -128,13 +127,7 @@ static struct saga_end held(struct turn *turn, enum containment_method method,
 	    turn->arena, "%s %s by Tocsin%s%s, verified", host_name(turn, machine),
 	    method == CONTAINMENT_ISOLATE ? "isolated" : "moved to the triage group",
 	    by ? ", approved by " : "", by ? by : "");
-	contain_tell(turn,
-		     turn->app->links->keys
-			 ? arena_printf(turn->arena,
-					"%s. A verdict link of an e-mail releases it with "
-					"the code " CONTAIN_RELEASE_PLACE,
-					words)
-			 : words);
+	contain_tell(turn, words);
 	metric_add(&app_containments, 1, containment_method_name(method), "done");
 	return contain_end(phase, SAGA_OK, words);
 }

@@ -81,24 +81,18 @@ static struct saga_end note_look_up(struct turn *turn)
 	return contain_end(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
 }
 
-static const char *with_code(struct turn *turn, const char *text, const char *mark,
-			     enum code_purpose purpose)
+/* The code stands in the ticket only: not in Redis, not in the mail. */
+static const char *with_code(struct turn *turn, const char *text)
 {
+	const char *place = strstr(text, CONTAIN_CODE_PLACE);
 	char code[CODE_SHOWN_SIZE];
 
-	if (!links_code(turn->app->links, &turn->incident, purpose, code))
+	if (!place)
+		return text;
+	if (!links_code(turn->app->links, &turn->incident, CODE_APPROVE, code))
 		memcpy(code, "(none)", sizeof("(none)"));
-	for (const char *place; (place = strstr(text, mark));)
-		text = arena_printf(turn->arena, "%.*s%s%s", (int)(place - text), text, code,
-				    place + strlen(mark));
-	return text;
-}
-
-/* Codes stand in the ticket only: not in Redis, not in the mail. */
-static const char *with_codes(struct turn *turn, const char *text)
-{
-	text = with_code(turn, text, CONTAIN_CODE_PLACE, CODE_APPROVE);
-	return with_code(turn, text, CONTAIN_RELEASE_PLACE, CODE_RELEASE);
+	return arena_printf(turn->arena, "%.*s%s%s", (int)(place - text), text, code,
+			    place + strlen(CONTAIN_CODE_PLACE));
 }
 
 /* Who closes it by a link in a mail lets the host go, and needs to have the ticket, too. */
@@ -119,7 +113,7 @@ static struct saga_end note_call(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
 	const struct servicenow_place place = { turn_table(turn), incident->sys_id };
-	const char *text = with_codes(turn, incident->containment.writing);
+	const char *text = with_code(turn, incident->containment.writing);
 	const struct servicenow_column column = {
 		"work_notes",
 		arena_printf(turn->arena, "Tocsin: containment\n%s\n%s%s", text, release_line(turn),
