@@ -297,6 +297,16 @@ static const struct command_option incident_release_options[] = {
 	{ 0 },
 };
 
+static const struct command_option containment_list_options[] = {
+	{ "customer", "ID", "only this customer's" },
+	{ 0 },
+};
+
+static const struct command_option freeze_options[] = {
+	{ "customer", "ID", "only this customer's" },
+	{ 0 },
+};
+
 static const struct command_option trace_options[] = {
 	{ "customer", "ID", "look only at this customer's events" },
 	{ "source", "NAME", "look only at this source; default all" },
@@ -563,6 +573,32 @@ const struct command commands[] = {
 	  "Asked for when a ticket was cancelled, or when more than ten hosts would be let go "
 	  "at once.",
 	  incident_release_options, run_incident_release },
+	{ "containment list", NULL, 0, 0,
+	  "lists which hosts are contained now, and what waits for approval",
+	  "Since when, how, for which incident and ticket, when the customer's maximum time "
+	  "ends,\n"
+	  "and what went wrong when one could not be let go; then what is frozen.",
+	  containment_list_options, run_containment_list },
+	{ "containment approve", "INCIDENT...", 1, ANY, "contains the hosts of incidents",
+	  "Of incidents that wait for approval, and of others whose host was not contained. "
+	  "What\n"
+	  "is on a never-list, or contained by somebody else, is not. Needs "
+	  "TOCSIN_LINK_KEY_FILE.",
+	  NULL, run_containment_approve },
+	{ "containment release", "HOST|INCIDENT...", 1, ANY,
+	  "lets hosts go whose incidents stay open",
+	  "A host by its name or the vendor's id, or an incident or ticket. Only what carries "
+	  "our\n"
+	  "mark, and is held by no other incident, is let go. Needs TOCSIN_LINK_KEY_FILE.",
+	  NULL, run_containment_release },
+	{ "freeze", "[WHAT]", 0, 1, "stops what is done without a person",
+	  "WHAT is containment, closing or all, which is the default. Holds at once in all\n"
+	  "processes: containment that is frozen asks for approval, closing waits. What a "
+	  "person\n"
+	  "orders is done all the same.",
+	  freeze_options, run_freeze },
+	{ "unfreeze", "[WHAT]", 0, 1, "lets go on what freeze has stopped",
+	  "What asked for approval meanwhile still does.", freeze_options, run_unfreeze },
 	{ "trace", "EVENT-ID", 1, 1, "tells an event's fate, and why there is or is no ticket",
 	  NULL, trace_options, run_trace },
 	{ "collect", NULL, 0, 0, "reads a vendor's window once and takes in what is new",

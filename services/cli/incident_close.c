@@ -9,57 +9,11 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "cli.h"
+#include "closure_say.h"
 #include "incident_view.h"
 #include "model/closure.h"
 #include "model/customer.h"
 #include "run.h"
-
-/* Who says it, for the timeline: the name in the environment proves nothing, who may use the
- * operator's password does. */
-static const char *actor(struct arena *arena)
-{
-	const char *user = getenv("SUDO_USER");
-	char host[65] = "";
-
-	if (!user || !*user)
-		user = getenv("USER");
-	gethostname(host, sizeof host - 1);
-	return arena_printf(arena, "%.60s@%.60s", user && *user ? user : "operator", host);
-}
-
-static bool append(struct redis *redis, unsigned partition, struct closure *closure,
-		   struct err *err)
-{
-	struct redis_call call = { .arena = arena_new() };
-	struct field fields[CLOSURE_FIELDS];
-	struct redis_reply *reply;
-	struct key stream;
-	size_t count;
-
-	closure->via = CLOSURE_CLI;
-	closure->received_ms = clock_wall_ms();
-	closure->actor = actor(call.arena);
-	count = closure_encode(closure, call.arena, fields);
-	key_format(&stream, partition, STREAM_CLOSURES);
-	redis_call_text(&call, "XADD");
-	redis_call_text(&call, stream.text);
-	redis_call_text(&call, "NOMKSTREAM");
-	redis_call_text(&call, "*");
-	for (size_t i = 0; i < count; i++) {
-		redis_call_text(&call, fields[i].name);
-		redis_call_arg(&call, fields[i].value, fields[i].size);
-	}
-	reply = redis_command_argv(redis, (int)call.count, call.argv, call.sizes, err);
-	redis_call_done(&call);
-	if (!reply)
-		return false;
-
-	bool added = reply_size(reply) > 0;
-
-	reply_free(reply);
-	return added || err_set(err, ERR_TRANSIENT,
-				"the stream %s is missing: tocsin setup makes it", stream.text);
-}
 
 static void render(struct buf *out, const struct screen *screen, const json_t *document)
 {
@@ -102,7 +56,7 @@ static int say(struct cli *cli, struct closure *closure, const char *asked)
 					 name);
 		}
 		closure->incident = json_string_value(json_object_get(view, "id"));
-		good = view && append(redis, partition, closure, &err);
+		good = view && closure_say(redis, partition, closure, &err);
 		if (good)
 			json_array_append_new(rows, json_pack("{s:s,s:O}", "id",
 							      closure->incident, "state",
@@ -146,7 +100,7 @@ static int release_customer(struct cli *cli, const char *id)
 	struct redis *redis = cli_redis(cli, &err);
 	struct directory *directory = redis ? cli_directory(cli, redis, &err) : NULL;
 	const struct customer *customer = directory ? directory_customer(directory, id) : NULL;
-	bool good = customer && append(redis, customer->partition, &closure, &err);
+	bool good = customer && closure_say(redis, customer->partition, &closure, &err);
 	bool known = !directory || customer;
 
 	directory_free(directory);

@@ -37,6 +37,23 @@ static const char *shown_state(const struct incident *incident)
 	return incident->shadow ? SHADOW : incident_state_name(incident->state);
 }
 
+/* What was done to its host, or waits for a person; null when nothing was. */
+static json_t *view_containment(const struct incident *incident)
+{
+	const struct incident_containment *containment = &incident->containment;
+	json_t *ledger = containment->ledger ? json_loads(containment->ledger, 0, NULL) : NULL;
+
+	if (!containment->machine)
+		return json_null();
+	return json_pack(
+	    "{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "machine", view_text(containment->machine),
+	    "due", (int)containment->due, "since_ms", view_ms(containment->since_ms), "ledger",
+	    ledger ? ledger : json_array(), "asked_ms", view_ms(containment->asked_ms),
+	    "expires_ms", view_ms(containment->expires_ms), "asked",
+	    view_text(containment->asked), "approved", view_text(containment->approved),
+	    "release", view_text(containment->release));
+}
+
 static json_t *view_head(const struct incident *incident, unsigned partition, const char *id)
 {
 	json_t *view = json_pack(
@@ -59,6 +76,7 @@ static json_t *view_head(const struct incident *incident, unsigned partition, co
 	json_object_set_new(view, "urgency", json_integer(incident->urgency));
 	json_object_set_new(view, "notes", json_integer(incident->notes));
 	json_object_set_new(view, "ctim_id", view_text(incident->ctim_id));
+	json_object_set_new(view, "containment", view_containment(incident));
 	json_object_set_new(view, "threat_response_account",
 			    view_text(incident->threat_response_account));
 	return view;

@@ -1,13 +1,18 @@
 """Containment of Secure Endpoint's computers and Defender's machines: the incident service, a real Redis
 and the sandbox. Hosts are looked at where people see them: at the vendor."""
+import base64
+import ctypes
+import ctypes.util
 import hashlib
 import json
+import re
 import time
 import uuid
 
 import pytest
 from harness import wait_until
-from harness.closing import FRESH, analysts, close, said
+from harness import linked
+from harness.closing import FRESH, analysts, close, said, say
 from test_incident import add, calls, incident, incident_ids, notes, settled, tickets, timeline
 
 HOME, TRIAGE, OTHER = (str(uuid.UUID(int=n)) for n in (1, 2, 3))
@@ -555,3 +560,159 @@ def test_lost_answers(estate, kind):
     wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 30, "closed")
     assert acme.free("WS-1") and acme.holders("WS-1") == set()
     assert len(acme.acts("isolate")) == len(acme.acts("release")) == 1
+
+
+# ---- approval
+
+
+def code_of(ticket):
+    """What the note in the ticket shows."""
+    text = next(note for note in notes(ticket) if "waits for approval" in note)
+    return re.search(r"enter the code (\S+?),", text).group(1)
+
+
+def waits_for_approval(acme):
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: any("waits for approval" in n for t in tickets(acme.system) for n in notes(t)), 20,
+               "the ticket has the code")
+    assert approvals(acme) == {acme.of(1)} and acme.free("WS-1")
+
+
+def approve(acme, code="", times=1, **link):
+    keys = linked.LinkKeys.__new__(linked.LinkKeys)
+    keys.sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
+    key_id, secret = (acme.system.folder / "link.key").read_text().split()[:2]
+    keys.key_id, keys.secret = key_id, base64.b64decode(secret)
+    found = incident(acme.system, acme.of(1))
+    fields = {"purpose": "approve", "incident": acme.of(1), "sys_id": found["servicenow.sys_id"],
+              "number": found["servicenow.number"], "needs_code": True, **link}
+    token = keys.token(**fields)
+    for _ in range(times):
+        say(acme.system, op="approve", via="link", incident=acme.of(1), customer="acme", actor="mail link",
+            token=token, code=code)
+
+
+def test_approved_by_link_and_code(estate):
+    acme = estate(mode="approve")
+    waits_for_approval(acme)
+    (ticket,) = tickets(acme.system)
+    redis = acme.system.redis.client
+    assert all(code_of(ticket) not in str(redis.hgetall(k)) for k in redis.keys(acme.system.key_name("incident:*"))
+               if redis.type(k) == "hash"), "the code is in the ticket only"
+    approve(acme, code_of(ticket).lower())
+    wait_until(lambda: acme.isolated("WS-1"), 20, "isolated")
+    wait_until(lambda: approvals(acme) == set(), 20, "nothing waits")
+    wait_until(lambda: any("approved by mail link" in n for n in notes(tickets(acme.system)[0])), 20, "told")
+    acme.close(1)
+    wait_until(lambda: acme.free("WS-1"), 20, "released")
+
+
+@pytest.mark.parametrize("link, reason", [
+    ({"purpose": "verdict"}, "misused"), ({"expires_in": -5}, "expired"),
+    ({"incident": "00112233445566ff"}, "of another incident"), ({"customer": "globex"}, "of another incident"),
+    ({"installation": "lab"}, "foreign"), ({}, "the code is wrong")])
+def test_approvals_that_do_not_count(cisco, link, reason):
+    acme = cisco(mode="approve")
+    waits_for_approval(acme)
+    good = code_of(tickets(acme.system)[0])
+    approve(acme, good if link else "2222-2222", **link)
+    wait_until(lambda: reason in timeline(acme.system, acme.of(1)), 20, "refused")
+    assert acme.free("WS-1") and not acme.acts("isolate")
+
+
+def test_five_wrong_codes_are_enough(cisco):
+    acme = cisco(mode="approve")
+    waits_for_approval(acme)
+    for n in range(6):
+        approve(acme, f"2222-222{n + 2}", expires_in=3600 + n)
+    wait_until(lambda: "too many wrong codes" in timeline(acme.system, acme.of(1)), 20, "refused")
+    approve(acme, code_of(tickets(acme.system)[0]))
+    wait_until(lambda: acme.system.length("closures") == 0 and acme.system.length("actions") == 0, 20, "read")
+    assert acme.free("WS-1") and not acme.acts("isolate")
+
+
+def test_a_link_acts_once(cisco):
+    acme = cisco(mode="approve")
+    waits_for_approval(acme)
+    good = code_of(tickets(acme.system)[0])
+    approve(acme, good, times=20)
+    wait_until(lambda: acme.isolated("WS-1"), 20, "isolated")
+    wait_until(lambda: acme.system.length("closures") == 0 and acme.system.length("actions") == 0, 20, "read")
+    assert len(acme.acts("isolate")) == 1
+
+
+def test_approval_expires(cisco):
+    acme = cisco(mode="approve", approval_time="2s")
+    waits_for_approval(acme)
+    wait_until(lambda: approvals(acme) == set(), 20, "it expires")
+    approve(acme, code_of(tickets(acme.system)[0]))
+    wait_until(lambda: "nothing waits for approval" in timeline(acme.system, acme.of(1)), 20, "refused")
+    assert acme.free("WS-1")
+
+
+def client(acme, *args, **more):
+    return acme.system.tocsin(*args, TOCSIN_LINK_KEY_FILE=str(acme.system.folder / "link.key"), **more)
+
+
+def test_operators_list_approve_and_release(estate):
+    acme = estate(mode="approve")
+    waits_for_approval(acme)
+    (row,) = client(acme, "containment", "list")["approvals"]
+    assert (row["incident"], row["customer"], row["host"]) == (acme.of(1), "acme", "WS-1")
+    client(acme, "containment", "approve", tickets(acme.system)[0]["number"])
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    (row,) = client(acme, "containment", "list")["hosts"]
+    assert row["incidents"] == [acme.of(1)] and row["host"] == "WS-1" and row["mode"] == "approve"
+    assert row["until_ms"] - row["since_ms"] == DAY_MS and row["number"] == tickets(acme.system)[0]["number"]
+    assert "WS-1" in client(acme, "containment", "list", text=True)
+    client(acme, "containment", "release", "nobody", expect=3)
+    client(acme, "containment", "release", "ws-1")
+    wait_until(lambda: acme.free("WS-1"), 20, "released")
+    wait_until(lambda: client(acme, "containment", "list")["hosts"] == [], 20, "and known to be")
+    assert incident(acme.system, acme.of(1))["state"] == "open"
+    # The finding that comes next contains nothing by itself; a person may.
+    client(acme, "containment", "approve", acme.of(1))
+    wait_until(lambda: acme.isolated("WS-1"), 20, "isolated again")
+
+
+def test_nobody_approves_the_never_list(cisco):
+    acme = cisco(mode="approve", never=["WS-1"])
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "skipped", 20, "decided")
+    client(acme, "containment", "approve", acme.of(1))
+    wait_until(lambda: "containment approved" in timeline(acme.system, acme.of(1)), 20, "approved")
+    not_contained(acme, "WS-1")
+
+
+def test_closing_is_frozen(cisco):
+    acme = cisco()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    client(acme, "freeze", "closing", "--customer", "acme")
+    acme.close(1)
+    wait_until(lambda: "closing is frozen" in timeline(acme.system, acme.of(1)), 20, "frozen")
+    assert acme.isolated("WS-1")
+    assert [row["what"] for row in client(acme, "containment", "list")["frozen"]] == ["closing"]
+    client(acme, "unfreeze", "--customer", "acme")
+    wait_until(lambda: acme.free("WS-1"), 20, "released")
+
+
+def test_reopened_asks_before_it_contains_again(cisco):
+    acme = cisco()
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    client(acme, "incident", "reopen", acme.of(1))
+    wait_until(lambda: approvals(acme) == {acme.of(1)}, 20, "asked")
+    assert acme.free("WS-1") and len(acme.acts("isolate")) == 1
+    client(acme, "containment", "approve", acme.of(1))
+    wait_until(lambda: acme.isolated("WS-1"), 20, "isolated again")
