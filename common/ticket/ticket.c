@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "model/closing_url.h"
 #include "model/policy.h"
 #include "ticket/facts.h"
@@ -47,6 +48,12 @@ static const char *product_of(const struct facts *facts, struct arena *arena)
 
 static const char *title_of(const struct facts *facts, const char *what, struct arena *arena)
 {
+	if (facts->incident->storm)
+		return arena_printf(arena,
+				    "[%s] - Storm: too many incidents at once, from [%s] "
+				    "event for [%s] @ [%s] on",
+				    prose_line(arena, facts->customer->name, NAME_CHARS), what,
+				    facts->host, facts->time);
 	return arena_printf(arena, "[%s] - New %s event [%s] event for [%s] @ [%s]",
 			    prose_line(arena, facts->customer->name, NAME_CHARS),
 			    product_of(facts, arena), what, facts->host, facts->time);
@@ -95,8 +102,28 @@ const char *ticket_alert_short_description(const struct facts *facts, struct are
 	    facts->customer, title_of(facts, prose_line(arena, title, room), arena), arena);
 }
 
+/* Of the one ticket that stands for all beyond a limit. */
+static const char *storm_description(const struct incident *incident, struct arena *arena)
+{
+	char span[CLOCK_TEXT_SIZE] = "an hour";
+	struct policy policy;
+
+	if (!policy_decode(&policy, incident->policy, arena, NULL))
+		policy_clear(&policy);
+	if (policy.storm.per_ms > 0)
+		clock_format_span(policy.storm.per_ms, span);
+	return arena_printf(arena,
+			    "More than %u incidents within %s: the limit of rule %s. Each "
+			    "further one is a line in the work notes here instead of a ticket "
+			    "of its own. Opened by Tocsin.",
+			    policy.storm.limit, span, incident->storm);
+}
+
 const char *ticket_description(const struct facts *facts, struct arena *arena)
 {
+	if (facts->incident->storm)
+		return storm_description(facts->incident, arena);
+
 	const char *product = facts->view.product ? facts->view.product : "security";
 
 	return arena_printf(arena,
@@ -260,6 +287,10 @@ const char *ticket_later_text(const struct incident *incident, struct arena *are
 {
 	unsigned count = incident->writing_count;
 
+	if (incident->storm)
+		return arena_printf(arena, "%u more %s attached:\n%s", count,
+				    count == 1 ? "event" : "events",
+				    incident->writing ? incident->writing : "");
 	return arena_printf(arena, "%u more %s of the same detection on this device:\n%s",
 			    count, count == 1 ? "event" : "events",
 			    incident->writing ? incident->writing : "");

@@ -10,11 +10,13 @@
 #include "contain.h"
 #include "fold_closure.h"
 #include "obey.h"
+#include "ticket/prose.h"
 #include "ticket/ticket.h"
 #include "tickets.h"
 #include "turn.h"
 
 enum {
+	HOST_CHARS = 64,
 	WAITING_MAX = 8 << 10,	      /* lines of the next note */
 	WAITING_ITEMS_MAX = 64 << 10, /* findings kept should the ticket be closed */
 	ITEM_SEPARATOR = 0x1e,	      /* RFC 7464: JSON has none */
@@ -131,6 +133,11 @@ static void keep_line(struct turn *turn, const struct finding *finding)
 		*view = (struct finding_view){ 0 };
 
 	const char *line = ticket_finding_line(turn->customer, finding, view, turn->arena);
+
+	/* Its events are of many devices. */
+	if (incident->storm && view->host)
+		line = arena_printf(turn->arena, "%s, on %s", line,
+				    prose_line(turn->arena, view->host, HOST_CHARS));
 
 	if (strlen(lines) + strlen(line) < WAITING_MAX)
 		incident->waiting =
