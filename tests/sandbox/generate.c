@@ -1,7 +1,8 @@
 /*
- * generate: Secure Endpoint events at a given rate. A story is what one thing that happened
- * looks like in the event list: a detection and, with the same detection_id, what became of the
- * file; or a single event.
+ * generate: events at a given rate. Of Secure Endpoint they are stories: a story is what one
+ * thing that happened looks like in the event list: a detection and, with the same
+ * detection_id, what became of the file; or a single event. Of other vendors it is what the job
+ * brings along.
  */
 #include "generate.h"
 
@@ -15,6 +16,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "feed.h"
 #include "secure_endpoint.h"
 #include "story.h"
 #include "timer.h"
@@ -31,6 +33,7 @@ struct job {
 	uint64_t made;
 	uint64_t started_ms; /* monotonic */
 	struct story_maker maker;
+	json_t *records; /* templates, of other vendors; NULL: stories */
 	bool over;
 };
 
@@ -58,6 +61,7 @@ void generator_free(struct generator *generator)
 		return;
 	for (struct job *job = generator->job, *next; job; job = next) {
 		next = job->next;
+		json_decref(job->records);
 		free(job);
 	}
 	pthread_mutex_destroy(&generator->lock);
@@ -87,6 +91,9 @@ static void make_due(struct job *job)
 {
 	uint64_t wanted = due(job);
 
+	while (job->records && job->made < wanted)
+		job->over =
+		    !feed_add(job->account, job->records, job->made++, NULL) || job->over;
 	while (job->made < wanted) {
 		json_t *computer = story_computer(&job->maker, job->account);
 		uint64_t left = job->total ? job->total - job->made : UINT64_MAX;
@@ -119,12 +126,32 @@ static struct account *account_of(struct generator *generator, const json_t *spe
 				  struct err *err)
 {
 	const char *name = json_string_value(json_object_get(spec, "account"));
+	const char *vendor_name = json_string_value(json_object_get(spec, "vendor"));
+	const struct vendor *vendor = vendor_name
+					  ? registry_vendor(generator->registry, vendor_name)
+					  : &secure_endpoint_vendor;
 	struct account *account =
-	    name ? registry_find(generator->registry, &secure_endpoint_vendor, name) : NULL;
+	    name && vendor ? registry_find(generator->registry, vendor, name) : NULL;
 
 	if (!account)
-		err_fill(err, ERR_PERMANENT, "account: no such Secure Endpoint customer");
+		err_fill(err, ERR_PERMANENT, "account: the vendor has no such customer");
 	return account;
+}
+
+/* What a job of another vendor than Secure Endpoint must bring along. */
+static bool take_records(struct job *job, const json_t *spec, struct err *err)
+{
+	json_t *records = json_object_get(spec, "records");
+
+	if (job->account->vendor == &secure_endpoint_vendor)
+		return true;
+	if (strcmp(job->account->vendor->name, "defender") != 0 &&
+	    !job->account->vendor->add_events)
+		return err_set(err, ERR_PERMANENT, "vendor: has no events");
+	if (json_array_size(records) == 0)
+		return err_set(err, ERR_PERMANENT, "records: must be a list of them");
+	job->records = json_incref(records);
+	return true;
 }
 
 uint64_t generator_add(struct generator *generator, const json_t *spec, struct err *err)
@@ -146,9 +173,11 @@ uint64_t generator_add(struct generator *generator, const json_t *spec, struct e
 	job->rate = rate ? json_number_value(rate) : 1;
 	job->total = total;
 	job->started_ms = clock_mono_ms();
-	if (!story_maker_init(&job->maker, spec, err) || (job->rate <= 0 && total == 0)) {
+	if (!take_records(job, spec, err) || !story_maker_init(&job->maker, spec, err) ||
+	    (job->rate <= 0 && total == 0)) {
 		if (job->rate <= 0 && total == 0)
 			err_fill(err, ERR_PERMANENT, "total: needed when rate is 0");
+		json_decref(job->records);
 		free(job);
 		return 0;
 	}
