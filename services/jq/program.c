@@ -108,8 +108,14 @@ static void end_without_memory(void *opaque)
 	_exit(EXIT_FAILURE);
 }
 
+static void ignore(void *opaque, jv message)
+{
+	(void)opaque;
+	jv_free(message);
+}
+
 /* Nothing to include from, and nothing to read: without these libjq fails an assertion when it
- * is asked. Without a handler, 1.6 may call one that nobody has set. */
+ * is asked. 1.6 leaves its callbacks as memory happens to be, so each is set. */
 static jq_state *new_state(void)
 {
 	jq_state *jq = jq_init();
@@ -120,6 +126,7 @@ static jq_state *new_state(void)
 	jq_set_attr(jq, jv_string("JQ_ORIGIN"), jv_string("/"));
 	jq_set_attr(jq, jv_string("PROGRAM_ORIGIN"), jv_string("/"));
 	jq_set_nomem_handler(jq, end_without_memory, NULL);
+	jq_set_debug_cb(jq, ignore, NULL);
 	return jq;
 }
 
@@ -146,7 +153,7 @@ struct program *program_new(const struct program_text *text,
 	wrap(&source, text, variables, count);
 	bool compiled = jq_compile(program->jq, buf_text(&source)) != 0;
 	buf_done(&source);
-	jq_set_error_cb(program->jq, NULL, NULL);
+	jq_set_error_cb(program->jq, ignore, NULL);
 	if (compiled)
 		return program;
 	if (ret_error->size == 0)

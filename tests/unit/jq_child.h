@@ -13,8 +13,8 @@
  * deadline leaves a busy machine time. */
 static inline const struct jq_settings *jq_test_settings(void)
 {
-	static char path[4096];
-	static struct jq_settings settings = { .child = path, .deadline_ms = 2000 };
+	static _Thread_local char path[4096];
+	static _Thread_local struct jq_settings settings = { .deadline_ms = 2000 };
 
 	ssize_t size = readlink("/proc/self/exe", path, sizeof path - 32);
 	assert(size > 0);
@@ -22,6 +22,7 @@ static inline const struct jq_settings *jq_test_settings(void)
 	for (int up = 0; up < 3; up++)
 		*strrchr(path, '/') = '\0';
 	strcat(path, "/tocsin-jq");
+	settings.child = path;
 	return &settings;
 }
 
