@@ -106,7 +106,7 @@ $B/services/cli/servicenow_kit.o: $(patsubst %,$B/gen/%.h,deploy/servicenow/busi
 $B/services/callback/page.o: $B/gen/services/callback/page.css.h
 $B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
 $B/tests/sandbox/html.o: $B/gen/tests/sandbox/page.css.h $B/gen/tests/sandbox/page.js.h
-$(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libbase.a
+$(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libnet.a $B/libbase.a
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Unit tests: one program per file. check also replays every fuzz corpus.

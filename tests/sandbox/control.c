@@ -13,10 +13,12 @@
 #include "fault.h"
 #include "generate.h"
 #include "ledger.h"
+#include "mail.h"
 #include "request.h"
 #include "response.h"
 #include "sandbox.h"
 #include "secure_endpoint.h"
+#include "servicenow.h"
 
 /* The body, or NULL with the refusal in response. */
 static json_t *body_of(const struct request *request, struct response *response)
@@ -399,6 +401,32 @@ static void serve_faults(struct sandbox *sandbox, const struct request *request,
 	}
 }
 
+static void serve_mails(struct sandbox *sandbox, const struct request *request,
+			struct response *response)
+{
+	(void)request;
+	response_json(response, 200,
+		      json_pack("{s:o}", "mails",
+				sandbox->mails ? mails_list(sandbox->mails) : json_array()));
+}
+
+/* POST clone/<instance>/<name>: a copy with all records, credentials and rules, as clones of
+ * instances have them; only its name is another. */
+static void serve_clone(struct sandbox *sandbox, const struct request *request,
+			struct response *response)
+{
+	struct account *from =
+	    named_account(sandbox, "servicenow", request_segment(request, 2), response);
+	struct err err = { 0 };
+
+	if (!from)
+		return;
+	if (servicenow_clone(sandbox->registry, from, request_segment(request, 3), &err))
+		response->status = 204;
+	else
+		response_refuse(response, 400, "%s", err.text);
+}
+
 void control_serve(struct sandbox *sandbox, const struct request *request,
 		   struct response *response)
 {
@@ -411,6 +439,7 @@ void control_serve(struct sandbox *sandbox, const struct request *request,
 		{ "state", serve_state },	{ "revoke", serve_revoke },
 		{ "events", serve_events },	{ "replay", serve_replay },
 		{ "generate", serve_generate }, { "faults", serve_faults },
+		{ "mails", serve_mails },	{ "clone", serve_clone },
 	};
 	const char *name = request_segment(request, 1);
 

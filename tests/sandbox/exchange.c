@@ -11,6 +11,7 @@
 #include "control.h"
 #include "ledger.h"
 #include "page.h"
+#include "page_act.h"
 #include "sandbox.h"
 
 void exchange_init(struct exchange *exchange, struct sandbox *sandbox)
@@ -32,7 +33,7 @@ void exchange_done(struct exchange *exchange)
 /* Pages lie under the vendor's own mount, as on the real host: anything a browser asks for. */
 static bool for_people(const struct request *request)
 {
-	return request_is(request, "GET") && page_serves(request);
+	return (request_is(request, "GET") && page_serves(request)) || page_act_serves(request);
 }
 
 uint64_t exchange_plan(struct exchange *exchange)
@@ -196,6 +197,8 @@ void exchange_serve(struct exchange *exchange)
 	if (!exchange->vendor) {
 		if (strcmp(request_segment(&exchange->request, 0), "_sandbox") == 0)
 			control_serve(sandbox, &exchange->request, response);
+		else if (page_act_serves(&exchange->request))
+			page_act_serve(sandbox, &exchange->request, response);
 		else
 			page_serve(sandbox, &exchange->request, response);
 		return;

@@ -19,10 +19,12 @@
 #include "fault.h"
 #include "generate.h"
 #include "ledger.h"
+#include "mail.h"
 #include "sandbox.h"
 #include "secure_endpoint.h"
 #include "server.h"
 #include "servicenow.h"
+#include "snow_rule.h"
 #include "threat_response.h"
 #include "timer.h"
 #include "umbrella.h"
@@ -36,6 +38,8 @@ static const struct vendor *const vendors[] = {
 struct options {
 	struct server_options server;
 	const char *port_file;
+	const char *smtp_port_file;
+	int smtp_port; /* -1: no mail server */
 	uint64_t latency_ms;
 	size_t ledger_entries;
 	size_t ledger_body_bytes;
@@ -51,6 +55,8 @@ static const struct option long_options[] = {
 	{ "ledger", required_argument, NULL, 'e' },
 	{ "ledger-body-bytes", required_argument, NULL, 'b' },
 	{ "no-ledger-bodies", no_argument, NULL, 'n' },
+	{ "smtp-port", required_argument, NULL, 's' },
+	{ "smtp-port-file", required_argument, NULL, 'S' },
 	{ "demo", no_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -70,6 +76,8 @@ static void print_help(void)
 	     "  --ledger N             calls that the ledger keeps (200000; 0: none)\n"
 	     "  --ledger-body-bytes N  how much of each request body it keeps (65536)\n"
 	     "  --no-ledger-bodies     the same as --ledger-body-bytes 0\n"
+	     "  --smtp-port N          be a mail server there too (0: any free one)\n"
+	     "  --smtp-port-file FILE  write that port there\n"
 	     "  --demo                 with the customers and events of the demo\n"
 	     "\n"
 	     "Prints {\"listening\":\"http://ADDRESS:PORT\"} when ready; SIGTERM ends it.");
@@ -93,8 +101,8 @@ static bool set_option(struct options *options, int letter, const char *name, co
 {
 	uint64_t number = 0;
 
-	if (strchr("ptLeb", letter) &&
-	    !read_number(name, value, letter == 'p' ? 65535 : 1000000000, &number))
+	if (strchr("ptLebs", letter) &&
+	    !read_number(name, value, strchr("ps", letter) ? 65535 : 1000000000, &number))
 		return false;
 	switch (letter) {
 	case 'p':
@@ -120,6 +128,12 @@ static bool set_option(struct options *options, int letter, const char *name, co
 		break;
 	case 'n':
 		options->ledger_body_bytes = 0;
+		break;
+	case 's':
+		options->smtp_port = (int)number;
+		break;
+	case 'S':
+		options->smtp_port_file = value;
 		break;
 	case 'd':
 		options->demo = true;
@@ -185,8 +199,15 @@ static bool serve(struct sandbox *sandbox, const struct options *options,
 {
 	int signal = 0;
 
-	if (options->demo && !demo_start(sandbox, err))
+	if (!snow_rules_start(err) || (options->demo && !demo_start(sandbox, err)))
 		return false;
+	if (options->smtp_port >= 0) {
+		sandbox->mails =
+		    mails_start(options->server.address, (uint16_t)options->smtp_port, err);
+		if (!sandbox->mails ||
+		    !write_port(options->smtp_port_file, mails_port(sandbox->mails), err))
+			return false;
+	}
 	struct server *server = server_start(sandbox, &options->server, err);
 
 	if (!server)
@@ -202,6 +223,8 @@ static bool serve(struct sandbox *sandbox, const struct options *options,
 	generator_stop(sandbox->generator);
 	timer_stop(sandbox->timer); /* what waits is answered now */
 	server_stop(server);
+	snow_rules_stop();
+	mails_stop(sandbox->mails);
 	return ok;
 }
 
@@ -238,7 +261,8 @@ static int run(const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .server = { .address = "127.0.0.1", .threads = 2 },
+	struct options options = { .smtp_port = -1,
+				   .server = { .address = "127.0.0.1", .threads = 2 },
 				   .ledger_entries = 200000,
 				   .ledger_body_bytes = 65536 };
 	int status;

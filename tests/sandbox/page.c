@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "html.h"
 #include "ledger.h"
+#include "mail.h"
 #include "request.h"
 #include "response.h"
 #include "sandbox.h"
@@ -44,7 +45,7 @@ bool page_serves(const struct request *request)
 {
 	const char *mount = request_segment(request, 0), *second = request_segment(request, 1);
 
-	if (request->segments < 2)
+	if (request->segments < 2 || is(mount, "mail"))
 		return true;
 	if (is(mount, servicenow_vendor.mount))
 		return is_incident_page(request_segment(request, 2));
@@ -141,6 +142,8 @@ static void overview(struct sandbox *sandbox, struct buf *out)
 	add_section(sandbox, &threat_response_vendor, "Threat Response", out);
 	add_section(sandbox, &secure_endpoint_vendor, "Secure Endpoint", out);
 	add_section(sandbox, &umbrella_vendor, "Umbrella", out);
+	if (sandbox->mails)
+		buf_adds(out, "<h2>Mail</h2><p><a href=\"/mail/\">What was mailed</a></p>");
 	html_end(out);
 }
 
@@ -289,8 +292,12 @@ void page_serve(struct sandbox *sandbox, const struct request *request,
 	bool threat = is(request_segment(request, 0), threat_response_vendor.mount);
 
 	response->body.max = PAGE_MAX_BYTES;
+	bool mail = is(request_segment(request, 0), "mail") && sandbox->mails;
+
 	if (request->segments == 0)
 		overview(sandbox, &response->body);
+	else if (mail && page_mails(sandbox->mails, request, &response->body))
+		response->status = 200;
 	else if (threat && is(second, "investigate"))
 		investigate(sandbox, request, &response->body);
 	else if (!threat || !is(second, "ctia") || !redirect_id(sandbox, request, response))

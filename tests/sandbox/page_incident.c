@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "html.h"
 #include "page.h"
+#include "page_act.h"
 #include "request.h"
 #include "servicenow.h"
 #include "snow.h"
@@ -315,6 +316,7 @@ bool page_incident(struct account *account, const char *id, struct buf *out)
 	state_mark(out, snow, row);
 	buf_adds(out, "</li></ul>");
 	fields(out, snow, row);
+	page_act_form(out, snow, row);
 	if (*snow_row_named(row, "description")) {
 		buf_adds(out, "<h2>Description</h2><div class=\"card pad text\">");
 		html_linked(out, snow_row_named(row, "description"));

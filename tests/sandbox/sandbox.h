@@ -7,6 +7,7 @@
 struct faults;
 struct generator;
 struct ledger;
+struct mails;
 struct registry;
 struct timer;
 
@@ -17,6 +18,7 @@ struct sandbox {
 	struct ledger *ledger;
 	struct timer *timer;
 	struct generator *generator;
+	struct mails *mails; /* NULL: no mail server */
 	uint64_t latency_ms; /* added to every vendor call */
 	uint64_t started_ms;
 };

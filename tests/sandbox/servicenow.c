@@ -26,6 +26,7 @@ static void *instance_open(const struct account *account)
 	snow->token_ms = UINT64_C(1799000);
 	snow->next_number = 10001;
 	snow->emails = json_array();
+	snow->outbound = json_array();
 	snow->journal_roles = xstrdup("admin,itil");
 	snow->date_format = xstrdup("yyyy-MM-dd");
 	snow->data_policy = true;
@@ -57,6 +58,8 @@ static void instance_close(void *opaque)
 	tokens_done(&snow->refresh_tokens);
 	snow_tables_done(&snow->tables);
 	json_decref(snow->emails);
+	json_decref(snow->outbound);
+	snow_rule_done(&snow->rule);
 	free(snow->journal_roles);
 	free(snow->date_format);
 	free(snow);
@@ -66,7 +69,12 @@ static void instance_close(void *opaque)
 
 static bool instance_configure(struct account *account, const json_t *settings, struct err *err)
 {
-	return snow_configure(account->state, settings, err);
+	struct snow *snow = account->state;
+	const json_t *rule = json_object_get(settings, "business_rule");
+
+	snow->account = account;
+	return snow_configure(snow, settings, err) &&
+	       (!rule || snow_rule_configure(&snow->rule, rule, err));
 }
 
 static const char *instance_recognise(const struct request *request)
@@ -266,11 +274,11 @@ static json_t *instance_dump(struct account *account)
 	struct snow *snow = servicenow_instance(account);
 
 	return json_pack(
-	    "{s:o, s:o, s:O}", "incidents",
+	    "{s:o, s:o, s:O, s:O}", "incidents",
 	    tickets_json(snow, snow_table_find(&snow->tables, "incident")),
 	    "security_incidents",
 	    tickets_json(snow, snow_table_find(&snow->tables, SNOW_SECURITY_TABLE)), "emails",
-	    snow->emails);
+	    snow->emails, "outbound", snow->outbound);
 }
 
 static json_t *duplicates(struct snow_table *table, json_t *states)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "snow_rule.h"
 #include "snow_table.h"
 #include "token.h"
 
@@ -40,6 +41,9 @@ struct snow {
 	uint64_t token_ms;
 	uint64_t next_number;
 	json_t *emails;
+	json_t *outbound; /* calls of its business rules, oldest first */
+	struct snow_rule rule;
+	struct account *account; /* it is the state of */
 	char *journal_roles;	 /* who may read sys_journal_field, ",admin,itil," */
 	char *date_format;	 /* of display values: "yyyy-MM-dd" or "dd/MM/yyyy" */
 	int64_t zone_minutes;	 /* of display values */

@@ -395,6 +395,38 @@ static void open_record(struct pending *pending)
 	snow_row_set_named(pending->row, "number", text);
 }
 
+/* What resolves a parent resolves its children, as the instance's own rule does. */
+static void resolve_children(const struct snow_call *call, const struct snow_row *parent)
+{
+	struct snow_table *table = parent->table;
+	const char *id = snow_row_named(parent, "sys_id");
+	json_t *body = json_pack("{s:s, s:s, s:s}", "state", "6", "close_code",
+				 snow_row_named(parent, "close_code"), "close_notes",
+				 "Resolved with its parent");
+
+	for (size_t i = 0; i < table->rows; i++) {
+		struct snow_row *child = table->row[i];
+		const char *state = snow_row_named(child, "state");
+
+		if (!child->deleted && child != parent &&
+		    strcmp(snow_row_named(child, "parent_incident"), id) == 0 &&
+		    strcmp(state, "6") != 0 && !is_closed(state))
+			snow_write(call, table, child, body);
+	}
+	json_decref(body);
+}
+
+static void state_changed(const struct snow_call *call, struct snow_row *row, const char *from)
+{
+	const char *to = snow_row_named(row, "state");
+
+	if (strcmp(row->table->name, "incident") == 0 && strcmp(to, "6") == 0 &&
+	    strcmp(from, to) != 0)
+		resolve_children(call, row);
+	if (call->snow->account)
+		snow_rule_run(call->snow->account, call->snow, row, from, call->user->name);
+}
+
 struct snow_row *snow_write(const struct snow_call *call, struct snow_table *table,
 			    struct snow_row *row, const json_t *body)
 {
@@ -424,8 +456,13 @@ struct snow_row *snow_write(const struct snow_call *call, struct snow_table *tab
 	} else {
 		open_record(&pending);
 	}
+	char *from = row ? xstrdup(snow_row_named(row, "state")) : xstrdup("");
+
 	store(&pending);
 	pending_done(&pending);
+	if (row)
+		state_changed(call, row, from);
+	free(from);
 	return pending.row;
 }
 
