@@ -128,9 +128,8 @@ enum httpd_outcome ancestor_handle(struct httpd_exchange *exchange, void *state)
 	struct commit *commit = notice_new(exchange);
 	const struct credentials_instance *instance =
 	    access_bearer(app, exchange, credentials, commit->arena);
-	enum httpd_outcome outcome = instance
-					 ? accept(app, commit, credentials, instance)
-					 : notice_refuse(commit, PROBLEM_UNAUTHORIZED, NULL);
+	enum httpd_outcome outcome = instance ? accept(app, commit, credentials, instance)
+					      : notice_refuse_stranger(commit, credentials);
 
 	credentials_put(app->credentials, credentials);
 	return outcome;

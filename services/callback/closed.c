@@ -101,7 +101,7 @@ enum httpd_outcome closed_handle(struct httpd_exchange *exchange, void *state)
 		      : access_bearer(app, exchange, credentials, commit->arena);
 	enum httpd_outcome outcome = instance
 					 ? accept(app, commit, credentials, instance, is_signed)
-					 : notice_refuse(commit, PROBLEM_UNAUTHORIZED, NULL);
+					 : notice_refuse_stranger(commit, credentials);
 
 	credentials_put(app->credentials, credentials);
 	return outcome;

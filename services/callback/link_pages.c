@@ -51,17 +51,14 @@ static const char *advice_of(enum link_fault fault)
 }
 
 /* Its customer must be known to this installation, and where the link says. */
-static bool is_known(const struct app *app, const struct link *link)
+static bool is_known(const struct credentials *credentials, const struct link *link)
 {
-	const struct credentials *credentials = credentials_get(app->credentials);
 	const struct credentials_customer *customer =
 	    credentials_customer(credentials, link->customer);
 	const char *account = customer ? customer->record->servicenow : NULL;
-	bool known = customer && customer->record->partition == link->partition &&
-		     (!*link->instance || (account && strcmp(account, link->instance) == 0));
 
-	credentials_put(app->credentials, credentials);
-	return known;
+	return customer && customer->record->partition == link->partition &&
+	       (!*link->instance || (account && strcmp(account, link->instance) == 0));
 }
 
 /* False when it was answered. */
@@ -70,27 +67,30 @@ static bool open_link(const struct app *app, struct httpd_exchange *exchange,
 		      struct link *ret_link)
 {
 	const struct link_check check = { app->installation, purpose, clock_wall_ms() };
+	const char *peer = httpd_peer(exchange);
 	uint64_t wait_ms;
 
-	if (!app->link_keys) {
-		page_answer_problem(exchange, PROBLEM_NOT_FOUND, NULL);
-		return false;
-	}
-	if (!throttle_allows(app->throttle, &strangers, httpd_peer(exchange), &wait_ms)) {
+	if (!throttle_allows(app->throttle, &strangers, peer, &wait_ms)) {
 		page_answer_problem_later(exchange, PROBLEM_TOO_MANY_REQUESTS, NULL, wait_ms);
 		return false;
 	}
 
+	const struct credentials *credentials = credentials_get(app->credentials);
 	enum link_fault fault = link_verify(app->link_keys, &check, token, arena, ret_link);
+	bool good = fault == LINK_GOOD && credentials && is_known(credentials, ret_link);
 
-	if (fault == LINK_GOOD && !is_known(app, ret_link))
-		fault = LINK_FOREIGN;
-	if (fault == LINK_GOOD)
-		return true;
 	if (fault == LINK_MALFORMED || fault == LINK_FORGED)
-		(void)throttle_take(app->throttle, &strangers, httpd_peer(exchange), &wait_ms);
-	page_answer_problem(exchange, problem_of(fault), advice_of(fault));
-	return false;
+		(void)throttle_take(app->throttle, &strangers, peer, &wait_ms);
+	if (fault != LINK_GOOD)
+		page_answer_problem(exchange, problem_of(fault), advice_of(fault));
+	else if (!credentials)
+		page_answer_problem_later(
+		    exchange, PROBLEM_UNAVAILABLE,
+		    "Tocsin is starting. Open the link again in a moment.", RETRY_MS);
+	else if (!good)
+		page_answer_problem(exchange, PROBLEM_LINK_INVALID, advice_of(LINK_FOREIGN));
+	credentials_put(app->credentials, credentials);
+	return good;
 }
 
 /* ---- showing ---- */
@@ -98,6 +98,9 @@ static bool open_link(const struct app *app, struct httpd_exchange *exchange,
 static enum httpd_outcome show(const struct app *app, struct httpd_exchange *exchange,
 			       enum link_purpose purpose, const char *prefix)
 {
+	if (!app->link_keys)
+		return page_answer_problem(exchange, PROBLEM_NOT_FOUND, NULL);
+
 	struct arena *arena = arena_new();
 	const char *token = httpd_path(exchange) + strlen(prefix);
 	const char *verdict = httpd_query(exchange, "verdict");
@@ -236,6 +239,9 @@ static bool read_answer(const struct app *app, struct httpd_exchange *exchange,
 static enum httpd_outcome act(const struct app *app, struct httpd_exchange *exchange,
 			      enum link_purpose purpose)
 {
+	if (!app->link_keys)
+		return page_answer_problem(exchange, PROBLEM_NOT_FOUND, NULL);
+
 	struct commit *commit = notice_new(exchange);
 	struct act *act = arena_alloc(commit->arena, sizeof(*act));
 	char *code = arena_alloc(commit->arena, CODE_SIZE);

@@ -13,7 +13,7 @@
 #include "model/raw.h"
 #include "problem.h"
 
-enum { HOUR_MS = 60 * 60 * 1000, TRACE_SIZE = 56, DIGEST_BYTES = 8 };
+enum { HOUR_MS = 60 * 60 * 1000, TRACE_SIZE = 56, DIGEST_BYTES = 8, RETRY_MS = 5000 };
 
 static struct metric clone_requests = {
 	.name = "tocsin_callback_clone_requests_total",
@@ -36,6 +36,15 @@ enum httpd_outcome notice_refuse(struct commit *commit, enum problem problem,
 
 	commit_free(commit);
 	return outcome;
+}
+
+enum httpd_outcome notice_refuse_stranger(struct commit *commit,
+					  const struct credentials *credentials)
+{
+	if (credentials)
+		return notice_refuse(commit, PROBLEM_UNAUTHORIZED, NULL);
+	problem_retry_after(commit->exchange, RETRY_MS);
+	return notice_refuse(commit, PROBLEM_UNAVAILABLE, NULL);
 }
 
 static const char *nonce_key(struct commit *commit, unsigned partition, const char *nonce)

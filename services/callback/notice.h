@@ -6,6 +6,7 @@
 #include "problem.h"
 
 struct app;
+struct credentials;
 struct credentials_instance;
 
 /* On the way into the stream `closures`. */
@@ -16,6 +17,9 @@ struct commit *notice_new(struct httpd_exchange *exchange);
 /* Frees the commit and answers with the problem. */
 enum httpd_outcome notice_refuse(struct commit *commit, enum problem problem,
 				 const char *detail);
+/* The same for who is not known: 401, or 503 while we know nobody yet (credentials is NULL). */
+enum httpd_outcome notice_refuse_stranger(struct commit *commit,
+					  const struct credentials *credentials);
 /* Takes the commit over. nonce (NULL: none) is the part of its key after "nonce:", taken for
  * value; both live as long as the commit. */
 enum httpd_outcome notice_submit(const struct app *app, struct commit *commit,

@@ -15,7 +15,7 @@
 #include "throttle.h"
 #include "urlform.h"
 
-enum { BASIC_MAX = 1024, ANSWER_MAX = 512 };
+enum { BASIC_MAX = 1024, ANSWER_MAX = 512, RETRY_MS = 5000 };
 
 /* A token is good for a quarter of an hour: nobody needs many. Failures count by address, so
  * that nobody can shut out a client by failing in its name. */
@@ -37,6 +37,9 @@ static const struct oauth_error unknown = { 401, "invalid_client",
 					    "The client or its secret is not known." };
 static const struct oauth_error hasty = { 429, "temporarily_unavailable",
 					  "Too many attempts. See Retry-After." };
+
+static const struct oauth_error starting = { 503, "temporarily_unavailable",
+					     "Nobody is known yet. See Retry-After." };
 
 static enum httpd_outcome refuse(struct httpd_exchange *exchange, const struct oauth_error *why)
 {
@@ -99,10 +102,11 @@ static bool read_client(const struct httpd_exchange *exchange, const struct urlf
 	       (!said || strcmp(said, ret_client->id) == 0);
 }
 
-static enum httpd_outcome refuse_hasty(struct httpd_exchange *exchange, uint64_t wait_ms)
+static enum httpd_outcome refuse_later(struct httpd_exchange *exchange,
+				       const struct oauth_error *why, uint64_t wait_ms)
 {
 	problem_retry_after(exchange, wait_ms);
-	return refuse(exchange, &hasty);
+	return refuse(exchange, why);
 }
 
 static enum httpd_outcome grant(const struct app *app, struct httpd_exchange *exchange,
@@ -112,7 +116,7 @@ static enum httpd_outcome grant(const struct app *app, struct httpd_exchange *ex
 	uint64_t wait_ms;
 
 	if (!throttle_take(app->throttle, &grants, instance->record->id, &wait_ms))
-		return refuse_hasty(exchange, wait_ms);
+		return refuse_later(exchange, &hasty, wait_ms);
 
 	const char *token =
 	    access_issue(app->vault, instance->record->id, clock_wall_ms(), arena);
@@ -151,6 +155,8 @@ static enum httpd_outcome answer(const struct app *app, struct httpd_exchange *e
 	const struct credentials_instance *instance =
 	    access_client(app, credentials, client.id, client.secret);
 
+	if (!credentials)
+		return refuse_later(exchange, &starting, RETRY_MS);
 	if (!instance) {
 		(void)throttle_take(app->throttle, &failures, httpd_peer(exchange), &wait_ms);
 		return refuse(exchange, &unknown);
@@ -164,7 +170,7 @@ enum httpd_outcome oauth_token(struct httpd_exchange *exchange, void *state)
 	uint64_t wait_ms = 0;
 
 	if (!throttle_allows(app->throttle, &failures, httpd_peer(exchange), &wait_ms))
-		return refuse_hasty(exchange, wait_ms);
+		return refuse_later(exchange, &hasty, wait_ms);
 
 	const struct credentials *credentials = credentials_get(app->credentials);
 	struct arena *arena = arena_new();
