@@ -16,12 +16,15 @@
 #include "model/customer.h"
 #include "run.h"
 #include "store.h"
+#include "template_files.h"
+#include "template_use.h"
 #include "update_set.h"
 
 enum { TABLES_MAX = 8, FILE_MAX = 1024 * 1024 };
 
 /* What the texts say about this link. */
 struct kit {
+	struct template_files templates;
 	const char *installation;
 	const char *account;
 	const char *instance_name;
@@ -303,14 +306,18 @@ static bool known_table(const struct kit *kit, const char *table)
  * yet. */
 static void kit_tables(struct kit *kit, const struct directory *directory)
 {
-	for (size_t i = 0; i < directory_count(directory); i++) {
-		const struct customer_servicenow *servicenow =
-		    &directory_at(directory, i)->servicenow;
+	struct template_use *use = xcalloc(1, sizeof *use);
 
-		if (servicenow->account && strcmp(servicenow->account, kit->account) == 0 &&
-		    kit->table_count < TABLES_MAX && !known_table(kit, servicenow->table))
-			kit->tables[kit->table_count++] = servicenow->table;
+	for (size_t i = 0; i < directory_count(directory); i++) {
+		const struct customer *customer = directory_at(directory, i);
+		const char *account = customer->servicenow.account;
+
+		template_use_read(use, kit->templates.templates, customer);
+		if (account && strcmp(account, kit->account) == 0 &&
+		    kit->table_count < TABLES_MAX && !known_table(kit, use->table))
+			kit->tables[kit->table_count++] = use->table;
 	}
+	free(use);
 	if (kit->table_count == 0)
 		kit->tables[kit->table_count++] = "incident";
 }
@@ -326,6 +333,7 @@ static char *instance_of(const char *url)
 
 static void kit_done(struct kit *kit)
 {
+	template_files_done(&kit->templates);
 	free(kit->message);
 	free(kit->key);
 	free(kit->name);
@@ -351,6 +359,8 @@ static bool kit_init(struct kit *kit, struct cli *cli, const struct account *acc
 
 	kit->name = format(half, kit->account, "");
 	free(half);
+	if (!template_files_load(&kit->templates, cli->settings.config_dir, NULL, err))
+		return false;
 	kit_tables(kit, directory);
 	return true;
 }

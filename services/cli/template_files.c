@@ -112,7 +112,7 @@ static bool check_file(const struct template_files *files, struct template_file 
 	template = templates_find(files->templates, file->name);
 	if (!templates_check(files->templates, file->name, &err))
 		err_prefix(&err, "%s", file->where);
-	else
+	else if (jq)
 		template_compile(template, file->where, jq, &err);
 	if (err.kind == ERR_TRANSIENT) {
 		*ret_err = err;

@@ -27,8 +27,9 @@ struct template_files {
 	size_t count;
 };
 
-/* False with err when nothing can be said of any: the folder is not readable, or no child could
- * be started (transient). A missing folder holds none. */
+/* jq may be NULL: then nothing is compiled. False with err when nothing can be said of any: the
+ * folder is not readable, or no child could be started (transient). A missing folder holds
+ * none. */
 bool template_files_load(struct template_files *ret_files, const char *config_dir,
 			 struct jq *jq, struct err *err);
 /* One more, from anywhere; its name is the file's. Replaces one of the same name. */

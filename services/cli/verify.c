@@ -13,6 +13,8 @@
 #include "model/vault.h"
 #include "run.h"
 #include "store.h"
+#include "template_files.h"
+#include "template_use.h"
 #include "vendor/session.h"
 #include "view.h"
 
@@ -48,6 +50,7 @@ struct verifier {
 	struct cli *cli;
 	struct vendor *vendor;
 	struct directory *directory;
+	struct template_files templates;
 	json_t *accounts; /* id -> checks */
 	json_t *logins;	  /* id -> bool */
 };
@@ -113,12 +116,15 @@ static void ask_for_customer(struct verifier *verifier, const struct customer *c
 	if (!account)
 		return;
 	struct vendor_session session = session_of(verifier, account);
-	json_t *checks =
-	    json_copy(ask_account(verifier, account, customer->servicenow.table, &in));
+	struct template_use *use = xcalloc(1, sizeof *use);
+
+	template_use_read(use, verifier->templates.templates, customer);
+	json_t *checks = json_copy(ask_account(verifier, account, use->table, &in));
 	if (in && account->kind == ACCOUNT_SECURE_ENDPOINT)
 		verify_event_types(&session, customer, checks);
 	if (in && account->kind == ACCOUNT_SERVICENOW)
-		verify_ticket_columns(&session, customer, checks);
+		verify_ticket_columns(&session, customer, use, checks);
+	free(use);
 	json_array_append_new(reports, report_of(account, customer->id, checks));
 }
 
@@ -141,8 +147,13 @@ static bool verifier_init(struct verifier *ret_verifier, struct cli *cli, struct
 	struct http *http = vault ? cli_http(cli, err) : NULL;
 
 	*ret_verifier = (struct verifier){ .cli = cli };
-	if (!http || !store_load(&store, cli->settings.config_dir, err))
+	if (!http ||
+	    !template_files_load(&ret_verifier->templates, cli->settings.config_dir, NULL, err))
 		return false;
+	if (!store_load(&store, cli->settings.config_dir, err)) {
+		template_files_done(&ret_verifier->templates);
+		return false;
+	}
 	for (size_t i = 0; i < store.count; i++) {
 		if (store.files[i].err.kind != ERR_NONE)
 			cli_warn(cli, "%s", store.files[i].err.text);
@@ -162,6 +173,7 @@ static void verifier_done(struct verifier *verifier)
 {
 	vendor_free(verifier->vendor);
 	directory_free(verifier->directory);
+	template_files_done(&verifier->templates);
 	json_decref(verifier->accounts);
 	json_decref(verifier->logins);
 }

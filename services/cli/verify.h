@@ -35,7 +35,8 @@ bool verify_servicenow(struct vendor_session *session, const char *table, json_t
 /* What one customer wants of it. */
 void verify_event_types(struct vendor_session *session, const struct customer *customer,
 			json_t *checks);
+struct template_use;
 void verify_ticket_columns(struct vendor_session *session, const struct customer *customer,
-			   json_t *checks);
+			   const struct template_use *use, json_t *checks);
 
 #endif

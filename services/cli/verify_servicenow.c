@@ -5,7 +5,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "model/customer.h"
+#include "template_use.h"
 #include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
 #include "vendor/session.h"
 #include "verify.h"
 
@@ -172,14 +174,20 @@ static void verify_choice(struct vendor_session *session, struct arena *arena,
 			   "the user may not read the choice list (sys_choice)");
 }
 
-/* What every ticket of ours has a value for. */
-static bool is_sent(const struct customer_servicenow *servicenow, const char *column)
+static bool is_own(const struct template_use *use, const char *column)
+{
+	for (size_t i = 0; i < use->count; i++) {
+		if (strcmp(use->names[i], column) == 0)
+			return use->own[i];
+	}
+	return false;
+}
+
+/* What every ticket of ours has a value for, whatever its template says. */
+static bool is_sent(const struct template_use *use,
+		    const struct customer_servicenow *servicenow, const char *column)
 {
 	static const char *const always[] = { "short_description",
-					      "description",
-					      "impact",
-					      "urgency",
-					      "caller_id",
 					      "company",
 					      "assignment_group",
 					      "work_notes",
@@ -187,23 +195,30 @@ static bool is_sent(const struct customer_servicenow *servicenow, const char *co
 					      "correlation_display",
 					      "number",
 					      "state",
-					      "priority" };
+					      "priority",
+					      NULL };
+	const char *caller = servicenow_table(use->table)->caller;
 
-	for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-		if (strcmp(column, always[i]) == 0)
+	for (const char *const *name = always; *name; name++) {
+		if (strcmp(column, *name) == 0)
 			return true;
 	}
-	return (servicenow->category && strcmp(column, "category") == 0) ||
-	       (servicenow->subcategory && strcmp(column, "subcategory") == 0) ||
+	if (strcmp(column, "category") == 0 && !servicenow->category)
+		return is_own(use, column);
+	if (strcmp(column, "subcategory") == 0 && !servicenow->subcategory)
+		return is_own(use, column);
+	return template_use_has(use, column) || (caller && strcmp(column, caller) == 0) ||
 	       (servicenow->domain && strcmp(column, "sys_domain") == 0);
 }
 
 /* Columns that the dictionary of the table makes mandatory; data policies are added to it. */
 static bool list_mandatory(struct vendor_session *session, struct arena *arena,
-			   const struct servicenow_query *query, const char *column,
+			   const struct servicenow_query *query, const struct template_use *use,
 			   const struct customer_servicenow *servicenow, struct buf *missing,
 			   size_t *ret_seen)
 {
+	/* sys_dictionary and sys_data_policy_rule call it differently. */
+	const char *column = strstr(query->fields, "element") ? "element" : "field";
 	struct servicenow_answer answer = { 0 };
 	struct servicenow_record *records;
 	size_t count = 0;
@@ -218,13 +233,14 @@ static bool list_mandatory(struct vendor_session *session, struct arena *arena,
 		if (!name || !name[0] || !mandatory || strcmp(mandatory, "true") != 0)
 			continue;
 		(*ret_seen)++;
-		if (!is_sent(servicenow, name) && !strstr(buf_text(missing), name))
+		if (!is_sent(use, servicenow, name) && !strstr(buf_text(missing), name))
 			buf_addf(missing, " %s", name);
 	}
 	return true;
 }
 
 static void verify_mandatory(struct vendor_session *session, struct arena *arena,
+			     const struct template_use *use,
 			     const struct customer_servicenow *servicenow, json_t *checks)
 {
 	struct buf dictionary_query, policy_query, missing;
@@ -233,9 +249,8 @@ static void verify_mandatory(struct vendor_session *session, struct arena *arena
 	buf_init(&dictionary_query, 256);
 	buf_init(&policy_query, 256);
 	buf_init(&missing, 300);
-	buf_addf(&dictionary_query, "nameIN%s,task^mandatory=true^active=true",
-		 servicenow->table);
-	buf_addf(&policy_query, "table=%s^mandatory=true", servicenow->table);
+	buf_addf(&dictionary_query, "nameIN%s,task^mandatory=true^active=true", use->table);
+	buf_addf(&policy_query, "table=%s^mandatory=true", use->table);
 	const struct servicenow_query dictionary = { .table = "sys_dictionary",
 						     .query = buf_text(&dictionary_query),
 						     .fields = "name,element,mandatory",
@@ -245,9 +260,9 @@ static void verify_mandatory(struct vendor_session *session, struct arena *arena
 						   .fields = "table,field,mandatory",
 						   .limit = ROWS_MAX };
 	bool readable =
-	    list_mandatory(session, arena, &dictionary, "element", servicenow, &missing, &seen);
+	    list_mandatory(session, arena, &dictionary, use, servicenow, &missing, &seen);
 	readable =
-	    list_mandatory(session, arena, &policies, "field", servicenow, &missing, &seen) ||
+	    list_mandatory(session, arena, &policies, use, servicenow, &missing, &seen) ||
 	    readable;
 	if (missing.size > 0)
 		verify_add(checks, VERIFY_NO, "mandatory columns",
@@ -263,8 +278,64 @@ static void verify_mandatory(struct vendor_session *session, struct arena *arena
 	buf_done(&missing);
 }
 
+static bool has_row(const struct servicenow_record *records, size_t count, const char *element)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *name = servicenow_record_value(&records[i], "element");
+
+		if (name && strcmp(name, element) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ServiceNow drops what it does not know, with status 200. */
+static void verify_template(struct vendor_session *session, struct arena *arena,
+			    const struct template_use *use, json_t *checks)
+{
+	struct servicenow_answer answer = { 0 };
+	struct servicenow_record *records;
+	struct buf query, missing;
+	size_t count = 0, own = 0;
+
+	buf_init(&query, 16 << 10);
+	buf_init(&missing, 300);
+	/* One that each table has shows whether the dictionary is readable at all. */
+	buf_addf(&query, "nameIN%s,task^active=true^elementINshort_description", use->table);
+	for (size_t i = 0; i < use->count; i++) {
+		if (use->own[i]) {
+			buf_addf(&query, ",%s", use->names[i]);
+			own++;
+		}
+	}
+	const struct servicenow_query dictionary = { .table = "sys_dictionary",
+						     .query = buf_text(&query),
+						     .fields = "name,element",
+						     .limit = ROWS_MAX };
+
+	if (own > 0 &&
+	    (!servicenow_query(session, &dictionary, arena, &records, &count, &answer, NULL) ||
+	     !has_row(records, count, "short_description"))) {
+		verify_add(checks, VERIFY_UNKNOWN, "template columns",
+			   "the user may not read the dictionary (sys_dictionary)");
+		own = 0;
+	}
+	for (size_t i = 0; own > 0 && i < use->count; i++) {
+		if (use->own[i] && !has_row(records, count, use->names[i]))
+			buf_addf(&missing, " %s", use->names[i]);
+	}
+	if (missing.size > 0)
+		verify_add(checks, VERIFY_NO, "template columns",
+			   "table %s has none of these, they would be dropped:%s", use->table,
+			   buf_text(&missing));
+	else if (own > 0)
+		verify_add(checks, VERIFY_YES, "template columns", "all are there");
+	buf_done(&query);
+	buf_done(&missing);
+}
+
 void verify_ticket_columns(struct vendor_session *session, const struct customer *customer,
-			   json_t *checks)
+			   const struct template_use *use, json_t *checks)
 {
 	const struct customer_servicenow *servicenow = &customer->servicenow;
 	struct arena *arena = arena_new();
@@ -276,10 +347,10 @@ void verify_ticket_columns(struct vendor_session *session, const struct customer
 	verify_reference(session, arena, "assignment_group", "sys_user_group",
 			 servicenow->assignment_group, checks);
 	verify_reference(session, arena, "domain", "domain", servicenow->domain, checks);
-	verify_choice(session, arena, servicenow->table, "category", servicenow->category,
+	verify_choice(session, arena, use->table, "category", servicenow->category, checks);
+	verify_choice(session, arena, use->table, "subcategory", servicenow->subcategory,
 		      checks);
-	verify_choice(session, arena, servicenow->table, "subcategory", servicenow->subcategory,
-		      checks);
-	verify_mandatory(session, arena, servicenow, checks);
+	verify_mandatory(session, arena, use, servicenow, checks);
+	verify_template(session, arena, use, checks);
 	arena_free(arena);
 }

@@ -325,3 +325,21 @@ def test_what_the_page_shows_is_so(system):
         (system.config / "templates" / "soc.json").write_text("{\n" + text + "}")
         rows = {row["name"]: row["problem"] for row in system.tocsin("template", "check", expect=4)["templates"]}
         assert rows["soc"].startswith(f"templates/soc.json:{at}: ") and f"    {rows['soc']}\n" in page, rows["soc"]
+
+
+def test_verify_knows_what_the_instance_would_drop(snow):
+    template(snow, "soc", columns={"u_alert_id": "\"x\"", "u_nowhere": "\"x\"", "u_off": None})
+    snow.customer("acme", xdr=None, servicenow=settings(template="soc"))
+
+    def check():
+        reports = snow.tocsin("customer", "verify", "acme", expect=4)["reports"]
+        return {c["check"]: c for report in reports if report["kind"] == "servicenow" for c in report["checks"]}
+
+    assert check()["template columns"]["text"] == \
+        "table incident has none of these, they would be dropped: u_nowhere"
+    # What the customer's instance demands and a template gives is not missing.
+    snow.sandbox.post("accounts", {"vendor": "servicenow", "account": "main",
+                                   "columns": {"incident": ["u_nowhere"]}, "mandatory": ["u_alert_id", "u_vip"]})
+    checks = check()
+    assert checks["template columns"]["result"] == "yes"
+    assert checks["mandatory columns"]["text"] == "a ticket needs values for: u_vip"

@@ -92,6 +92,19 @@ static bool add_records(struct snow *snow, const json_t *tables, struct err *err
 	return true;
 }
 
+/* With its row of the dictionary. */
+static void add_column(struct snow *snow, struct snow_table *table, const char *name)
+{
+	struct snow_row *about;
+
+	if (snow_column_find(table, name) != SNOW_NO_COLUMN)
+		return;
+	snow_column_make(table, name, SNOW_STRING);
+	about = snow_row_add(snow_table_find(&snow->tables, "sys_dictionary"), NULL);
+	snow_row_set_named(about, "name", table->name);
+	snow_row_set_named(about, "element", name);
+}
+
 static void add_columns(struct snow *snow, const json_t *columns)
 {
 	const char *name;
@@ -105,7 +118,7 @@ static void add_columns(struct snow *snow, const json_t *columns)
 		json_array_foreach(list, i, column)
 		{
 			if (table && json_is_string(column))
-				snow_column_make(table, json_string_value(column), SNOW_STRING);
+				add_column(snow, table, json_string_value(column));
 		}
 	}
 }
