@@ -230,12 +230,14 @@ enum incident_op {
 	ITEM_FINDING, /* the first one opens it */
 	ITEM_RETRY,   /* failed steps may be tried again */
 	ITEM_CLOSURE, /* from the stream `closures` */
+	ITEM_HOST,    /* it holds a host that Redis had forgotten */
 };
 
 struct incident_item {
 	enum incident_op op;
 	struct finding finding; /* FINDING: customer and group are the incident's */
 	struct closure closure; /* CLOSURE */
+	const char *ledger;	/* HOST: the undo ledger as it was found */
 };
 
 /* The result is in the arena. */

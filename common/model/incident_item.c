@@ -11,6 +11,7 @@ static const char *const op_names[] = {
 	[ITEM_FINDING] = "finding",
 	[ITEM_RETRY] = "retry",
 	[ITEM_CLOSURE] = "closure",
+	[ITEM_HOST] = "host",
 };
 
 enum {
@@ -57,6 +58,8 @@ const char *incident_item_encode(const struct incident_item *item, struct arena 
 	buf_addf(&buf, "{\"op\":\"%s\"", op_names[item->op]);
 	if (item->op == ITEM_CLOSURE)
 		closure_add(&buf, &item->closure, arena);
+	if (item->op == ITEM_HOST)
+		member_add(&buf, "ledger", item->ledger);
 	if (item->op == ITEM_FINDING) {
 		buf_addf(&buf,
 			 ",\"severity_id\":%d,\"time_ms\":%" PRIu64 ",\"observed_ms\":%" PRIu64,
@@ -121,6 +124,10 @@ static bool item_read(struct incident_item *item, const json_t *head, struct are
 		return err_set(err, ERR_PERMANENT, "inbox: unknown op \"%.40s\"", op ? op : "");
 	if (item->op == ITEM_RETRY)
 		return true;
+	if (item->op == ITEM_HOST) {
+		item->ledger = member_text(head, "ledger", arena);
+		return item->ledger || err_set(err, ERR_PERMANENT, "inbox: no ledger");
+	}
 	if (item->op == ITEM_CLOSURE)
 		return closure_read(&item->closure, json_object_get(head, "closure"), arena,
 				    err);

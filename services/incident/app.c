@@ -58,6 +58,30 @@ struct metric app_reconciliations = {
 	.labels = "account,outcome",
 };
 
+struct metric app_contained = {
+	.name = "tocsin_contained_hosts",
+	.kind = METRIC_GAUGE,
+	.help = "Hosts that incidents hold contained now, of all customers.",
+};
+
+struct metric app_contained_longest = {
+	.name = "tocsin_contained_longest_seconds",
+	.kind = METRIC_GAUGE,
+	.help = "How long the longest contained host has been so.",
+};
+
+struct metric app_approvals = {
+	.name = "tocsin_containment_approvals_pending",
+	.kind = METRIC_GAUGE,
+	.help = "Containments that wait for a person.",
+};
+
+struct metric app_not_undone = {
+	.name = "tocsin_containment_not_undone",
+	.kind = METRIC_GAUGE,
+	.help = "Incidents whose hosts could not be let go: a person has to look.",
+};
+
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -66,10 +90,10 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings,	     &app_steps,
-	&app_closings,	     &app_reconciliations,
-	&app_containments,   &app_template_failures,
-	&app_ticket_seconds, NULL,
+	&app_findings,		&app_steps,	     &app_closings,
+	&app_reconciliations,	&app_contained,	     &app_contained_longest,
+	&app_approvals,		&app_not_undone,     &app_containments,
+	&app_template_failures, &app_ticket_seconds, NULL,
 };
 
 bool app_alarm_due(const struct app *app, const char *subject)

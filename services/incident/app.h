@@ -32,7 +32,8 @@ struct app {
 
 /* Rows this process owns, NULL-terminated. */
 extern struct metric *const app_metrics[];
-extern struct metric app_findings;	    /* by outcome */
+extern struct metric app_findings; /* by outcome */
+extern struct metric app_contained, app_contained_longest, app_approvals, app_not_undone;
 extern struct metric app_containments;	    /* by action and outcome */
 extern struct metric app_steps;		    /* by step and outcome */
 extern struct metric app_closings;	    /* by via and outcome */

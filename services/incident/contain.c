@@ -341,6 +341,38 @@ void contain_approve(struct turn *turn, const struct closure *closure)
 	metric_add(&app_containments, 1, "approval", "given");
 }
 
+/* ---- found again ---- */
+
+void contain_found(struct turn *turn, const char *ledger)
+{
+	static const enum incident_step_id acts[] = { STEP_CONTAIN_ISOLATE,
+						      STEP_CONTAIN_MOVE_GROUP };
+	struct incident *incident = &turn->incident;
+	struct containment_ledger found;
+	struct err err = { 0 };
+
+	if (!containment_ledger_decode(&found, ledger, turn->arena, &err)) {
+		log_warn("incident %s: %s", incident->id, err.text);
+		return;
+	}
+	for (int i = 0; i < CONTAINMENT_METHODS; i++) {
+		const struct containment_entry *entry = &found.entries[i];
+
+		if (!entry->machine || containment_is_due(&contain_ledger(turn)->entries[i]))
+			continue;
+		contain_ledger(turn)->entries[i] = *entry;
+		incident->containment.machine = entry->machine;
+		incident->containment.account = entry->account;
+		incident->steps[acts[i]] = (struct incident_step){
+			.status = STEP_DONE,
+			.note = "contained before Redis was lost",
+		};
+		turn_tell(turn, "found contained", entry->host ? entry->host : entry->machine);
+	}
+	incident->containment.decided = true;
+	contain_keep(turn);
+}
+
 /* ---- letting go ---- */
 
 static bool ledger_has(struct turn *turn, enum containment_state state)

@@ -34,6 +34,9 @@ bool contain_let_go(struct turn *turn, const char *who);
  * itself, a person is asked. */
 void contain_reopened(struct turn *turn);
 
+/* ITEM_HOST: hosts that were contained for this incident before Redis was lost. */
+void contain_found(struct turn *turn, const char *ledger);
+
 /* ---- between the steps ---- */
 
 /* The undo ledger of the turn, to be changed and then kept. */

@@ -214,6 +214,9 @@ static void fold_item(struct turn *turn, const char *text)
 	case ITEM_CLOSURE:
 		fold_closure(turn, &item.closure);
 		break;
+	case ITEM_HOST:
+		contain_found(turn, item.ledger);
+		break;
 	}
 }
 

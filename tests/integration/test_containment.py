@@ -716,3 +716,49 @@ def test_reopened_asks_before_it_contains_again(cisco):
     assert acme.free("WS-1") and len(acme.acts("isolate")) == 1
     client(acme, "containment", "approve", acme.of(1))
     wait_until(lambda: acme.isolated("WS-1"), 20, "isolated again")
+
+
+# ---- after a total loss of Redis
+
+
+def lose_everything(acme):
+    acme.system.redis.client.flushall()
+    acme.system.apply()
+    acme.system.redis.client.hset(acme.system.key_name("meta"), "lost_ms", str(int(time.time() * 1000)))
+
+
+@pytest.mark.parametrize("triage", [None, TRIAGE])
+def test_contained_hosts_are_known_again(estate, source, triage):
+    if triage and source == "defender":
+        pytest.skip("Defender has no groups to move to")
+    acme = estate(**({"triage_group": triage} if triage else {}))
+    for host in ("WS-1", "WS-2", "WS-3"):
+        acme.host(host)
+    by_an_analyst(acme, "WS-3")
+    service = acme.start()
+    acme.find(1, "WS-1")
+    acme.find(2, "WS-2")
+    wait_until(lambda: acme.step(1, "contain.isolate") == acme.step(2, "contain.isolate") == "done", 20,
+               "two are isolated")
+    if triage:
+        wait_until(lambda: acme.step(1, "contain.move_group") == "done", 20, "and moved")
+    first, second = acme.of(1), acme.of(2)
+    number = incident(acme.system, first)["servicenow.number"]
+    service.stop()
+    lose_everything(acme)
+    # One of the two events is still within the look-back when everything is polled again.
+    acme.find(2, "WS-2", age_s=3000, origin="first")
+    acme.start(TOCSIN_RECONCILE_INTERVAL="1s")
+    wait_until(lambda: len(client(acme, "containment", "list")["hosts"]) == 2, 30, "both are known again")
+    wait_until(lambda: incident(acme.system, first).get("undo.due"), 20, "with their ledger")
+    found = incident(acme.system, first)
+    assert found["servicenow.number"] == number and found["state"] == "open"
+    for event_id, host in ((first, "WS-1"), (second, "WS-2")):
+        ticket = acme.system.ticket("main", incident(acme.system, event_id)["servicenow.sys_id"])
+        close(acme.system, ticket)
+        said(acme.system, ticket)
+        wait_until(lambda h=host: acme.free(h), 30, "released")
+    if triage:
+        wait_until(lambda: acme.state("WS-1")[1] == HOME, 20, "and back")
+    assert acme.isolated("WS-3"), "the analyst's own"
+    assert len(tickets(acme.system)) == 2 and len(acme.acts("isolate")) == 2

@@ -1,0 +1,398 @@
+/* Hosts that Redis has forgotten, found again by our marks. */
+#include "rescue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "adopt.h"
+#include "app.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/closing.h"
+#include "bus/containment.h"
+#include "bus/lease.h"
+#include "bus/redis.h"
+#include "machine.h"
+#include "model/customer.h"
+#include "model/incident.h"
+#include "vendor/defender_machine.h"
+#include "vendor/secure_endpoint.h"
+#include "vendor/servicenow.h"
+#include "vendor/session.h"
+
+enum {
+	LEASE_MS = 5 * 60 * 1000,
+	ACTIONS_MAX = 1000,
+	FOUND_MAX = 10,
+};
+
+static const uint64_t actions_back_ms = 30ULL * 24 * 60 * 60 * 1000;
+
+/* One customer's hosts at one source. */
+struct search {
+	const struct rescue *rescue;
+	const struct customer *customer;
+	const struct customer_source *source;
+	struct vendor_session session;
+	unsigned found;
+};
+
+static struct vendor_session session_of(const struct rescue *rescue, const char *account)
+{
+	return (struct vendor_session){
+		.vendor = rescue->app->vendor,
+		.redis = rescue->redis,
+		.account = directory_account(rescue->directory, account),
+		.class = VENDOR_CONTAINMENT,
+	};
+}
+
+/* ---- one host ---- */
+
+struct host {
+	const char *id;
+	struct machine machine;
+};
+
+/* *ret_sys_id stays NULL when no ticket carries the key. */
+static bool find_ticket(const struct search *search, const struct containment_marked *mark,
+			const char **ret_sys_id, const char **ret_number, struct err *err)
+{
+	const struct rescue *rescue = search->rescue;
+	const char *account = search->customer->servicenow.account;
+	struct vendor_session session = session_of(rescue, account ? account : "");
+	const struct incident incident = { .id = mark->incident,
+					   .customer = mark->customer,
+					   .group = mark->group };
+	struct servicenow_record *records;
+	char key[INCIDENT_KEY_SIZE];
+	const struct servicenow_search question = {
+		.table = search->customer->servicenow.table,
+		.correlation_id = key,
+		.limit = FOUND_MAX,
+	};
+	size_t count;
+
+	*ret_sys_id = *ret_number = NULL;
+	if (!account || !session.account)
+		return true;
+	incident_key(rescue->app->installation, &incident, key);
+	if (!servicenow_find(&session, &question, rescue->arena, &records, &count, NULL, err))
+		return false;
+	if (count == 0)
+		return true;
+	*ret_sys_id = servicenow_record_value(&records[0], "sys_id");
+	*ret_number = servicenow_record_value(&records[0], "number");
+	return true;
+}
+
+static void entry_of(const struct search *search, const struct host *host,
+		     enum containment_method method, struct containment_entry *ret_entry)
+{
+	*ret_entry = (struct containment_entry){
+		.method = method,
+		.state = CONTAINMENT_HELD,
+		.since_ms = clock_wall_ms(),
+		.source = search->source->name,
+		.account = search->source->account,
+		.machine = host->id,
+		.host = host->machine.name,
+		.from = host->machine.mark.from,
+	};
+}
+
+static bool is_in_triage(const struct search *search, const struct host *host)
+{
+	const char *group = search->customer->containment.triage_group;
+
+	return group && host->machine.mark.from && strcasecmp(host->machine.group, group) == 0;
+}
+
+/* The holds, in Redis, and the ledger that goes with them. */
+static bool hold(const struct search *search, const struct host *host,
+		 struct containment_ledger *ret_ledger, struct err *err)
+{
+	struct containment_entry *entries = ret_ledger->entries;
+	struct host_claim claim = {
+		.partition = search->rescue->partition,
+		.customer = search->customer->id,
+		.machine = host->id,
+		.incident = host->machine.mark.incident,
+		.method = containment_method_name(CONTAINMENT_ISOLATE),
+	};
+	struct host_reply reply;
+
+	*ret_ledger = (struct containment_ledger){ 0 };
+	entry_of(search, host, CONTAINMENT_ISOLATE, &entries[CONTAINMENT_ISOLATE]);
+	if (!host_join(search->rescue->redis, &claim, &reply, err))
+		return false;
+	if (!is_in_triage(search, host))
+		return true;
+	entry_of(search, host, CONTAINMENT_MOVE_GROUP, &entries[CONTAINMENT_MOVE_GROUP]);
+	entries[CONTAINMENT_MOVE_GROUP].to = search->customer->containment.triage_group;
+	claim.method = containment_method_name(CONTAINMENT_MOVE_GROUP);
+	claim.from = host->machine.mark.from;
+	claim.to = search->customer->containment.triage_group;
+	return host_hold(search->rescue->redis, &claim, &reply, err) &&
+	       host_settle(search->rescue->redis, &claim, true, err);
+}
+
+/* An incident that Redis knows nothing of: what is needed to close it. */
+static size_t incident_fields(const struct search *search, const struct host *host,
+			      const char *sys_id, const char *number, struct field *ret_fields)
+{
+	const struct containment_marked *mark = &host->machine.mark;
+	struct incident incident = {
+		.id = mark->incident,
+		.customer = mark->customer,
+		.group = mark->group,
+		.source = search->source->name,
+		.state = sys_id ? INCIDENT_OPEN : INCIDENT_HELD,
+		.reason =
+		    sys_id ? NULL : "found by its contained host; no ticket carries its key",
+		.title = "found again by its contained host, after Redis was lost",
+		.host = host->machine.name,
+		.servicenow_account = search->customer->servicenow.account,
+		.ticket_table = search->customer->servicenow.table,
+		.sys_id = sys_id,
+		.number = number ? number : mark->number,
+		.ticket_ms = clock_wall_ms(),
+	};
+
+	for (int i = 0; i < STEP_CONTAIN_ISOLATE; i++)
+		incident.steps[i].status = STEP_SKIPPED;
+	if (sys_id)
+		incident.steps[STEP_SERVICENOW_CREATE].status = STEP_DONE;
+	return incident_encode(&incident, search->rescue->arena, ret_fields);
+}
+
+/* A later finding of the group joins this incident again. */
+static bool take_group(const struct search *search, const struct containment_marked *mark,
+		       struct err *err)
+{
+	struct key key;
+	struct redis_reply *reply;
+
+	key_format(&key, search->rescue->partition, "group:%s:%s", mark->customer, mark->group);
+	reply = redis_command(search->rescue->redis, err, "SET %s %s NX GET", key.text,
+			      mark->incident);
+	reply_free(reply);
+	return reply != NULL;
+}
+
+static bool restore(struct search *search, const struct host *host, struct err *err)
+{
+	const struct rescue *rescue = search->rescue;
+	const struct containment_marked *mark = &host->machine.mark;
+	struct field fields[INCIDENT_FIELDS];
+	struct containment_ledger ledger;
+	const char *sys_id, *number;
+	struct incident_item item = { .op = ITEM_HOST };
+	struct closing_item taken = { .incident = mark->incident };
+	enum closing_take ignored;
+
+	if (!find_ticket(search, mark, &sys_id, &number, err) ||
+	    !hold(search, host, &ledger, err))
+		return false;
+	item.ledger = containment_ledger_encode(&ledger, rescue->arena);
+	taken.item = incident_item_encode(&item, rescue->arena);
+	taken.fields = fields;
+	taken.field_count = incident_fields(search, host, sys_id, number, fields);
+	if (!take_group(search, mark, err) ||
+	    !closing_take(rescue->redis, NULL, rescue->partition, &taken, &ignored, err))
+		return false;
+	search->found++;
+	log_warn("%s of customer %s is contained for incident %s: known again",
+		 host->machine.name, search->customer->id, mark->incident);
+	return true;
+}
+
+/* Looks at one machine, and restores what is ours. */
+static bool look_at(struct search *search, const char *id, struct err *err)
+{
+	const struct rescue *rescue = search->rescue;
+	const struct machine_place place = { .source = search->source->name,
+					     .id = id,
+					     .installation = rescue->app->installation };
+	struct host host = { .id = id };
+
+	if (!containment_machine_valid(id))
+		return true;
+	if (!machine_read(&search->session, &place, rescue->arena, &host.machine, err))
+		return false;
+	if (!host.machine.found || !host.machine.ours ||
+	    strcmp(host.machine.mark.customer, search->customer->id) != 0 ||
+	    (host.machine.isolation != MACHINE_ISOLATED &&
+	     host.machine.isolation != MACHINE_STARTING))
+		return true;
+	return restore(search, &host, err);
+}
+
+/* ---- all of them ---- */
+
+static bool search_computers(struct search *search, struct err *err)
+{
+	struct secure_endpoint_computer_query query = { 0 };
+	struct secure_endpoint_computers page;
+
+	do {
+		if (!secure_endpoint_computers(&search->session, &query, search->rescue->arena,
+					       &page, err))
+			return false;
+		for (size_t i = 0; i < page.count; i++) {
+			const char *status = page.computers[i].isolation_status;
+
+			if (*status && strcmp(status, "not_isolated") != 0 &&
+			    !look_at(search, page.computers[i].guid, err))
+				return false;
+		}
+		query.offset = page.next;
+	} while (page.next > 0);
+	return true;
+}
+
+static bool seen_before(const struct defender_action *actions, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(actions[i].machine, actions[index].machine) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A machine does not say whether it is isolated: those that were, lately, are looked at. */
+static bool search_machines(struct search *search, struct err *err)
+{
+	const struct defender_action_query query = {
+		.since_ms = clock_wall_ms() - actions_back_ms,
+		.limit = ACTIONS_MAX,
+	};
+	struct defender_action *actions;
+	size_t count;
+
+	if (!defender_actions(&search->session, &query, search->rescue->arena, &actions, &count,
+			      err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!seen_before(actions, i) && strcmp(actions[i].type, "Isolate") == 0 &&
+		    !look_at(search, actions[i].machine, err))
+			return false;
+	}
+	return true;
+}
+
+static bool search_source(const struct rescue *rescue, const struct customer *customer,
+			  const struct customer_source *source, struct err *err)
+{
+	struct search search = {
+		.rescue = rescue,
+		.customer = customer,
+		.source = source,
+		.session = session_of(rescue, source->account),
+	};
+
+	if (!machine_source_isolates(source->name) || !search.session.account)
+		return true;
+	return machine_source_moves(source->name) ? search_computers(&search, err)
+						  : search_machines(&search, err);
+}
+
+/* ---- once per loss ---- */
+
+static bool is_done(const struct rescue *rescue, const char *customer, const char *loss)
+{
+	struct err ignored = { 0 };
+	struct redis_reply *reply;
+	struct key key;
+	bool done;
+
+	key_format(&key, rescue->partition, "containment:rescued");
+	reply = redis_command(rescue->redis, &ignored, "HGET %s %s", key.text, customer);
+	done = !reply || strcmp(reply_text(reply), loss) == 0;
+	reply_free(reply);
+	return done;
+}
+
+static bool search_customer(const struct rescue *rescue, const struct customer *customer,
+			    struct err *err)
+{
+	for (size_t i = 0; i < customer->source_count; i++) {
+		if (!search_source(rescue, customer, &customer->sources[i], err))
+			return false;
+	}
+	return true;
+}
+
+static void rescue_customer(const struct rescue *rescue, const struct customer *customer,
+			    const char *loss)
+{
+	struct err err = { 0 };
+	struct lease lease;
+	struct key key;
+	char name[64];
+	bool taken = false, good;
+
+	if (is_done(rescue, customer->id, loss))
+		return;
+	snprintf(name, sizeof(name), "rescue:%s", customer->id);
+	lease_init(&lease, rescue->partition, name);
+	if (!lease_take(rescue->redis, &lease, rescue->owner, LEASE_MS, &taken, &err) || !taken)
+		return;
+	key_format(&key, rescue->partition, "containment:rescued");
+	good = search_customer(rescue, customer, &err) &&
+	       redis_run(rescue->redis, &err, "HSET %s %s %s", key.text, customer->id, loss);
+	if (!good && app_alarm_due(rescue->app, name))
+		log_warn("customer %s: contained hosts are looked for again later: %s",
+			 customer->id, err.text);
+	lease_release(rescue->redis, &lease, &err);
+}
+
+void rescue_hosts(const struct rescue *rescue)
+{
+	uint64_t lost_ms =
+	    adopt_lost_ms(rescue->app, rescue->redis, rescue->partition, rescue->arena);
+	char loss[24];
+
+	if (lost_ms == 0)
+		return;
+	snprintf(loss, sizeof(loss), "%" PRIu64, lost_ms);
+	for (size_t i = 0; i < directory_count(rescue->directory); i++) {
+		const struct customer *customer = directory_at(rescue->directory, i);
+
+		if (customer->partition == rescue->partition &&
+		    customer->mode == CUSTOMER_LIVE &&
+		    customer->containment.mode != CONTAINMENT_OFF)
+			rescue_customer(rescue, customer, loss);
+	}
+}
+
+/* ---- counting ---- */
+
+static size_t read_list(const struct rescue *rescue, enum containment_list list,
+			struct containment_row **ret_rows)
+{
+	struct err ignored = { 0 };
+	size_t count = 0;
+
+	return containment_list_read(rescue->redis, rescue->partition, list, rescue->arena,
+				     ret_rows, &count, &ignored)
+		   ? count
+		   : 0;
+}
+
+void rescue_count(const struct rescue *rescue, struct rescue_count *count)
+{
+	struct containment_row *rows = NULL;
+	size_t hosts = read_list(rescue, CONTAINMENT_HOSTS, &rows);
+	uint64_t now = clock_wall_ms();
+
+	if (hosts > 0 && now > rows[0].time_ms && now - rows[0].time_ms > count->longest_ms)
+		count->longest_ms = now - rows[0].time_ms;
+	count->hosts += (unsigned)hosts;
+	count->approvals += (unsigned)read_list(rescue, CONTAINMENT_APPROVALS, &rows);
+	count->stuck += (unsigned)read_list(rescue, CONTAINMENT_STUCK, &rows);
+}

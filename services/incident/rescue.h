@@ -1,0 +1,35 @@
+#ifndef INCIDENT_RESCUE_H
+#define INCIDENT_RESCUE_H
+
+#include <stdbool.h>
+
+struct app;
+struct arena;
+struct directory;
+struct redis;
+
+/*
+ * Hosts that are contained although Redis has forgotten them: after it lost its data, the marks
+ * on isolations at the vendors say which incident each is of, and its ledger is written anew.
+ * Once per loss and customer. A host that was only moved carries no mark: where it came from is
+ * in its ticket.
+ */
+struct rescue {
+	const struct app *app;
+	struct redis *redis;
+	unsigned partition;
+	const struct directory *directory;
+	struct arena *arena;
+	const char *owner; /* of leases */
+};
+
+void rescue_hosts(const struct rescue *rescue);
+
+/* What people should know of: hosts contained and the oldest of them, approvals, failures. */
+struct rescue_count {
+	unsigned hosts, approvals, stuck;
+	unsigned long long longest_ms;
+};
+void rescue_count(const struct rescue *rescue, struct rescue_count *count);
+
+#endif
