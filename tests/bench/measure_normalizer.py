@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import time
 
-from harness.events import raw_defender, raw_fields, raw_umbrella
+from harness.events import raw_defender, raw_fields, raw_umbrella, raw_wazuh
 from harness import System, build_dir, wait_until
 from result import ratio_row, rows
 
 EVENTS = 12000
+WAZUH = pathlib.Path(__file__).parents[2] / "deploy/sources/wazuh.jq"
 IN_MEMORY = pathlib.Path("/dev/shm")
 
 
@@ -80,6 +81,8 @@ def one_run(folder, threads, number, make=raw_fields):
                     redis_options=("--auto-aof-rewrite-percentage", "0"))
     try:
         system.customer("acme", instance=None, xdr=None)
+        (system.config / "sources").mkdir()
+        (system.config / "sources/wazuh.jq").write_text(WAZUH.read_text())
         system.apply()
         entries = [make(number * EVENTS + i) for i in range(EVENTS)]
         rates = {}
@@ -137,3 +140,17 @@ def sources_row(folder, runs, name, make):
 def normalizer_sources(folder, runs):
     return [sources_row(folder, runs, "normalizer_umbrella_vs_secure_endpoint", raw_umbrella),
             sources_row(folder, runs, "normalizer_defender_vs_secure_endpoint", raw_defender)]
+
+
+@rows("normalizer_jq_source")
+def normalizer_jq_source(folder, runs):
+    """Alerts of Wazuh, mapped by a jq program in child processes, beside Secure Endpoint's, mapped in
+    C, measured in turns."""
+    pairs = []
+    for i in range(runs):
+        rates = [one_run(folder / f"jq-{i}-{number}", 4, i, make)[0]
+                 for number, make in enumerate((raw_wazuh, raw_fields))]
+        pairs.append(tuple(rates))
+    return [ratio_row("normalizer_jq_source", "events/s", pairs, ">= 0.25",
+                      ["deploy/sources/wazuh.jq, 4 threads and 4 child processes; the limit is the "
+                       "normalizer with Secure Endpoint's events"])]

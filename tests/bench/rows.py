@@ -1,6 +1,6 @@
 """The rows of make bench, in the order in which they are measured."""
 from measure_collector import collector
 from measure_incident import cpu_vs_script, kill9, latency, vs_bare_curl
-from measure_normalizer import normalizer, normalizer_sources
+from measure_normalizer import normalizer, normalizer_jq_source, normalizer_sources
 
-ALL = [normalizer, normalizer_sources, vs_bare_curl, cpu_vs_script, kill9, collector, latency]
+ALL = [normalizer, normalizer_sources, normalizer_jq_source, vs_bare_curl, cpu_vs_script, kill9, collector, latency]

@@ -161,6 +161,38 @@ def raw_defender(number):
     return raw_entry("defender", f"{alert['id']}:1795286999123", alert)
 
 
+def raw_wazuh(number):
+    """An alert of Sysmon's, as Wazuh sends it: the source is a jq program."""
+    digest = hashlib.sha256(f"w{number}".encode()).hexdigest()
+    alert_id = f"1795283883.{number}"
+    return raw_entry("wazuh", alert_id, {
+        "timestamp": "2026-11-21T17:58:03.417+0000", "id": alert_id, "location": "EventChannel",
+        "rule": {"level": 12, "description": "Windows command prompt started by an abnormal process",
+                 "id": "92052", "firedtimes": 1 + number % 9, "mail": True,
+                 "groups": ["windows", "sysmon", "sysmon_eid1_detections"],
+                 "mitre": {"id": ["T1059.003"], "tactic": ["Execution"],
+                           "technique": ["Windows Command Shell"]}},
+        "agent": {"id": f"{number % 900:03}", "name": f"NB-{number % 900:04}", "ip": "10.20.3.9"},
+        "manager": {"name": "wazuh-manager"}, "decoder": {"name": "windows_eventchannel"},
+        "data": {"win": {
+            "system": {"providerName": "Microsoft-Windows-Sysmon", "eventID": "1", "version": "5",
+                       "level": "4", "task": "1", "opcode": "0", "keywords": "0x8000000000000000",
+                       "eventRecordID": str(9000000 + number), "processID": "2440", "threadID": "3104",
+                       "channel": "Microsoft-Windows-Sysmon/Operational",
+                       "computer": f"NB-{number % 900:04}.corp.example", "severityValue": "INFORMATION",
+                       "systemTime": "2026-11-21T17:58:02.9981230Z", "message": "Process Create"},
+            "eventdata": {"utcTime": "2026-11-21 17:58:02.996", "processGuid": f"{{{digest[:32]}}}",
+                          "processId": str(4000 + number % 5000),
+                          "image": "C:\\Windows\\System32\\cmd.exe", "originalFileName": "Cmd.Exe",
+                          "commandLine": f"cmd.exe /c whoami > C:\\Windows\\Temp\\{digest[:8]}.txt",
+                          "currentDirectory": "C:\\Windows\\system32\\", "user": "CORP\\jane",
+                          "integrityLevel": "High",
+                          "hashes": f"SHA1={digest[:40]},MD5={digest[:32]},SHA256={digest}",
+                          "parentProcessId": "2216",
+                          "parentImage": "C:\\Program Files\\Office\\winword.exe",
+                          "parentCommandLine": "winword.exe /n invoice.docm"}}}})
+
+
 if __name__ == "__main__":
-    for make in (raw_fields, raw_umbrella, raw_defender):
+    for make in (raw_fields, raw_umbrella, raw_defender, raw_wazuh):
         print(make.__name__, len(make(1)["payload"]), "bytes")
