@@ -28,8 +28,11 @@ static void add_codes(struct buf *out, const struct snow *snow)
 		if (row->deleted || strcmp(snow_row_named(row, "name"), "incident") != 0 ||
 		    strcmp(snow_row_named(row, "element"), "close_code") != 0)
 			continue;
-		buf_adds(out, "<option>");
-		html_text(out, snow_row_named(row, "value"));
+		const char *code = snow_row_named(row, "value");
+
+		/* Not what stands first, Duplicate: most tickets are none. */
+		buf_adds(out, strncmp(code, "Sol", 3) == 0 ? "<option selected>" : "<option>");
+		html_text(out, code);
 		buf_adds(out, "</option>");
 	}
 }
