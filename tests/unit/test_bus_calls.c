@@ -638,7 +638,7 @@ static void the_gate_of_an_account(void **state)
 	assert_int_equal(pass.answer, GATE_ENTERED);
 	WANT(gate_enter(redis, "c", GATE_CONTAINMENT, &budget, &pass, &err));
 	assert_int_equal(pass.answer, GATE_BUDGET);
-	assert_in_range(pass.wait_ms, 1, 62000);
+	assert_in_range(pass.wait_ms, 1, 63000);
 
 	for (unsigned i = 0; i < 5; i++)
 		WANT(gate_leave(redis, "d", &free, &pass,
