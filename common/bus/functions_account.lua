@@ -25,10 +25,9 @@ local function slots(key, fields, now)
   return used
 end
 
--- How long until one call of this class fits the budget, 0 for now; takes it then. What is left of the
--- hour's calls after a burst grows back in the hour, so that no hour has more, whenever it begins.
+-- How long until one call of this class fits the budget, 0 for now; takes it then.
 local function budget(key, fields, now, class, per_hour, burst)
-  local rate = math.max(per_hour - burst, per_hour / 2) / 3600000
+  local rate = per_hour / 3600000
   local tokens = fields['tokens'] and math.min(burst,
     field(fields, 'tokens') + math.max(now - field(fields, 'tokens_ms'), 0) * rate) or burst
   local floor = math.min(RESERVE[class] * burst, burst - 1)

@@ -890,25 +890,9 @@ def test_budget_keeps_a_reserve_for_what_matters(library):
     assert count(2) == 3  # opening leaves a fifth
     assert count(1) == 2
     answer = library.enter(klass=1, per_hour=3600, burst=10)
-    assert answer[0] == "budget" and 0 < answer[1] <= 1003
+    assert answer[0] == "budget" and 0 < answer[1] <= 1000
     library.redis.hset("tocsin:account:acme.sn", "tokens_ms", "1")
     assert count(1) == 10  # never more than the burst
-
-
-@pytest.mark.parametrize("per_hour,burst,minute", [(1500, 60, 100), (3000, 375, 3000), (8000, 1000, 8000)])
-def test_budget_is_within_the_vendors_limits(library, per_hour, burst, minute):
-    """In any hour, and where the vendor counts minutes in any minute: a burst and what grows back.
-    1,500 and 100 are those of an application in a tenant of Defender for Endpoint."""
-    taken, began = 0, time.monotonic()
-    while (answer := library.enter(klass=1, per_hour=per_hour, burst=burst))[0] == "entered":
-        taken += 1
-    wait_ms = 3600000 / (per_hour - burst)
-    assert answer[0] == "budget" and 0 < answer[1] <= wait_ms + 2
-    grown = (time.monotonic() - began) * 1000 / wait_ms
-    assert burst <= taken <= burst + grown + 1
-    # From full to empty, then one call whenever it is allowed.
-    assert burst + 3600000 / wait_ms <= per_hour
-    assert burst + 60000 / wait_ms <= minute
 
 
 def test_breaker_opens_probes_and_closes(library):
