@@ -252,7 +252,7 @@ enum containment_system containment_system(const char *operating_system)
 	static const char *const servers[] = { "server",       "windows 2003", "windows 2008",
 					       "windows 2012", "windows 2016", "windows 2019",
 					       "windows 2022", "windows 2025", NULL };
-	static const char *const shared[] = { "multi", "wvd", "linux", "embedded", NULL };
+	static const char *const shared[] = { "multi", "wvd", "linux", "embedded", "iot", NULL };
 	static const char *const clients[] = { "windows 7",  "windows 8",     "windows 10",
 					       "windows 11", "windows7",      "windows8",
 					       "windows10",  "windows11",     "windows xp",

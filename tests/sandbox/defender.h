@@ -8,6 +8,7 @@
 
 #include "token.h"
 
+struct account;
 struct err;
 struct request;
 struct response;
@@ -57,6 +58,8 @@ void defender_serve_alert(struct defender_state *state, const struct request *re
 bool defender_configure_machines(struct defender_state *state, const json_t *settings,
 				 struct err *err);
 json_t *defender_dump_machines(struct defender_state *state);
+/* Rows {name, state, system, by, comment} for the page; the account is locked. */
+json_t *defender_machines(struct account *account);
 void defender_serve_machines(struct defender_state *state, const struct request *request,
 			     struct response *response);
 

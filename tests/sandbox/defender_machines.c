@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -181,6 +182,49 @@ json_t *defender_dump_machines(struct defender_state *state)
 	settle(state);
 	return json_pack("{s:O, s:O}", "machines", state->machines, "machine_actions",
 			 state->actions);
+}
+
+/* The newest action of the machine, for what is under way and who asked for it. */
+static const json_t *newest_action(const struct defender_state *state, const char *machine)
+{
+	size_t i;
+	json_t *action;
+
+	json_array_foreach(state->actions, i, action)
+	{
+		if (is(action, "machineId", machine))
+			return action;
+	}
+	return NULL;
+}
+
+static const char *shown_state(const json_t *machine, const json_t *action)
+{
+	if (!action || is_over(action))
+		return text_of(machine, "isolation");
+	return is(action, "type", "Isolate") ? "pending_start" : "pending_stop";
+}
+
+json_t *defender_machines(struct account *account)
+{
+	struct defender_state *state = account->state;
+	json_t *rows = json_array(), *machine;
+	size_t i;
+
+	settle(state);
+	json_array_foreach(state->machines, i, machine)
+	{
+		const json_t *action = newest_action(state, text_of(machine, "id"));
+
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "name",
+						text_of(machine, "computerDnsName"), "state",
+						shown_state(machine, action), "system",
+						text_of(machine, "osPlatform"), "by",
+						text_of(action, "requestor"), "comment",
+						text_of(action, "requestorComment")));
+	}
+	return rows;
 }
 
 /* ---- the API ---- */

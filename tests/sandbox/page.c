@@ -136,7 +136,8 @@ static void overview(struct sandbox *sandbox, struct buf *out)
 	html_begin(out, "Sandbox", "");
 	buf_addf(out,
 		 "<h1>What the vendors hold</h1><p class=\"sub\">%llu calls answered since the "
-		 "start. Open an instance to see its tickets as an analyst would.</p>",
+		 "start. Open an instance to see its tickets as an analyst would, or <a "
+		 "href=\"/machines\">the machines</a>.</p>",
 		 (unsigned long long)ledger_last(sandbox->ledger));
 	add_section(sandbox, &servicenow_vendor, "ServiceNow", out);
 	add_section(sandbox, &threat_response_vendor, "Threat Response", out);
@@ -296,6 +297,8 @@ void page_serve(struct sandbox *sandbox, const struct request *request,
 
 	if (request->segments == 0)
 		overview(sandbox, &response->body);
+	else if (request->segments == 1 && is(request_segment(request, 0), "machines"))
+		page_machines(sandbox, &response->body);
 	else if (mail && page_mails(sandbox->mails, request, &response->body))
 		response->status = 200;
 	else if (threat && is(second, "investigate"))

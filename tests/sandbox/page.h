@@ -16,6 +16,9 @@ bool page_serves(const struct request *request);
 void page_serve(struct sandbox *sandbox, const struct request *request,
 		struct response *response);
 
+/* Every host of every customer, with its isolation. */
+void page_machines(struct sandbox *sandbox, struct buf *out);
+
 /* The account is locked. False when there is no such record. */
 bool page_incidents(struct account *account, const struct request *request, struct buf *out);
 bool page_incident(struct account *account, const char *id, struct buf *out);

@@ -345,6 +345,32 @@ bool secure_endpoint_add_computer(struct account *account, const json_t *compute
 	return ok;
 }
 
+json_t *secure_endpoint_machines(struct account *account)
+{
+	struct amp_state *state = account->state;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < state->computers; i++) {
+		struct amp_computer *computer = state->computer[i];
+		json_t *shown;
+
+		if (computer->gone)
+			continue;
+		shown = amp_computer_json(state, computer, "");
+		json_array_append_new(
+		    rows,
+		    json_pack("{s:O, s:s, s:O*, s:O, s:s*, s:s*}", "name",
+			      json_object_get(shown, "hostname"), "state",
+			      amp_isolation_name(computer->isolation), "group",
+			      json_object_get(
+				  json_array_get(json_object_get(shown, "groups"), 0), "name"),
+			      "system", json_object_get(shown, "operating_system"), "by",
+			      computer->isolated_by, "comment", computer->comment));
+		json_decref(shown);
+	}
+	return rows;
+}
+
 const struct vendor secure_endpoint_vendor = {
 	.name = "secure_endpoint",
 	.mount = "amp",

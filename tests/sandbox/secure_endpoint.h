@@ -25,4 +25,7 @@ json_t *secure_endpoint_computer(struct account *account, size_t turn);
 bool secure_endpoint_add_computer(struct account *account, const json_t *computer,
 				  struct err *err);
 
+/* Rows {name, state, group, system, by, comment} for the page; the account is locked. */
+json_t *secure_endpoint_machines(struct account *account);
+
 #endif
