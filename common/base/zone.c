@@ -12,32 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/zone_rule.h"
 
 enum {
 	FILE_MAX = 256 << 10,
 	HEADER_SIZE = 44,
 	TYPE_SIZE = 6,
-	ABBREVIATION_MAX = 15,
 	OFFSET_MAX_S = 26 * 3600, /* RFC 8536 asks for no more than that */
-	DAY_S = 86400,
-	KINDS = 2, /* of a rule: standard time, summer time */
-};
-
-struct period {
-	int32_t offset_s;
-	char abbreviation[ABBREVIATION_MAX + 1];
-};
-
-/* When a year's change is: "M3.5.0/2", "J60", "59". */
-struct change {
-	enum { CHANGE_NONE, CHANGE_WEEKDAY, CHANGE_JULIAN, CHANGE_DAY } form;
-	int month, week, day;
-	int32_t time_s;
 };
 
 struct zone {
@@ -45,12 +30,9 @@ struct zone {
 	int64_t *starts; /* of the transitions, ascending */
 	unsigned char *types;
 	size_t count;
-	struct period *periods;
+	struct zone_period *periods;
 	size_t period_count;
-	/* Behind the last transition: kinds 0: its type goes on. */
-	struct period rule[KINDS];
-	struct change to[KINDS]; /* to summer time is [1] */
-	int kinds;
+	struct zone_rule rule; /* behind the last transition */
 	struct zone *next;
 };
 
@@ -65,177 +47,7 @@ void zone_free(struct zone *zone)
 	free(zone);
 }
 
-/* ---- the footer ---- */
-
-static bool take_abbreviation(const char **at, char *ret)
-{
-	const char *from = *at, *end = from;
-	bool quoted = *from == '<';
-
-	if (quoted)
-		end = ++from;
-	while (quoted ? *end && *end != '>'
-		      : (*end >= 'A' && *end <= 'Z') || (*end >= 'a' && *end <= 'z'))
-		end++;
-	size_t size = (size_t)(end - from);
-
-	if (size < 1 || size > ABBREVIATION_MAX || (quoted && *end != '>'))
-		return false;
-	memcpy(ret, from, size);
-	ret[size] = '\0';
-	*at = quoted ? end + 1 : end;
-	return true;
-}
-
-static bool take_number(const char **at, int max, int *ret)
-{
-	int number = 0;
-
-	if (**at < '0' || **at > '9')
-		return false;
-	for (; **at >= '0' && **at <= '9'; (*at)++) {
-		number = number * 10 + (**at - '0');
-		if (number > max)
-			return false;
-	}
-	*ret = number;
-	return true;
-}
-
-/* [+-]hh[:mm[:ss]] */
-static bool take_time(const char **at, int32_t *ret_s)
-{
-	int hours, minutes = 0, seconds = 0, sign = 1;
-
-	if (**at == '+' || **at == '-')
-		sign = *(*at)++ == '-' ? -1 : 1;
-	if (!take_number(at, 167, &hours))
-		return false;
-	if (**at == ':' && ((*at)++, !take_number(at, 59, &minutes)))
-		return false;
-	if (**at == ':' && ((*at)++, !take_number(at, 59, &seconds)))
-		return false;
-	*ret_s = sign * (hours * 3600 + minutes * 60 + seconds);
-	return true;
-}
-
-static bool take_weekday(const char **at, struct change *ret)
-{
-	ret->form = CHANGE_WEEKDAY;
-	return take_number(at, 12, &ret->month) && ret->month >= 1 && *(*at)++ == '.' &&
-	       take_number(at, 5, &ret->week) && ret->week >= 1 && *(*at)++ == '.' &&
-	       take_number(at, 6, &ret->day);
-}
-
-static bool take_change(const char **at, struct change *ret)
-{
-	if (*(*at)++ != ',')
-		return false;
-	if (**at == 'M') {
-		(*at)++;
-		if (!take_weekday(at, ret))
-			return false;
-	} else {
-		bool julian = **at == 'J';
-
-		*at += julian;
-		ret->form = julian ? CHANGE_JULIAN : CHANGE_DAY;
-		if (!take_number(at, 365, &ret->day) || (julian && ret->day < 1))
-			return false;
-	}
-	ret->time_s = 2 * 3600;
-	if (**at != '/')
-		return true;
-	(*at)++;
-	return take_time(at, &ret->time_s);
-}
-
-/* POSIX counts west of Greenwich. */
-static bool take_rule(struct zone *zone, const char *text)
-{
-	struct period *rule = zone->rule;
-
-	if (!*text)
-		return true;
-	if (!take_abbreviation(&text, rule[0].abbreviation) ||
-	    !take_time(&text, &rule[0].offset_s))
-		return false;
-	rule[0].offset_s = -rule[0].offset_s;
-	zone->kinds = 1;
-	if (!*text)
-		return true;
-	if (!take_abbreviation(&text, rule[1].abbreviation))
-		return false;
-	rule[1].offset_s = rule[0].offset_s + 3600;
-	if (*text != ',') {
-		if (!take_time(&text, &rule[1].offset_s))
-			return false;
-		rule[1].offset_s = -rule[1].offset_s;
-	}
-	zone->kinds = 2;
-	return take_change(&text, &zone->to[1]) && take_change(&text, &zone->to[0]) &&
-	       *text == '\0';
-}
-
-static bool is_leap(int year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Days from 1970-01-01 to that year's first day. */
-static int64_t year_days(int year)
-{
-	int64_t before = year - 1;
-
-	return 365 * (int64_t)(year - 1970) + (before / 4 - 492) - (before / 100 - 19) +
-	       (before / 400 - 4);
-}
-
-static int64_t weekday_of(const struct change *change, int year)
-{
-	static const int starts[] = {
-		0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365
-	};
-	int leap = is_leap(year);
-	int64_t first = starts[change->month - 1] + (change->month > 2 ? leap : 0);
-	int64_t length =
-	    starts[change->month] - starts[change->month - 1] + (change->month == 2 ? leap : 0);
-	int64_t weekday = (year_days(year) + first + 4) % 7; /* 1970 began on a Thursday */
-	int64_t day = (change->day - weekday + 7) % 7 + 7 * (int64_t)(change->week - 1);
-
-	return first + (day < length ? day : day - 7);
-}
-
-/* UTC seconds of a change, when the offset before it is known. */
-static int64_t change_at(const struct change *change, int year, int32_t offset_s)
-{
-	int64_t day = change->day;
-
-	if (change->form == CHANGE_WEEKDAY)
-		day = weekday_of(change, year);
-	else if (change->form == CHANGE_JULIAN) /* never counts 29 February */
-		day += (is_leap(year) && day >= 60) - 1;
-	return (year_days(year) + day) * DAY_S + change->time_s - offset_s;
-}
-
-static const struct period *by_rule(const struct zone *zone, int64_t seconds)
-{
-	const struct period *rule = zone->rule;
-	time_t local = (time_t)(seconds + rule[0].offset_s);
-	struct tm parts;
-
-	if (zone->kinds < 2 || !gmtime_r(&local, &parts))
-		return &rule[0];
-	int64_t summer = change_at(&zone->to[1], parts.tm_year + 1900, rule[0].offset_s);
-	int64_t winter = change_at(&zone->to[0], parts.tm_year + 1900, rule[1].offset_s);
-	/* South of the equator summer is at both ends of the year. */
-	bool is_summer = summer < winter ? seconds >= summer && seconds < winter
-					 : seconds >= summer || seconds < winter;
-
-	return &rule[is_summer];
-}
-
-static const struct period *period_at(const struct zone *zone, int64_t seconds)
+static const struct zone_period *period_at(const struct zone *zone, int64_t seconds)
 {
 	size_t low = 0, high = zone->count;
 
@@ -247,8 +59,8 @@ static const struct period *period_at(const struct zone *zone, int64_t seconds)
 		else
 			high = middle;
 	}
-	if (low == zone->count && zone->kinds > 0)
-		return by_rule(zone, seconds);
+	if (low == zone->count && zone->rule.kinds > 0)
+		return zone_rule_at(&zone->rule, seconds);
 	return &zone->periods[low > 0 ? zone->types[low - 1] : 0];
 }
 
@@ -294,7 +106,7 @@ static bool read_periods(struct zone *zone, const unsigned char *at,
 	zone->periods = xcalloc(counts->type, sizeof(*zone->periods));
 	zone->period_count = counts->type;
 	for (size_t i = 0; i < counts->type; i++, at += TYPE_SIZE) {
-		struct period *period = &zone->periods[i];
+		struct zone_period *period = &zone->periods[i];
 		size_t from = at[5];
 
 		period->offset_s = (int32_t)u32(at);
@@ -303,7 +115,7 @@ static bool read_periods(struct zone *zone, const unsigned char *at,
 			return false;
 		size_t length = strnlen(names + from, counts->chars - from);
 
-		if (length > ABBREVIATION_MAX)
+		if (length > ZONE_ABBREVIATION_MAX)
 			return false;
 		memcpy(period->abbreviation, names + from, length);
 	}
@@ -335,7 +147,7 @@ static bool read_footer(struct zone *zone, const char *at, size_t size)
 	if (!end)
 		return false;
 	char *text = xstrndup(at + 1, (size_t)(end - at - 1));
-	bool good = take_rule(zone, text);
+	bool good = zone_rule_parse(&zone->rule, text);
 
 	free(text);
 	return good;
@@ -448,7 +260,7 @@ int32_t zone_offset_s(const struct zone *zone, uint64_t wall_ms)
 
 void zone_format(const struct zone *zone, uint64_t wall_ms, char *ret_text)
 {
-	const struct period *period = period_at(zone, (int64_t)(wall_ms / 1000));
+	const struct zone_period *period = period_at(zone, (int64_t)(wall_ms / 1000));
 	int64_t local_ms = (int64_t)wall_ms + (int64_t)period->offset_s * 1000;
 	int minutes = abs(period->offset_s) / 60;
 	bool named = period->abbreviation[0] >= 'A'; /* "+03" would be said twice */

@@ -1,5 +1,6 @@
 /* Local times of zones, at the edges of summer time and behind the last transition. The files
  * are the system's own; TZif made here proves what damage does. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -225,12 +226,43 @@ static void test_damage(void **state)
 	}
 }
 
+/* As the threads of the incident service meet it. */
+static void *format_many(void *opaque)
+{
+	static const char *const names[] = { "Europe/Berlin", "America/New_York", "Asia/Tokyo",
+					     "Australia/Lord_Howe" };
+	unsigned *wrong = opaque;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		const struct zone *zone = zone_find(names[i % 4], NULL);
+		char text[ZONE_TEXT_SIZE];
+
+		zone_format(zone, 1795284965000, text);
+		*wrong += strncmp(text, "2026-11-2", 9) != 0;
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	pthread_t threads[8];
+	unsigned wrong[8] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, format_many, &wrong[i]), 0);
+	for (size_t i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(wrong[i], 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edges),  cmocka_unit_test(test_same_as_libc),
 		cmocka_unit_test(test_names),  cmocka_unit_test(test_footers),
-		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
