@@ -54,43 +54,64 @@ local function commit_page(keys, args)
   return answers
 end
 
+-- Keys differ in what follows their kind, which no right looks at: one of each kind is asked about.
+local function settable(keys, from)
+  local asked = {}
+  for i = from, #keys do
+    local prefix = string.match(keys[i], '^(.-}:%a+:)') or keys[i]
+    if not asked[prefix] then
+      asked[prefix] = true
+      permitted({ 'SET', keys[i], 'x', 'PX', 1 })
+    end
+  end
+end
+
+-- What the nonce was taken for before, or false; takes it when ttl is not 0. Something else under its
+-- name counts as taken for something else: an error here would come after the first write.
+local function take_nonce(key, value, ttl)
+  local before
+  if ttl > 0 then
+    before = redis.pcall('SET', key, value, 'NX', 'GET', 'PX', ttl)
+  else
+    before = redis.pcall('GET', key)
+  end
+  return type(before) == 'table' and '\n' or before
+end
+
 -- KEYS stream, nonces and fates...   ARGV fate ttl ms, then per item: index of its nonce or 0, what
 -- the nonce is taken for, nonce ttl ms (0: only looked at), index of its fate or 0, field count,
 -- fields...   Answers per item: 0 added, 1 nonce taken for the same before, 2 has a fate already,
 -- 3 nonce taken for something else.
 local function append(keys, args)
   bounded(args)
-  local target, ttl, items, taken, at = keys[1], number(args[1], 'fate ttl'), {}, {}, 2
+  local target, ttl, items, at = keys[1], number(args[1], 'fate ttl'), {}, 2
   room()
   stream(target)
   permitted({ 'XADD', target, '*', 'f', 'v' })
-  for i = 2, #keys do permitted({ 'SET', keys[i], 'x', 'PX', ttl }) end
+  settable(keys, 2)
   while at <= #args do
-    local fields = number(args[at + 4], 'field count')
-    local item = { nonce = keys[number(args[at], 'nonce')], value = args[at + 1],
-      nonce_ttl = number(args[at + 2], 'ttl'), fate = keys[number(args[at + 3], 'fate')],
-      from = at + 5, to = at + 4 + fields * 2, answer = 0 }
-    if fields == 0 or item.to > #args then refuse('REFUSED', 'fewer fields than announced') end
-    local before = item.nonce and (taken[item.nonce] or redis.call('GET', item.nonce))
-    if before then
-      item.answer = before == item.value and 1 or 3
-    elseif item.fate and (taken[item.fate] or typed(item.fate, 'string')) then
-      item.answer = 2
-    end
-    if item.nonce and not before and item.nonce_ttl > 0 then
-      item.take, taken[item.nonce] = true, item.value
-    end
-    if item.fate and not before then taken[item.fate] = true end
-    items[#items + 1], at = item, item.to + 1
+    local to = at + 4 + number(args[at + 4], 'field count') * 2
+    if to == at + 4 or to > #args then refuse('REFUSED', 'fewer fields than announced') end
+    number(args[at], 'nonce')
+    number(args[at + 2], 'ttl')
+    number(args[at + 3], 'fate')
+    items[#items + 1], at = at, to + 1
   end
+  items[#items + 1] = at
+
   local answers = {}
-  for i, item in ipairs(items) do
-    if item.take then redis.call('SET', item.nonce, item.value, 'PX', item.nonce_ttl) end
-    if item.answer == 0 then
-      if item.fate then redis.call('SET', item.fate, 'queued', 'PX', ttl) end
-      redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, item.from, item.to))
+  for i = 1, #items - 1 do
+    local from, answer = items[i], 0
+    local nonce, fate = keys[tonumber(args[from])], keys[tonumber(args[from + 3])]
+    local before = nonce and take_nonce(nonce, args[from + 1], tonumber(args[from + 2]))
+    if before then
+      answer = before == args[from + 1] and 1 or 3
+    elseif fate and not redis.call('SET', fate, 'queued', 'NX', 'PX', ttl) then
+      answer = 2
+    else
+      redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, from + 5, items[i + 1] - 1))
     end
-    answers[i] = item.answer
+    answers[i] = answer
   end
   return answers
 end

@@ -1,4 +1,4 @@
-/* One thread that makes many requests durable at once. */
+/* Threads that make many requests durable at once. */
 #include "committer.h"
 
 #include <pthread.h>
@@ -23,6 +23,8 @@ enum {
 	RETRY_MS = 5000, /* what a sender is told */
 	STUCK_MS = 60000,
 	GROUP_COMMITS = 256,
+	/* While Redis works on one group, the next one is gathered, sent, and answered. */
+	WORKERS = 2,
 };
 
 static const double group_bounds[] = { 1, 2, 4, 8, 16, 32, 64, 128, 0 };
@@ -50,14 +52,19 @@ static struct metric append_seconds = {
 struct metric *const committer_metrics[] = { &commits_total, &group_requests, &append_seconds,
 					     NULL };
 
+struct worker {
+	struct committer *committer;
+	struct redis *redis;
+	struct service_beat *beat;
+	pthread_t thread;
+	bool started;
+};
+
 struct committer {
 	uint64_t fate_ttl_ms;
 	unsigned partitions;
 	struct redis_settings redis_settings;
-	struct redis *redis; /* the thread's */
-	struct service_beat *beat;
-	pthread_t thread;
-	bool started;
+	struct worker workers[WORKERS];
 
 	pthread_mutex_t lock; /* of the rest */
 	pthread_cond_t changed;
@@ -202,7 +209,7 @@ static void set_state(struct committer *committer, const char *why)
 }
 
 /* One call for all of the group; the answers are given out to its commits. */
-static bool append(struct committer *committer, struct commit *group, struct err *err)
+static bool append(const struct worker *worker, struct commit *group, struct err *err)
 {
 	uint64_t started_ms = clock_mono_ms();
 	size_t count = 0, commits = 0, at = 0;
@@ -215,8 +222,8 @@ static bool append(struct committer *committer, struct commit *group, struct err
 		memcpy(items + at, commit->items, commit->item_count * sizeof *items);
 		at += commit->item_count;
 	}
-	bool appended = page_append(committer->redis, &group->stream, items, count,
-				    committer->fate_ttl_ms, answers, err);
+	bool appended = page_append(worker->redis, &group->stream, items, count,
+				    worker->committer->fate_ttl_ms, answers, err);
 	at = 0;
 	for (struct commit *commit = group; appended && commit; commit = commit->next) {
 		memcpy(commit->answers, answers + at, commit->item_count * sizeof *answers);
@@ -255,23 +262,24 @@ static struct commit *drop_late(struct commit *group, bool all)
 	return group;
 }
 
-static void commit_group(struct committer *committer, struct commit *group)
+static void commit_group(struct worker *worker, struct commit *group)
 {
+	struct committer *committer = worker->committer;
 	struct err err = { 0 };
 
 	while (group) {
-		if (append(committer, group, &err)) {
+		if (append(worker, group, &err)) {
 			set_state(committer, "");
 			end_all(group, COMMIT_DURABLE);
 			return;
 		}
-		enum redis_error error = redis_error(committer->redis);
+		enum redis_error error = redis_error(worker->redis);
 		set_state(committer, err.text);
 		if (error == REDIS_FULL || error == REDIS_OOM) {
 			end_all(group, COMMIT_FULL);
 			return;
 		}
-		service_beat(committer->beat);
+		service_beat(worker->beat);
 		pthread_mutex_lock(&committer->lock);
 		bool ending = committer->ending;
 		if (!ending)
@@ -282,19 +290,21 @@ static void commit_group(struct committer *committer, struct commit *group)
 }
 
 /* While nothing is to do: is Redis there, and what we need in it? */
-static void look(struct committer *committer)
+static void look(struct worker *worker)
 {
+	struct committer *committer = worker->committer;
 	struct err err = { 0 };
 	bool good = true;
 
 	for (unsigned i = 0; good && i < committer->partitions; i++)
-		good = setup_check(committer->redis, i, NULL, &err);
+		good = setup_check(worker->redis, i, NULL, &err);
 	set_state(committer, good ? "" : err.text);
 }
 
 static void *run(void *opaque)
 {
-	struct committer *committer = opaque;
+	struct worker *worker = opaque;
+	struct committer *committer = worker->committer;
 	uint64_t looked_ms = 0;
 
 	pthread_mutex_lock(&committer->lock);
@@ -302,7 +312,7 @@ static void *run(void *opaque)
 		struct commit *group = take_group(committer);
 		if (!group && committer->ending)
 			break;
-		service_beat(committer->beat);
+		service_beat(worker->beat);
 		uint64_t now_ms = clock_mono_ms();
 		bool idle = !group && (looked_ms == 0 || now_ms - looked_ms >= LOOK_MS);
 		if (!group && !idle) {
@@ -311,9 +321,9 @@ static void *run(void *opaque)
 		}
 		pthread_mutex_unlock(&committer->lock);
 		if (idle)
-			look(committer);
+			look(worker);
 		else
-			commit_group(committer, group);
+			commit_group(worker, group);
 		looked_ms = clock_mono_ms();
 		pthread_mutex_lock(&committer->lock);
 	}
@@ -357,6 +367,15 @@ bool committer_ready(void *opaque, char *ret_text)
 	return ready;
 }
 
+static bool start(struct committer *committer, struct worker *worker, struct service *service)
+{
+	worker->committer = committer;
+	worker->redis = redis_new(&committer->redis_settings, "tocsin-callback-committer");
+	worker->beat = service_beat_new(service, "committer", STUCK_MS);
+	worker->started = pthread_create(&worker->thread, NULL, run, worker) == 0;
+	return worker->started;
+}
+
 struct committer *committer_new(const struct bus_settings *settings, struct service *service,
 				struct err *err)
 {
@@ -373,10 +392,10 @@ struct committer *committer_new(const struct bus_settings *settings, struct serv
 	pthread_cond_init(&committer->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	bus_redis_settings(settings, &committer->redis_settings);
-	committer->redis = redis_new(&committer->redis_settings, "tocsin-callback-committer");
-	committer->beat = service_beat_new(service, "committer", STUCK_MS);
-	committer->started = pthread_create(&committer->thread, NULL, run, committer) == 0;
-	if (committer->started)
+	bool started = true;
+	for (unsigned i = 0; started && i < WORKERS; i++)
+		started = start(committer, &committer->workers[i], service);
+	if (started)
 		return committer;
 	err_fill(err, ERR_TRANSIENT, "cannot start a thread");
 	committer_stop(committer);
@@ -390,18 +409,22 @@ void committer_stop(struct committer *committer)
 	committer->ending = true;
 	pthread_cond_broadcast(&committer->changed);
 	pthread_mutex_unlock(&committer->lock);
-	if (committer->started)
-		pthread_join(committer->thread, NULL);
-	committer->started = false;
-	service_beat_end(committer->beat);
-	committer->beat = NULL;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct worker *worker = &committer->workers[i];
+		if (worker->started)
+			pthread_join(worker->thread, NULL);
+		worker->started = false;
+		service_beat_end(worker->beat);
+		worker->beat = NULL;
+	}
 }
 
 void committer_free(struct committer *committer)
 {
 	if (!committer)
 		return;
-	redis_free(committer->redis);
+	for (unsigned i = 0; i < WORKERS; i++)
+		redis_free(committer->workers[i].redis);
 	pthread_cond_destroy(&committer->changed);
 	pthread_mutex_destroy(&committer->lock);
 	free(committer);

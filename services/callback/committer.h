@@ -16,7 +16,7 @@ struct service;
 
 /*
  * How requests become durable. A handler makes a commit, fills it, submits it and returns
- * HTTPD_PENDING: the request sleeps. One thread gathers what waits and appends it in one
+ * HTTPD_PENDING: the request sleeps. A thread gathers what waits and appends it in one
  * function call: one round trip and one fsync for many requests. Then each commit's end() gives
  * the answer and the request is sent on its way. A Redis that restarts meanwhile is waited for
  * until the commit's time is up; what was appended before is found by its nonce and fates.
@@ -36,7 +36,7 @@ struct commit {
 				    * (nonce_ttl_ms) by the last */
 	size_t item_count;
 	enum append_answer *answers;
-	/* Gives the answer with httpd_answer(); called once, by the committer's thread. */
+	/* Gives the answer with httpd_answer(); called once, by a thread of the committer's. */
 	void (*end)(struct commit *commit, enum commit_result result);
 	void *state; /* for end() */
 

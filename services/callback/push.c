@@ -68,23 +68,23 @@ static bool is_authorized(struct request *request)
 
 /* ---- what ---- */
 
-/* The first half of a SHA-256, in hex. */
+/* Of a name, data and a number, in hex. */
 static const char *digest(struct arena *arena, const char *name, const void *data, size_t size,
 			  uint32_t number)
 {
 	const unsigned char tail[4] = { (unsigned char)(number >> 24),
 					(unsigned char)(number >> 16),
 					(unsigned char)(number >> 8), (unsigned char)number };
-	unsigned char hash[crypto_hash_sha256_BYTES];
+	unsigned char hash[DIGEST_BYTES];
 	char *text = arena_alloc(arena, DIGEST_SIZE);
-	crypto_hash_sha256_state state;
+	crypto_generichash_state state;
 
-	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, (const unsigned char *)name, strlen(name) + 1);
-	crypto_hash_sha256_update(&state, data, size);
-	crypto_hash_sha256_update(&state, tail, sizeof tail);
-	crypto_hash_sha256_final(&state, hash);
-	return sodium_bin2hex(text, DIGEST_SIZE, hash, DIGEST_BYTES);
+	crypto_generichash_init(&state, NULL, 0, sizeof hash);
+	crypto_generichash_update(&state, (const unsigned char *)name, strlen(name) + 1);
+	crypto_generichash_update(&state, data, size);
+	crypto_generichash_update(&state, tail, sizeof tail);
+	crypto_generichash_final(&state, hash, sizeof hash);
+	return sodium_bin2hex(text, DIGEST_SIZE, hash, sizeof hash);
 }
 
 /* Events without an id are told apart by what they say; equal ones in one request are as many

@@ -441,7 +441,9 @@ def test_append_takes_the_nonce_in_the_same_step(library):
     # A nonce that cannot be taken adds nothing
     library.redis.lpush(key("nonce:3"), "x")
     before = snapshot(library.redis)
-    refused(append, library, ("nonce:4", None, body), ("nonce:3", None, body), match="WRONGTYPE")
+    assert append(library, ("nonce:3", None, body)) == [3]
+    assert append(library, ("nonce:3", None, body), ttl=0) == [3]
+    refused(append, library, ("nonce:4", None, body), (None, None, {}), match="REFUSED")
     assert snapshot(library.redis) == before
 
 
