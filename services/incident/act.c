@@ -23,6 +23,7 @@
 #include "base/metric.h"
 #include "bus/page.h"
 #include "bus/redis.h"
+#include "closing_turn.h"
 #include "contain.h"
 #include "fold.h"
 #include "obey.h"
@@ -127,6 +128,24 @@ static bool step_begin(struct turn *turn, enum incident_step_id id, struct err *
 	return turn_journal(turn, err);
 }
 
+/* Nothing is closed by itself while people have stopped that. */
+static bool is_frozen(struct turn *turn, enum incident_step_id id, struct saga_end *ret_end)
+{
+	struct err err = { 0 };
+	bool frozen = false;
+
+	if (incident_step_phase(id) != PHASE_CLOSING || !steps[id]->effect ||
+	    (closing_is_frozen(turn, &frozen, &err) && !frozen))
+		return false;
+	*ret_end = (struct saga_end){
+		.phase = SAGA_PREPARE,
+		.result = SAGA_REFUSED,
+		.retry_after_ms = CLOSING_FROZEN_MS,
+		.note = frozen ? "closing is frozen" : arena_strdup(turn->arena, err.text),
+	};
+	return true;
+}
+
 /* Runs one step as far as it goes now, with a seat at its account. False with err: Redis, or
  * the incident is another's. */
 static bool step_go(struct turn *turn, const struct saga_move *move, struct err *err)
@@ -137,6 +156,10 @@ static bool step_go(struct turn *turn, const struct saga_move *move, struct err 
 	if (move->look_up) {
 		if (step->look_up)
 			end = step->look_up(turn);
+		step_ended(turn, move->step, &end);
+		return true;
+	}
+	if (is_frozen(turn, move->step, &end)) {
 		step_ended(turn, move->step, &end);
 		return true;
 	}

@@ -10,6 +10,7 @@
 #include "base/metric.h"
 #include "bus/activity.h"
 #include "bus/closing.h"
+#include "bus/containment.h"
 #include "bus/redis.h"
 #include "bus/worker.h"
 #include "contain.h"
@@ -136,6 +137,26 @@ void closing_reopen(struct turn *turn, uint64_t past_ms)
 	contain_reopened(turn);
 	incident->closing.past_ms = past_ms;
 	turn->take_group = true;
+}
+
+/* ---- frozen ---- */
+
+/* A person's word is not automatic. */
+static bool is_ordered(const struct incident *incident)
+{
+	const char *via = incident->closing.via;
+
+	return incident->containment.release || incident->closing.confirmed ||
+	       (via && (strcmp(via, closure_via_name(CLOSURE_CLI)) == 0 ||
+			strcmp(via, closure_via_name(CLOSURE_LINK)) == 0));
+}
+
+bool closing_is_frozen(struct turn *turn, bool *ret_frozen, struct err *err)
+{
+	*ret_frozen = false;
+	return is_ordered(&turn->incident) ||
+	       freeze_read(turn->redis, worker_partition(turn->worker), "closing",
+			   turn->incident.customer, ret_frozen, err);
 }
 
 /* ---- hosts ---- */

@@ -31,6 +31,10 @@ bool closing_wait(struct turn *turn, const char *sys_id, uint64_t *ret_waiting,
 /* ", a person has to confirm that hosts are let go", or "". */
 const char *closing_release_words(const struct incident *incident);
 
+/* Whether closings that no person has ordered are stopped (tocsin freeze). False with err. */
+bool closing_is_frozen(struct turn *turn, bool *ret_frozen, struct err *err);
+enum { CLOSING_FROZEN_MS = 3000 }; /* how soon it is looked at again */
+
 /* What came of a closure, in the metrics. */
 void closing_count(const char *via, const char *outcome);
 

@@ -11,11 +11,12 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "bus/worker.h"
+#include "closing_turn.h"
 #include "contain.h"
 #include "turn.h"
 #include "vendor/secure_endpoint.h"
 
-enum { ATTEMPTS = 5, FROZEN_MS = 2000 };
+enum { ATTEMPTS = 5 };
 
 static struct containment_entry *entry_of(struct turn *turn, enum containment_method method)
 {
@@ -123,15 +124,6 @@ static struct saga_end call_failed(struct turn *turn, enum containment_method me
 
 /* ---- prepare ---- */
 
-/* A person's word is not automatic. */
-static bool is_frozen(struct turn *turn, bool *ret_frozen, struct err *err)
-{
-	*ret_frozen = false;
-	return turn->incident.containment.release ||
-	       freeze_read(turn->redis, worker_partition(turn->worker), "closing",
-			   turn->incident.customer, ret_frozen, err);
-}
-
 static struct saga_end begin(struct turn *turn, enum containment_method method)
 {
 	struct containment_entry *entry = entry_of(turn, method);
@@ -215,13 +207,13 @@ static struct saga_end prepare(struct turn *turn, enum containment_method method
 	if (!containment_is_due(entry))
 		return contain_end(SAGA_PREPARE, SAGA_NEEDLESS, NULL);
 	contain_claim(turn, method, entry->machine, &claim);
-	if (!is_frozen(turn, &frozen, &err))
+	if (!closing_is_frozen(turn, &frozen, &err))
 		return redis_failed(turn, SAGA_PREPARE, &err);
 	if (frozen)
 		return (struct saga_end){
 			.phase = SAGA_PREPARE,
 			.result = SAGA_REFUSED,
-			.retry_after_ms = FROZEN_MS,
+			.retry_after_ms = CLOSING_FROZEN_MS,
 			.note = "closing is frozen",
 		};
 	if (!host_unhold(turn->redis, &claim, &reply, &err))

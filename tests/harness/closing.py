@@ -28,20 +28,27 @@ def table(system, method, path, body=None, instance="main"):
     return json.loads(text)["result"] if text else None
 
 
-def entity_call(system, method, entity, body, tail="", client=("client-xdr", "xdr-secret")):
-    """A change of an incident in Threat Response that an analyst makes there."""
+def intel(system, method, path, body, client=("client-xdr", "xdr-secret")):
+    """A call of Threat Response that an analyst makes there."""
     basic = base64.b64encode(":".join(client).encode()).decode()
     with urllib.request.urlopen(urllib.request.Request(
             f"{system.sandbox.url}/tr/iroh/oauth2/token", data=b"grant_type=client_credentials",
             headers={"Authorization": f"Basic {basic}"}), timeout=30) as answer:
         token = json.loads(answer.read())["access_token"]
-    short = entity["id"].rsplit("/", 1)[-1]
     request = urllib.request.Request(
-        f"{system.sandbox.url}/tr/ctia/incident/{short}{tail}?wait_for=true", method=method,
+        f"{system.sandbox.url}/tr/ctia/{path}?wait_for=true", method=method,
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.loads(answer.read())
+
+
+def entity_create(system, body):
+    return intel(system, "POST", "incident", body)
+
+
+def entity_call(system, method, entity, body, tail=""):
+    return intel(system, method, "incident/" + entity["id"].rsplit("/", 1)[-1] + tail, body)
 
 
 def change(system, ticket, instance="main", **columns):
