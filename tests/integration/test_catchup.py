@@ -5,7 +5,9 @@ import time
 
 import pytest
 from harness import System, wait_until
-from harness.events import policy_update, quarantine_failure, threat_detected
+from harness.events import (defender_alert, policy_update, quarantine_failure, threat_detected,
+                            umbrella_record)
+from harness.system import SYS_ID, seal
 
 QUICK = {"TOCSIN_POLL_RETRY_MIN": "100ms", "TOCSIN_POLL_RETRY_MAX": "2s"}
 
@@ -202,3 +204,53 @@ def test_replay_says_what_other_rules_would_do(system):
     assert {system.fate("acme", e["id"]) for e in events} == {"recorded"}
     rules.write_text('{"rules": [{"name": "bad", "owner": "soc", "when": "nonsense(", "suppress": true}]}')
     system.tocsin("replay", "--since", "1h", "--rules", str(rules), expect=2)
+
+
+TENANT = "6f1d2c3b-4a59-4e6f-8a7b-1c2d3e4f5a6b"
+
+
+def all_sources(system, mode):
+    """A customer of everything, with containment by itself."""
+    system.servicenow()
+    system.threat_response()
+    system.sandbox.secure_endpoint("amp", "s")
+    system.sandbox.post("accounts", [
+        {"vendor": "umbrella", "account": "acme", "client_id": "umb", "secret": "s"},
+        {"vendor": "defender", "account": "acme", "tenant_id": TENANT, "client_id": "app",
+         "client_secret": "s", "roles": ["Alert.Read.All", "Machine.Isolate", "Machine.Read.All"]}])
+    url, sealed = system.sandbox.url, lambda kind: seal(system.key, "acme", f"{kind}.secret", "s")
+    poll = {"interval": "10s", "first_look_back": "1h"}
+    system.write_customer({
+        "id": "acme", "mode": mode, "containment": {"mode": "auto"},
+        "accounts": {
+            "secure_endpoint": {"url": f"{url}/amp", "client_id": "amp", "secret": sealed("secure_endpoint")},
+            "umbrella": {"url": f"{url}/umbrella", "client_id": "umb", "secret": sealed("umbrella")},
+            "defender": {"url": f"{url}/defender", "login_url": f"{url}/defender/login",
+                         "tenant_id": TENANT, "client_id": "app", "secret": sealed("defender")}},
+        "sources": {"secure_endpoint": poll, "umbrella": poll, "defender": poll},
+        "servicenow": {"account": "snow-main", **SYS_ID},
+        "threat_response": {"account": "xdr", "mode": "create"}})
+    system.apply()
+
+
+def test_shadow_does_everything_but_what_is_seen_outside(system):
+    """Events of all sources become incidents that tell what would have been done; the vendors are only
+    read, ServiceNow and Threat Response hear nothing."""
+    all_sources(system, "shadow")
+    system.sandbox.post("events/amp", [threat_detected(1)])
+    system.sandbox.post("events/umb?vendor=umbrella", [umbrella_record(1)])
+    system.sandbox.post("accounts", {"vendor": "defender", "account": "acme", "alerts": [defender_alert(1)]})
+    system.start(**QUICK)
+    wait_until(lambda: len(system.tocsin("incident", "list")["incidents"]) == 3 and system.drained(), 40,
+               "three incidents")
+    rows = system.tocsin("incident", "list")["incidents"]
+    assert {row["state"] for row in rows} == {"shadow"} and {row["number"] for row in rows} == {None}
+    for row in rows:
+        text = system.tocsin("incident", "show", row["id"], text=True)
+        assert "would have created the ticket" in text
+        assert "would have created an incident in Threat Response" in text
+        assert "would have decided whether to contain the host" in text
+    calls = system.sandbox.get("ledger?limit=10000")["calls"]
+    assert not [c for c in calls if c["vendor"] in ("servicenow", "threat_response")]
+    asked = [c for c in calls if c["method"] != "GET" and "token" not in c["path"]]
+    assert not asked and {c["vendor"] for c in calls} == {"secure_endpoint", "umbrella", "defender"}
