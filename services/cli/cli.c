@@ -24,7 +24,7 @@ enum { OUTPUT_MAX = 256 << 20 };
 
 const struct conf_option cli_options[] = {
 	{ "TOCSIN_CONFIG_DIR", CONF_PATH, FIELD(config_dir), "/etc/tocsin",
-	  .help = "folder with customers/*.json and accounts/*.json" },
+	  .help = "folder with customers, accounts, sources, templates and rules" },
 	{ "TOCSIN_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/master.key",
 	  .help = "keys that seal customers' secrets; made by tocsin keygen" },
 	{ "TOCSIN_CALLBACK_KEY_FILE", CONF_PATH, FIELD(callback_key_file),

@@ -146,7 +146,8 @@ static void add_sources(const struct args *args, json_t *sources)
 	for (size_t i = 0; (given = args_each(args, "source", i)); i++) {
 		size_t size = strcspn(given, "=");
 		char *name = xstrndup(given, size);
-		json_t *source = json_object();
+		json_t *known = json_object_get(sources, name);
+		json_t *source = json_is_object(known) ? json_incref(known) : json_object();
 
 		if (given[size] == '=')
 			json_object_set_new(source, "id", json_string(given + size + 1));

@@ -5,6 +5,7 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -90,6 +91,18 @@ static bool filter_calls(void)
 #endif
 }
 
+/* Where memory runs out for the whole container or machine, it is this process that goes, and
+ * not the service that would replace it. */
+static void offer_itself(void)
+{
+	int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	ssize_t ignored = file >= 0 ? write(file, "1000", 4) : 0;
+
+	(void)ignored;
+	if (file >= 0)
+		close(file);
+}
+
 /* What the stack may need is there before memory is limited: one that cannot grow looks like a
  * wild pointer instead of memory that ran out. */
 static void grow_stack(void)
@@ -107,6 +120,7 @@ bool confine(void)
 			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 			prctl(PR_SET_DUMPABLE, 0) == 0 && limit(RLIMIT_CORE, 0);
 
+	offer_itself();
 	grow_stack();
 	if (!SANITIZED)
 		confined = confined && limit(RLIMIT_AS, MEMORY_BYTES) &&
