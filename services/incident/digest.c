@@ -97,11 +97,8 @@ static void add_text_line(struct buf *out, const struct digest_line *line, bool 
 			 "  Approve the isolation of its host (code in the ticket):\n"
 			 "                   %s\n",
 			 line->approve_url);
-	if (line->false_positive_url)
-		buf_addf(out,
-			 "  False positive:  %s\n  Benign:          %s\n"
-			 "  True positive:   %s\n",
-			 line->false_positive_url, line->benign_url, line->true_positive_url);
+	if (line->verdict_url)
+		buf_addf(out, "  Close it:        %s\n", line->verdict_url);
 	buf_adds(out, "\n");
 }
 

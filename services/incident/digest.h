@@ -20,8 +20,9 @@ struct digest_line {
 	uint64_t since_ms;
 	uint64_t findings;
 	const char *approve_url; /* NULL: nothing waits for approval */
-	/* Pages that ask before they do anything; NULL: links are not made here. */
-	const char *false_positive_url, *benign_url, *true_positive_url;
+	/* Pages that ask before they do anything, the first for any verdict; NULL: links are
+	 * not made here. */
+	const char *verdict_url, *false_positive_url, *benign_url, *true_positive_url;
 };
 
 struct digest {

@@ -246,6 +246,7 @@ static void add_links(const struct mailer *mailer, const struct incident *incide
 			      NULL, mailer->arena);
 	if (incident->state == INCIDENT_CLOSED || incident->state == INCIDENT_CLOSING)
 		return;
+	line->verdict_url = links_url(links, LINK_VERDICT, token, NULL, mailer->arena);
 	line->false_positive_url =
 	    links_url(links, LINK_VERDICT, token, "false_positive", mailer->arena);
 	line->benign_url = links_url(links, LINK_VERDICT, token, "benign", mailer->arena);
