@@ -1,80 +1,51 @@
-/*
- * From a template's expressions to columns. All those of one template that need jq are one
- * program, run once per ticket:
- *
- *   {"0":(try [limit(2;(EXPRESSION))] catch {"e":...}),"1":...}
- *
- * so that an error of one is its own; one that loops or eats memory takes the others with it,
- * and then each is run alone.
- */
+/* From a template's expressions to a ticket's columns, and what no template decides. */
 #include "ticket/press.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "jq/jq.h"
 #include "model/program_set.h"
 #include "ticket/column.h"
+#include "ticket/expression.h"
 #include "ticket/facts.h"
 #include "ticket/sheet.h"
 #include "ticket/ticket.h"
 #include "vendor/servicenow_table.h"
 
-enum {
-	PROGRAMS = 64, /* kept compiled; more begin anew */
-	DOCUMENT_MAX = 2 << 20,
-	KEY_SIZE = 160,
-};
+enum { KEY_SIZE = 160 };
 
 static const char set_prefix[] = "template:";
 
-struct program {
-	char key[KEY_SIZE]; /* "<template> <source> <what>" */
-	int number;
-};
-
 struct ticket_press {
-	const struct jq_settings *settings;
-	struct jq *jq; /* NULL until it is needed */
+	struct expressions *expressions;
 	struct templates *templates;
 	uint64_t version; /* of the set they are from */
-	struct program programs[PROGRAMS];
-	size_t count;
 };
 
 struct ticket_press *ticket_press_new(const struct jq_settings *settings)
 {
 	struct ticket_press *press = xcalloc(1, sizeof *press);
 
-	press->settings = settings;
+	press->expressions = expressions_new(settings);
 	press->templates = templates_new();
 	return press;
-}
-
-/* The child is kept; what it has compiled goes. */
-static void forget_programs(struct ticket_press *press)
-{
-	for (size_t i = 0; i < press->count; i++)
-		jq_remove(press->jq, press->programs[i].number);
-	press->count = 0;
 }
 
 void ticket_press_free(struct ticket_press *press)
 {
 	if (!press)
 		return;
-	jq_free(press->jq);
+	expressions_free(press->expressions);
 	templates_free(press->templates);
 	free(press);
 }
 
 void ticket_press_use(struct ticket_press *press, struct templates *templates)
 {
-	forget_programs(press);
+	expressions_forget(press->expressions);
 	templates_free(press->templates);
 	press->templates = templates;
 }
@@ -105,227 +76,6 @@ void ticket_press_load(struct ticket_press *press, const struct program_set *set
 const struct templates *ticket_press_templates(const struct ticket_press *press)
 {
 	return press->templates;
-}
-
-/* ---- without a child ---- */
-
-/* `.facts.<name>` and JSON scalars. False: it takes jq. *ret_value NULL: not sent. */
-static bool native_value(const char *text, const struct sheet *sheet, struct arena *arena,
-			 const char **ret_value)
-{
-	static const char prefix[] = ".facts.";
-	json_t *constant;
-
-	if (strncmp(text, prefix, strlen(prefix)) == 0)
-		return sheet_find(sheet, text + strlen(prefix), ret_value);
-	constant = json_loads(text, JSON_DECODE_ANY, NULL);
-	if (!constant || json_is_object(constant) || json_is_array(constant)) {
-		json_decref(constant);
-		return false;
-	}
-	*ret_value = column_text(constant, arena);
-	json_decref(constant);
-	return true;
-}
-
-/* ---- with one ---- */
-
-/* What an expression came to. */
-struct outcome {
-	const char *value;  /* NULL: not sent */
-	const char *reason; /* NULL: it worked */
-	bool open;	    /* not known yet */
-};
-
-struct run {
-	struct ticket_press *press;
-	const struct template_line *lines;
-	size_t count;
-	const char *document;
-	size_t document_size;
-	struct arena *arena;
-	struct outcome *outcomes; /* one for each line */
-};
-
-static void add_program(struct buf *out, const struct run *run)
-{
-	const char *before = "{";
-
-	for (size_t i = 0; i < run->count; i++) {
-		if (!run->outcomes[i].open)
-			continue;
-		/* The line feed ends a comment on the last line. */
-		buf_addf(out,
-			 "%s\"%zu\":(try [limit(2;(%s\n))] catch {\"e\":(if type==\"string\" "
-			 "then . else tojson end)})",
-			 before, i, run->lines[i].text);
-		before = ",\n";
-	}
-	buf_adds(out, "}");
-}
-
-static struct jq *child_of(struct ticket_press *press)
-{
-	if (!press->jq && press->settings)
-		press->jq = jq_new(press->settings);
-	return press->jq;
-}
-
-/* Compiled before, or now; -1 with err. */
-static int program_of(const struct run *run, const char *key, struct err *err)
-{
-	struct ticket_press *press = run->press;
-	struct buf text;
-
-	for (size_t i = 0; i < press->count; i++) {
-		if (strcmp(press->programs[i].key, key) == 0)
-			return press->programs[i].number;
-	}
-	if (!child_of(press)) {
-		err_fill(err, ERR_TRANSIENT, "jq is not run here");
-		return -1;
-	}
-	if (press->count == PROGRAMS)
-		forget_programs(press);
-	buf_init(&text, JQ_PROGRAM_BYTES);
-	add_program(&text, run);
-
-	struct program *program = &press->programs[press->count];
-
-	program->number = jq_add(press->jq, "template", buf_text(&text), NULL, err);
-	buf_done(&text);
-	if (program->number < 0)
-		return -1;
-	snprintf(program->key, sizeof program->key, "%s", key);
-	press->count++;
-	return program->number;
-}
-
-/* One expression's results: [value], [] or [value, value]; or {"e": message}. */
-static void take_results(struct outcome *outcome, const json_t *results, struct arena *arena)
-{
-	const char *message = json_string_value(json_object_get(results, "e"));
-	const json_t *value = json_array_get(results, 0);
-
-	outcome->open = false;
-	if (message)
-		outcome->reason = arena_printf(arena, "error: %.200s", message);
-	else if (json_array_size(results) == 0)
-		outcome->reason = "it gave nothing";
-	else if (json_array_size(results) > 1)
-		outcome->reason = "it gave more than one value";
-	else if (json_is_object(value) || json_is_array(value))
-		outcome->reason = "it gave a list or an object, wanted text or a number";
-	else
-		outcome->value = column_text(value, arena);
-}
-
-static bool take_all(const struct run *run, const struct jq_result *result)
-{
-	json_t *all = result->outcome == JQ_RESULT
-			  ? json_loadb(result->text, result->size, 0, NULL)
-			  : NULL;
-	char name[24];
-
-	for (size_t i = 0; all && i < run->count; i++) {
-		const json_t *results;
-
-		if (!run->outcomes[i].open)
-			continue;
-		snprintf(name, sizeof name, "%zu", i);
-		results = json_object_get(all, name);
-		if (results)
-			take_results(&run->outcomes[i], results, run->arena);
-	}
-	json_decref(all);
-	return all != NULL;
-}
-
-static void run_program(const struct run *run, int program, struct jq_result *ret_result,
-			struct err *err)
-{
-	const struct jq_input input = { .value = { run->document, run->document_size } };
-
-	if (!jq_run(run->press->jq, program, &input, 1, ret_result, err))
-		*ret_result = (struct jq_result){ .outcome = JQ_DIED, .text = err->text };
-}
-
-/* After one of them has ended the child. */
-static void run_alone(const struct run *run, size_t i)
-{
-	struct outcome *outcome = &run->outcomes[i];
-	struct err err = { 0 };
-	struct jq_result result;
-	int program =
-	    jq_add(run->press->jq, run->lines[i].name, run->lines[i].text, NULL, &err);
-
-	outcome->open = false;
-	if (program < 0) {
-		outcome->reason = arena_strdup(run->arena, err.text);
-		return;
-	}
-	run_program(run, program, &result, &err);
-
-	json_t *value = result.outcome == JQ_RESULT
-			    ? json_loadb(result.text, result.size, JSON_DECODE_ANY, NULL)
-			    : NULL;
-	json_t *results = value ? json_pack("[o]", value) : NULL;
-
-	if (results)
-		take_results(outcome, results, run->arena);
-	else
-		outcome->reason =
-		    arena_printf(run->arena, "%s: %.200s", jq_outcome_name(result.outcome),
-				 result.outcome == JQ_RESULT ? "not text" : result.text);
-	json_decref(results);
-	jq_remove(run->press->jq, program);
-}
-
-/* Those that are still open. */
-static void run_jq(const struct run *run, const char *key)
-{
-	struct err err = { 0 };
-	struct jq_result result;
-	int program = program_of(run, key, &err);
-
-	if (program >= 0) {
-		run_program(run, program, &result, &err);
-		if (take_all(run, &result))
-			return;
-	}
-	for (size_t i = 0; i < run->count; i++) {
-		if (!run->outcomes[i].open)
-			continue;
-		if (run->press->jq && err.kind != ERR_TRANSIENT) {
-			run_alone(run, i);
-			continue;
-		}
-		run->outcomes[i].open = false;
-		run->outcomes[i].reason = arena_strdup(run->arena, err.text);
-	}
-}
-
-/* Every expression, by whichever way. key names the program that they make together. */
-static void run_lines(struct run *run, const struct sheet *sheet, const char *key)
-{
-	struct buf document;
-	bool open = false;
-
-	for (size_t i = 0; i < run->count; i++) {
-		struct outcome *outcome = &run->outcomes[i];
-
-		outcome->open =
-		    !native_value(run->lines[i].text, sheet, run->arena, &outcome->value);
-		open |= outcome->open;
-	}
-	if (!open)
-		return;
-	buf_init(&document, DOCUMENT_MAX);
-	sheet_add_document(&document, sheet);
-	run->document = buf_text(&document);
-	run->document_size = document.size;
-	run_jq(run, key);
-	buf_done(&document);
 }
 
 /* ---- a ticket ---- */
@@ -366,8 +116,8 @@ static const char *builtin_value(const struct making *making, const char *name)
 
 	for (size_t i = 0; i < making->builtin.count; i++) {
 		if (strcmp(making->builtin.columns[i].name, name) == 0 &&
-		    !native_value(making->builtin.columns[i].text, &making->sheet,
-				  making->arena, &value))
+		    !expression_native(making->builtin.columns[i].text, &making->sheet,
+				       making->arena, &value))
 			value = NULL;
 	}
 	return value;
@@ -375,15 +125,14 @@ static const char *builtin_value(const struct making *making, const char *name)
 
 /* A column as it is sent: made to fit, or the built-in template's. */
 static void take_column(struct making *making, const struct template_line *line,
-			const struct outcome *outcome)
+			const struct expression_result *result)
 {
 	const struct customer *customer = making->order->facts->customer;
-	const char *reason = outcome->reason;
+	const char *reason = result->reason;
 	const char *value = NULL;
 
 	if (!reason)
-		value =
-		    column_fit(line->name, outcome->value, customer, making->arena, &reason);
+		value = column_fit(line->name, result->value, customer, making->arena, &reason);
 	if (reason) {
 		const char *builtin = builtin_value(making, line->name), *ignored;
 		const struct ticket_problem problem = { line->name, line->from, reason,
@@ -465,6 +214,7 @@ void ticket_make(struct ticket_press *press, const struct ticket_order *order,
 	const char *source = order->facts->finding.source;
 	const struct ticket_problem absent = { "template", order->template,
 					       "there is none of that name" };
+	struct expression_result *results;
 	char key[KEY_SIZE];
 	bool missing;
 
@@ -477,19 +227,12 @@ void ticket_make(struct ticket_press *press, const struct ticket_order *order,
 	if (missing)
 		add_problem(ret_ticket, &absent);
 
-	struct run run = {
-		.press = press,
-		.lines = making->plan.columns,
-		.count = making->plan.count,
-		.arena = arena,
-		.outcomes =
-		    arena_alloc(arena, sizeof(struct outcome) * (making->plan.count + 1)),
-	};
-
 	snprintf(key, sizeof key, "%s %s ticket", making->plan.name, source);
-	run_lines(&run, &making->sheet, key);
+	results = arena_alloc(arena, sizeof *results * (making->plan.count + 1));
+	expressions_run(press->expressions, key, making->plan.columns, making->plan.count,
+			&making->sheet, arena, results);
 	for (size_t i = 0; i < making->plan.count; i++)
-		take_column(making, &making->plan.columns[i], &run.outcomes[i]);
+		take_column(making, &making->plan.columns[i], &results[i]);
 	add_fixed(making);
 	finish_note(making);
 }
@@ -503,7 +246,7 @@ const char *ticket_make_note(struct ticket_press *press, const struct incident *
 	struct template_plan *plan = arena_alloc(arena, sizeof *plan);
 	struct sheet *sheet = arena_alloc(arena, sizeof *sheet);
 	const char *source = incident->source ? incident->source : "";
-	struct outcome outcome = { 0 };
+	struct expression_result result;
 	char key[KEY_SIZE];
 	bool missing;
 
@@ -511,22 +254,16 @@ const char *ticket_make_note(struct ticket_press *press, const struct incident *
 	sheet_of_note(sheet, incident, customer, arena);
 	templates_plan(press->templates, incident->template, source, plan, &missing);
 
-	struct run run = { .press = press,
-			   .lines = &plan->later_note,
-			   .count = 1,
-			   .arena = arena,
-			   .outcomes = &outcome };
-
 	snprintf(key, sizeof key, "%s %s note", plan->name, source);
-	run_lines(&run, sheet, key);
-	if (!outcome.reason && (!outcome.value || !*outcome.value))
-		outcome.reason = "it gave nothing";
-	if (outcome.reason) {
+	expressions_run(press->expressions, key, &plan->later_note, 1, sheet, arena, &result);
+	if (!result.reason && (!result.value || !*result.value))
+		result.reason = "it gave nothing";
+	if (result.reason) {
 		*ret_problem = (struct ticket_problem){ "later_note", plan->later_note.from,
-							outcome.reason, false };
-		outcome.value = ticket_later_text(incident, arena);
+							result.reason, false };
+		result.value = ticket_later_text(incident, arena);
 	}
-	return column_note(outcome.value,
+	return column_note(result.value,
 			   arena_printf(arena, "\n%s", ticket_note_marker(incident, arena)),
 			   arena);
 }

@@ -13,7 +13,6 @@
 struct templates {
 	struct template **items;
 	size_t count;
-	uint64_t serial;
 };
 
 static const struct {
@@ -64,10 +63,8 @@ void template_free(struct template *template)
 
 struct templates *templates_new(void)
 {
-	static _Atomic uint64_t serials;
 	struct templates *templates = xcalloc(1, sizeof *templates);
 
-	templates->serial = ++serials;
 	templates->items = xcalloc(BUILTINS, sizeof *templates->items);
 	for (; templates->count < BUILTINS; templates->count++) {
 		const char *name = builtins[templates->count].name;
@@ -77,11 +74,6 @@ struct templates *templates_new(void)
 		    template_decode(name, text, strlen(text), name, NULL);
 	}
 	return templates;
-}
-
-uint64_t templates_serial(const struct templates *templates)
-{
-	return templates->serial;
 }
 
 void templates_free(struct templates *templates)

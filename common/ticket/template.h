@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/err.h"
 
@@ -76,8 +75,6 @@ struct templates;
 
 struct templates *templates_new(void);
 void templates_free(struct templates *templates);
-/* Of this set, different for every other one that this process makes. */
-uint64_t templates_serial(const struct templates *templates);
 /* Takes ownership; replaces one of the same name. A built-in one stays below one of its name,
  * which extends it. */
 void templates_add(struct templates *templates, struct template *template);
