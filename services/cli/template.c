@@ -7,7 +7,6 @@
 #include "cli.h"
 #include "jq/jq.h"
 #include "run.h"
-#include "source_run.h"
 #include "template_files.h"
 #include "ticket/template.h"
 #include "view.h"

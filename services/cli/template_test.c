@@ -11,6 +11,7 @@
 #include "model/customer.h"
 #include "model/incident.h"
 #include "run.h"
+#include "source_run.h"
 #include "store.h"
 #include "template_event.h"
 #include "template_files.h"
