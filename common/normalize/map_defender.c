@@ -329,7 +329,7 @@ const char *map_defender(const struct raw *raw, struct json_node *record, struct
 		.raw = raw, .record = record, .arena = arena, .finding = ret_finding
 	};
 
-	if (is_own_change(record))
+	if (!*raw->asked && is_own_change(record))
 		return "our own change of the alert";
 	ret_finding->product = &product;
 	ret_finding->record = record;
