@@ -214,6 +214,23 @@ def test_security_incidents(sir, how):
     wait_until(lambda: len(security_incidents(sir)) == 2 and sir.drained(), 40, "a new ticket")
 
 
+@pytest.mark.parametrize("verdict, code", [("false_positive", "-102"), ("true_positive", "-101"), (None, "-100")])
+def test_a_security_incident_is_closed_by_us(sir, verdict, code):
+    """Closed is state 3 here, and the instance's own numbers say the verdict."""
+    sir.customer("acme", xdr=None, servicenow=settings(table="sn_si_incident"),
+                 closing={"grace": "0s", "report": False})
+    sir.apply()
+    sir.start("incident")
+    add(sir, finding(1))
+    settled(sir)
+    (incident_id,) = incident_ids(sir)
+    sir.tocsin("incident", "close", incident_id, *(["--verdict", verdict] if verdict else []))
+    wait_until(lambda: incident(sir)["state"] == "closed" and sir.drained(), 30, "closed")
+    (ticket,) = security_incidents(sir)
+    assert (ticket["state"], ticket["active"], ticket["close_code"]) == ("3", "false", code)
+    assert ticket["close_notes"]
+
+
 def test_security_incidents_need_their_plugin_and_their_roles(system):
     system.servicenow()
     system.customer("acme", xdr=None, servicenow=settings(table="sn_si_incident"))
