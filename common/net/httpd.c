@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "net/httpd_frame.h"
+#include "net/httpd_peers.h"
 #include "net/httpd_watch.h"
 
 enum {
@@ -31,6 +32,7 @@ enum {
 	ANSWER_HEADERS = 12,
 	SMALL_BODY = 16 * 1024,
 	FORGOTTEN_BODY = 4 * 1024 * 1024,
+	OPTIONS_MAX = 8,
 };
 
 struct httpd {
@@ -40,7 +42,8 @@ struct httpd {
 	int listener; /* after draining, ours to close */
 	_Atomic bool draining;
 	_Atomic size_t body_bytes; /* of all exchanges */
-	pthread_mutex_t pending;   /* of the completed and suspended flags of every exchange */
+	struct httpd_peers *peers;
+	pthread_mutex_t pending; /* of the completed and suspended flags of every exchange */
 };
 
 struct httpd_exchange {
@@ -50,7 +53,8 @@ struct httpd_exchange {
 	const char *method, *path;
 	struct buf body;
 	char peer[INET6_ADDRSTRLEN];
-	size_t length; /* of the body, as announced */
+	_Atomic unsigned *of_address; /* httpd_peers_enter() */
+	size_t length;		      /* of the body, as announced */
 	bool handled, completed, suspended;
 	bool dropped; /* the body: refused, or no memory for it */
 
@@ -124,9 +128,13 @@ static void refuse(struct httpd_exchange *exchange, int status, const char *why)
 /* The route's own bounds; refuses what does not keep them. */
 static void check_route(struct httpd_exchange *exchange)
 {
+	unsigned per_address = exchange->httpd->settings.per_address;
 	int status = find_route(exchange);
 
-	if (status != 0)
+	if (exchange->of_address && per_address > 0 && *exchange->of_address > per_address)
+		refuse(exchange, MHD_HTTP_TOO_MANY_REQUESTS,
+		       "too many requests of one address at once");
+	else if (status != 0)
 		refuse(exchange, status,
 		       status == MHD_HTTP_NOT_FOUND ? "not found" : "method not allowed");
 	else if (exchange->length > exchange->route->max_body_bytes)
@@ -238,25 +246,6 @@ void httpd_complete(struct httpd_exchange *exchange)
 	pthread_mutex_unlock(&httpd->pending);
 }
 
-static void note_peer(struct httpd_exchange *exchange)
-{
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *at = info ? info->client_addr : NULL;
-
-	if (at && at->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)at;
-		inet_ntop(AF_INET, &in->sin_addr, exchange->peer, sizeof exchange->peer);
-	} else if (at && at->sa_family == AF_INET6) {
-		const unsigned char *in =
-		    ((const struct sockaddr_in6 *)(const void *)at)->sin6_addr.s6_addr;
-		bool is_mapped = memcmp(in, mapped, sizeof mapped) == 0;
-		inet_ntop(is_mapped ? AF_INET : AF_INET6, is_mapped ? in + 12 : in,
-			  exchange->peer, sizeof exchange->peer);
-	}
-}
-
 static struct httpd_exchange *exchange_new(struct httpd *httpd,
 					   struct MHD_Connection *connection, const char *path,
 					   const char *method)
@@ -267,7 +256,7 @@ static struct httpd_exchange *exchange_new(struct httpd *httpd,
 	exchange->connection = connection;
 	exchange->path = path;
 	exchange->method = method;
-	note_peer(exchange);
+	exchange->of_address = httpd_peers_enter(httpd->peers, connection, exchange->peer);
 	httpd_watch_enter(httpd->watch);
 	return exchange;
 }
@@ -279,6 +268,7 @@ static void exchange_free(struct httpd_exchange *exchange)
 		free(exchange->headers[i].value);
 	}
 	atomic_fetch_sub(&exchange->httpd->body_bytes, exchange->body.size);
+	httpd_peers_leave(exchange->of_address);
 	buf_done(&exchange->body);
 	free(exchange->answer);
 	free(exchange);
@@ -406,28 +396,44 @@ static void take_defaults(struct httpd_settings *settings)
 #define STRICTNESS MHD_OPTION_STRICT_FOR_CLIENT
 #endif
 
+static struct MHD_OptionItem option_text(enum MHD_OPTION option, const char *text)
+{
+	return (struct MHD_OptionItem){ option, 0, (char *)(uintptr_t)text };
+}
+
 static struct MHD_Daemon *start_daemon(struct httpd *httpd, const struct addrinfo *at)
 {
 	const struct httpd_settings *settings = &httpd->settings;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
 	unsigned idle_s = (settings->idle_ms + 999) / 1000;
-	const struct MHD_OptionItem pool[] = {
-		{ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)settings->threads, NULL },
-		{ MHD_OPTION_END, 0, NULL },
-	};
+	bool proxied = httpd_peers_proxied(httpd->peers);
+	struct MHD_OptionItem options[OPTIONS_MAX] = { { MHD_OPTION_END, 0, NULL } };
+	size_t count = 0;
 
 	if (at->ai_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
+	if (settings->threads > 1)
+		options[count++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
+							    (intptr_t)settings->threads, NULL };
+	if (settings->tls_key) {
+		flags |= MHD_USE_TLS;
+		options[count++] = option_text(MHD_OPTION_HTTPS_MEM_KEY, settings->tls_key);
+		options[count++] =
+		    option_text(MHD_OPTION_HTTPS_MEM_CERT, settings->tls_certificate);
+		options[count++] = option_text(
+		    MHD_OPTION_HTTPS_PRIORITIES,
+		    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE");
+	}
+	options[count] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	return MHD_start_daemon(
 	    flags, 0, NULL, NULL, on_request, httpd, MHD_OPTION_SOCK_ADDR, at->ai_addr,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_NOTIFY_CONNECTION,
 	    httpd_watch_connection, httpd->watch, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
 	    MHD_OPTION_CONNECTION_LIMIT, settings->connections,
-	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, settings->per_address,
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, proxied ? 0 : settings->per_address,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->head_bytes,
 	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_THREAD_STACK_SIZE,
-	    (size_t)STACK_BYTES, STRICTNESS, 1, MHD_OPTION_ARRAY,
-	    settings->threads > 1 ? pool : pool + 1, MHD_OPTION_END);
+	    (size_t)STACK_BYTES, STRICTNESS, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 /* The server's threads take no signals: they are for those who wait for them. */
@@ -462,20 +468,36 @@ static bool resolve(const struct httpd_settings *settings, struct addrinfo **ret
 		       settings->address, settings->port);
 }
 
+static bool check_tls(const struct httpd_settings *settings, struct err *err)
+{
+	if (!settings->tls_key != !settings->tls_certificate)
+		return err_set(err, ERR_PERMANENT, "TLS needs both a certificate and its key");
+	if (settings->tls_key && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+		return err_set(err, ERR_PERMANENT, "this libmicrohttpd has no TLS");
+	return true;
+}
+
 struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err)
 {
 	struct addrinfo *at;
 
-	if (!resolve(settings, &at, err))
+	if (!check_tls(settings, err) || !resolve(settings, &at, err))
 		return NULL;
+	struct httpd_peers *peers = httpd_peers_new(settings->trusted_proxies, err);
+	if (!peers) {
+		freeaddrinfo(at);
+		return NULL;
+	}
 	struct httpd *httpd = xcalloc(1, sizeof *httpd);
 	httpd->settings = *settings;
+	httpd->peers = peers;
 	take_defaults(&httpd->settings);
 	httpd->listener = -1;
 	pthread_mutex_init(&httpd->pending, NULL);
 	httpd->watch = httpd_watch_new(httpd->settings.request_ms, httpd->settings.idle_ms);
 	bool good = listen_on(httpd, at, err);
 	freeaddrinfo(at);
+	httpd->settings.tls_certificate = httpd->settings.tls_key = NULL;
 	if (good)
 		return httpd;
 	httpd_free(httpd);
@@ -512,6 +534,7 @@ void httpd_free(struct httpd *httpd)
 	if (httpd->listener >= 0)
 		close(httpd->listener);
 	httpd_watch_free(httpd->watch);
+	httpd_peers_free(httpd->peers);
 	/* Whoever resumed the last exchange may still be on the way out of httpd_complete(). */
 	pthread_mutex_lock(&httpd->pending);
 	pthread_mutex_unlock(&httpd->pending);

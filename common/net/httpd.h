@@ -45,14 +45,20 @@ struct httpd_settings {
 	void *state;	      /* given to the handlers; borrowed, like the routes */
 	unsigned threads;     /* 0 for one */
 	unsigned connections; /* at once; 0 for 64 */
-	unsigned per_address; /* connections at once of one address; 0 for no limit */
-	unsigned head_bytes;  /* request line and headers; 0 for 16 KiB */
-	unsigned idle_ms;     /* without a byte; 0 for 5,000 */
-	unsigned request_ms;  /* from connection to the whole request, then again from there
-			       * to the whole answer taken; 0 for 10,000 */
+	/* Connections at once of one address, or behind trusted proxies, which all share
+	 * theirs, requests; 0 for no limit. */
+	unsigned per_address;
+	unsigned head_bytes; /* request line and headers; 0 for 16 KiB */
+	unsigned idle_ms;    /* without a byte; 0 for 5,000 */
+	unsigned request_ms; /* from connection to the whole request, then again from there
+			      * to the whole answer taken; 0 for 10,000 */
 	size_t body_bytes; /* of all requests together, a quarter of it kept for small ones (16
 			    * KiB); 0 for no limit */
 	bool keep_alive;   /* false: every answer closes its connection */
+	/* PEM, both or neither: TLS 1.2 or later. Read by httpd_new() only. */
+	const char *tls_certificate, *tls_key;
+	/* Addresses and networks with commas whose X-Forwarded-For is believed. NULL: none. */
+	const char *trusted_proxies;
 	httpd_refused *refused;	  /* NULL: a line of plain text */
 	httpd_answered *answered; /* NULL: nobody */
 };
@@ -71,8 +77,9 @@ const char *httpd_path(const struct httpd_exchange *exchange); /* percent-decode
 const char *httpd_query(const struct httpd_exchange *exchange, const char *name);  /* or NULL */
 const char *httpd_header(const struct httpd_exchange *exchange, const char *name); /* or NULL */
 const char *httpd_body(const struct httpd_exchange *exchange,
-		       size_t *ret_size);		       /* never NULL */
-const char *httpd_peer(const struct httpd_exchange *exchange); /* numeric address */
+		       size_t *ret_size); /* never NULL */
+/* Numeric address; behind a trusted proxy that of the client it names. */
+const char *httpd_peer(const struct httpd_exchange *exchange);
 
 /* Both copy. The answer may be given once; headers before or after it. */
 void httpd_answer_header(struct httpd_exchange *exchange, const char *name, const char *value);

@@ -43,6 +43,8 @@ struct config {
 	unsigned threads;
 	unsigned connections;
 	unsigned per_address;
+	char *trusted_proxies;
+	char *tls_certificate_file, *tls_key_file;
 	char *key_file;
 	char *link_key_file;
 	char *public_url;
@@ -62,6 +64,14 @@ static const struct conf_option options[] = {
 	  .help = "connections at once" },
 	{ "TOCSIN_CALLBACK_PER_ADDRESS", CONF_UINT, FIELD(per_address), "64", 0, 65536,
 	  .help = "connections at once of one address; 0: no limit" },
+	{ "TOCSIN_CALLBACK_TRUSTED_PROXIES", CONF_STRING, FIELD(trusted_proxies), NULL,
+	  .help =
+	      "addresses and networks with commas whose X-Forwarded-For is believed; behind "
+	      "them the limit per address is of requests" },
+	{ "TOCSIN_CALLBACK_TLS_CERTIFICATE_FILE", CONF_PATH, FIELD(tls_certificate_file), NULL,
+	  .help = "certificate and those between, PEM: the service speaks TLS itself" },
+	{ "TOCSIN_CALLBACK_TLS_KEY_FILE", CONF_PATH, FIELD(tls_key_file), NULL,
+	  .help = "its key, PEM" },
 	{ "TOCSIN_CALLBACK_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/callback.key",
 	  .help = "keys that seal what the callback service needs to know" },
 	{ "TOCSIN_LINK_PUBLIC_KEY_FILE", CONF_PATH, FIELD(link_key_file), NULL,
@@ -75,7 +85,10 @@ static const struct conf_option options[] = {
 	{ 0 },
 };
 
-enum { BODY_BYTES = 16 << 20 }; /* of all requests that are being read or wait */
+enum {
+	BODY_BYTES = 16 << 20, /* of all requests that are being read or wait */
+	PEM_MAX = 256 * 1024,
+};
 
 struct metric app_requests = {
 	.name = "tocsin_callback_requests_total",
@@ -127,7 +140,15 @@ static void count_request(const char *route, int status, void *app)
 	metric_add(&app_requests, 1, route ? route : "none", text);
 }
 
-static bool listen_outside(struct process *process, struct err *err)
+/* Reads the file if there is to be one. */
+static bool read_pem(const char *path, char **ret_text, struct err *err)
+{
+	*ret_text = path ? conf_read_file(path, PEM_MAX, err) : NULL;
+	return !path || *ret_text;
+}
+
+static bool listen_with(struct process *process, const char *certificate, const char *key,
+			struct err *err)
 {
 	const struct config *config = &process->config;
 	const struct httpd_settings settings = {
@@ -140,6 +161,9 @@ static bool listen_outside(struct process *process, struct err *err)
 		.per_address = config->per_address,
 		.body_bytes = BODY_BYTES,
 		.keep_alive = true,
+		.tls_certificate = certificate,
+		.tls_key = key,
+		.trusted_proxies = config->trusted_proxies,
 		.refused = problem_refused,
 		.answered = count_request,
 	};
@@ -148,8 +172,21 @@ static bool listen_outside(struct process *process, struct err *err)
 	if (!process->httpd)
 		return false;
 	process->listening = true;
-	log_info("listening on %s port %u", config->address, httpd_port(process->httpd));
+	log_info("listening on %s port %u%s", config->address, httpd_port(process->httpd),
+		 key ? " with TLS" : "");
 	return true;
+}
+
+static bool listen_outside(struct process *process, struct err *err)
+{
+	char *certificate = NULL, *key = NULL;
+	bool good = read_pem(process->config.tls_certificate_file, &certificate, err) &&
+		    read_pem(process->config.tls_key_file, &key, err) &&
+		    listen_with(process, certificate, key, err);
+
+	free(certificate);
+	vault_wipe(key);
+	return good;
 }
 
 static bool start(struct process *process, struct err *err)

@@ -98,8 +98,9 @@ void problem_refused(struct httpd_exchange *exchange, int status, const char *wh
 		if (rows[i].status == status && status != 400 && status != 503)
 			problem = (enum problem)i;
 	}
-	if (status == 503)
-		problem_answer_later(exchange, PROBLEM_FULL, why, 1000);
+	if (status == 503 || status == 429)
+		problem_answer_later(exchange, status == 503 ? PROBLEM_FULL : problem, why,
+				     1000);
 	else
 		problem_answer(exchange, problem, why);
 }
