@@ -11,9 +11,11 @@
 #include "bus/redis.h"
 #include "bus/setup.h"
 #include "cli.h"
+#include "gauges.h"
 #include "jq/jq.h"
 #include "keeper.h"
 #include "run.h"
+#include "service/roster.h"
 #include "service/service.h"
 
 enum {
@@ -99,12 +101,29 @@ static struct metric passes_total = {
 };
 static struct metric *const setup_metrics[] = { &customers_gauge, &problems_gauge,
 						&passes_total, NULL };
-static struct metric *const *const metrics[] = { setup_metrics, NULL };
+static struct metric *const *const metrics[] = { setup_metrics, gauges_metrics, NULL };
+
+struct watch_settings {
+	bool metric_customers;
+	uint64_t gauges_ms;
+};
+
+static const struct conf_option watch_options[] = {
+	{ "TOCSIN_METRICS_CUSTOMERS", CONF_BOOL,
+	  offsetof(struct watch_settings, metric_customers), "true",
+	  .help = "a series per customer and source; no: the worst of all customers" },
+	{ "TOCSIN_METRICS_INTERVAL", CONF_MILLIS, offsetof(struct watch_settings, gauges_ms),
+	  "10s", .min = 100, .max = 600000,
+	  .help = "how often the installation's gauges are read" },
+	{ 0 },
+};
 
 struct watch {
 	struct cli_settings settings;
 	struct bus_settings bus;
 	struct jq_settings jq;
+	struct watch_settings own;
+	struct roster *roster;
 	struct service *service;
 	pthread_mutex_t lock; /* of the two below, which the health thread reads */
 	bool applied;
@@ -115,7 +134,7 @@ struct watch {
 	bool has_pass;
 	uint64_t stamp;
 	char *said; /* the problems that were logged last */
-	uint64_t checked_ms, pruned_ms;
+	uint64_t checked_ms, pruned_ms, gauged_ms;
 };
 
 static void set_applied(struct watch *watch, bool applied, const char *why)
@@ -240,6 +259,14 @@ static void look(struct watch *watch)
 		watch->pruned_ms = now_ms;
 		prune(watch);
 	}
+	if (watch->has_pass && now_ms - watch->gauged_ms >= watch->own.gauges_ms) {
+		const struct gauges gauges = { watch->redis, watch->roster,
+					       watch->bus.partitions,
+					       watch->own.metric_customers };
+
+		watch->gauged_ms = now_ms;
+		gauges_read(&gauges);
+	}
 }
 
 static int watch_until_stopped(struct watch *watch)
@@ -251,6 +278,7 @@ static int watch_until_stopped(struct watch *watch)
 		return service_fail(watch->service, &err);
 	bus_redis_settings(&watch->bus, &redis_settings);
 	watch->redis = redis_new(&redis_settings, "tocsin-setup");
+	watch->roster = roster_new();
 	set_applied(watch, false, "not applied yet");
 	service_add_ready(watch->service, "setup", is_applied, watch);
 	watch->beat = service_beat_new(watch->service, "watch", STUCK_MS);
@@ -260,6 +288,7 @@ static int watch_until_stopped(struct watch *watch)
 		service_beat(watch->beat);
 	} while (service_wait_ms(watch->service, LOOK_MS));
 	service_beat_end(watch->beat);
+	roster_free(watch->roster);
 	redis_free(watch->redis);
 	keeper_pass_done(&watch->pass);
 	free(watch->said);
@@ -279,6 +308,7 @@ static int run_watch(struct cli *cli, char *argument)
 		{ "Files", cli_options, &watch.settings },
 		{ "Redis and times", bus_options, &watch.bus },
 		{ "Programs", jq_options, &watch.jq },
+		{ "Metrics", watch_options, &watch.own },
 		{ 0 },
 	};
 	char *argv[] = { cli->argv[0], argument, NULL };
@@ -290,6 +320,7 @@ static int run_watch(struct cli *cli, char *argument)
 	conf_clear(cli_options, &watch.settings);
 	conf_clear(bus_options, &watch.bus);
 	conf_clear(jq_options, &watch.jq);
+	conf_clear(watch_options, &watch.own);
 	return code;
 }
 

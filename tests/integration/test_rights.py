@@ -194,7 +194,7 @@ def test_the_processes_need_no_more(system, users):
         wait_until(lambda: system.drained() and not system.length("dead"), 20, "nothing is left to do")
     finally:
         refusals = client.execute_command("ACL", "LOG")
-        assert not refusals, refusals
+        assert not refusals, [dict(zip(r[::2], r[1::2])) if isinstance(r, list) else r for r in refusals]
     # A restart in mid-work uses what else there is: take-over, release, history.
     system.stop()
     assert not client.execute_command("ACL", "LOG")

@@ -1,0 +1,281 @@
+/* Gauges of the whole installation, for Prometheus. */
+#include "gauges.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bus/gate.h"
+#include "bus/key.h"
+#include "bus/redis.h"
+#include "bus/reply.h"
+#include "model/customer.h"
+#include "service/roster.h"
+#include "source/cursor.h"
+#include "status.h"
+
+#define GAUGE(variable, metric_name, label_names, words)                                       \
+	static struct metric variable = {                                                      \
+		.name = metric_name,                                                           \
+		.kind = METRIC_GAUGE,                                                          \
+		.labels = label_names,                                                         \
+		.help = words,                                                                 \
+	}
+
+GAUGE(work_left, "tocsin_work_left", "stream", "entries of a stream that are not settled yet");
+GAUGE(work_oldest, "tocsin_work_oldest_seconds", "stream",
+      "age of the oldest of them; 0 when there is none");
+GAUGE(deferred_count, "tocsin_work_deferred", NULL, "work that was put off");
+GAUGE(dead_count, "tocsin_dead", NULL, "entries that wait for a person: tocsin dead list");
+GAUGE(open_count, "tocsin_incidents_open", NULL, "incidents with an open ticket");
+GAUGE(account_parked, "tocsin_account_parked", "account,kind",
+      "1: its work waits until a probe works, or an operator resumes it");
+GAUGE(account_failing, "tocsin_account_failing", "account,kind",
+      "1: its calls fail, it is left alone for a while");
+GAUGE(account_budget, "tocsin_account_budget_calls", "account,kind",
+      "calls left of the budget at this moment; it grows back over the hour");
+GAUGE(source_age, "tocsin_source_age_seconds", "customer,source",
+      "since the last poll that worked");
+GAUGE(source_failures, "tocsin_source_failures", "customer,source",
+      "polls that failed in a row");
+GAUGE(source_late, "tocsin_source_lateness_seconds", "customer,source",
+      "vendor's time of an event to our first sight of it, 99 % are below");
+GAUGE(redis_memory, "tocsin_redis_memory_bytes", NULL, "memory that Redis uses");
+GAUGE(redis_limit, "tocsin_redis_memory_limit_bytes", NULL,
+      "maxmemory; producers slow down from 80 % of it");
+GAUGE(redis_trip, "tocsin_redis_round_trip_seconds", NULL, "one command and its answer");
+GAUGE(read_at, "tocsin_gauges_read_timestamp_seconds", NULL, "when these were last read");
+
+struct metric *const gauges_metrics[] = {
+	&work_left,   &work_oldest,	&deferred_count,  &dead_count,
+	&open_count,  &account_parked,	&account_failing, &account_budget,
+	&source_age,  &source_failures, &source_late,	  &redis_memory,
+	&redis_limit, &redis_trip,	&read_at,	  NULL,
+};
+
+static double member(const json_t *object, const char *name)
+{
+	return json_number_value(json_object_get(object, name));
+}
+
+/* ---- work ---- */
+
+struct stream_sum {
+	const char *name;
+	double left, oldest_s;
+};
+
+static void add_stream(struct stream_sum *sums, size_t count, const json_t *row, double now_ms)
+{
+	const char *name = json_string_value(json_object_get(row, "stream"));
+	double oldest_ms = member(row, "oldest_ms");
+	double age_s = oldest_ms > 0 && now_ms > oldest_ms ? (now_ms - oldest_ms) / 1000 : 0;
+
+	for (size_t i = 0; name && i < count; i++) {
+		if (strcmp(sums[i].name, name) != 0)
+			continue;
+		sums[i].left += member(row, "length");
+		if (age_s > sums[i].oldest_s)
+			sums[i].oldest_s = age_s;
+	}
+}
+
+static bool read_streams(const struct gauges *gauges, struct verdict *verdict, struct err *err)
+{
+	struct stream_sum sums[] = { { STREAM_RAW, 0, 0 },
+				     { STREAM_FINDINGS, 0, 0 },
+				     { STREAM_ACTIONS, 0, 0 },
+				     { STREAM_CLOSURES, 0, 0 } };
+	const size_t count = sizeof(sums) / sizeof(sums[0]);
+	json_t *rows = status_streams(gauges->redis, gauges->partitions, verdict, err), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) add_stream(sums, count, row, (double)verdict->now_ms);
+	for (i = 0; rows && i < count; i++) {
+		metric_set(&work_left, sums[i].left, sums[i].name);
+		metric_set(&work_oldest, sums[i].oldest_s, sums[i].name);
+	}
+	json_decref(rows);
+	return rows != NULL;
+}
+
+static bool read_sets(const struct gauges *gauges, struct err *err)
+{
+	double deferred = 0, dead = 0, open = 0;
+
+	for (unsigned i = 0; i < gauges->partitions; i++) {
+		struct key keys[3];
+
+		key_format(&keys[0], i, "deferred");
+		key_format(&keys[1], i, STREAM_DEAD);
+		key_format(&keys[2], i, "open");
+		redis_append(gauges->redis, "ZCARD %s", keys[0].text);
+		redis_append(gauges->redis, "XLEN %s", keys[1].text);
+		redis_append(gauges->redis, "ZCARD %s", keys[2].text);
+		double *const sums[] = { &deferred, &dead, &open };
+
+		for (size_t k = 0; k < 3; k++) {
+			struct redis_reply *reply = redis_read(gauges->redis, err);
+
+			if (!reply && redis_error(gauges->redis) == REDIS_IO)
+				return false;
+			*sums[k] += (double)reply_integer(reply);
+			reply_free(reply);
+		}
+	}
+	metric_set(&deferred_count, deferred);
+	metric_set(&dead_count, dead);
+	metric_set(&open_count, open);
+	return true;
+}
+
+/* ---- accounts and sources ---- */
+
+static void read_accounts(const struct gauges *gauges, const struct directory *directory)
+{
+	for (size_t i = 0; i < directory_account_count(directory); i++) {
+		const struct account *account = directory_account_at(directory, i);
+		const char *kind = account_kind_name(account->kind);
+		struct gate_state state = { 0 };
+		struct err err = { 0 };
+
+		if (!gate_read(gauges->redis, account->id, &state, &err))
+			return;
+		metric_set(&account_parked, state.parked, account->id, kind);
+		metric_set(&account_failing, state.breaker_until_ms != 0, account->id, kind);
+		if (account->calls_per_hour > 0)
+			metric_set(&account_budget, state.known ? state.tokens : account->burst,
+				   account->id, kind);
+	}
+}
+
+/* The worst of each source over all customers. */
+struct worst {
+	const char *source;
+	double age_s, failures, late_s;
+};
+
+static void show_source(const char *customer, const struct worst *worst)
+{
+	metric_set(&source_age, worst->age_s, customer, worst->source);
+	metric_set(&source_failures, worst->failures, customer, worst->source);
+	metric_set(&source_late, worst->late_s, customer, worst->source);
+}
+
+static void add_worst(struct worst *worst, const struct worst *one)
+{
+	worst->source = one->source;
+	worst->age_s = one->age_s > worst->age_s ? one->age_s : worst->age_s;
+	worst->failures = one->failures > worst->failures ? one->failures : worst->failures;
+	worst->late_s = one->late_s > worst->late_s ? one->late_s : worst->late_s;
+}
+
+static bool read_source(const struct gauges *gauges, const struct customer *customer,
+			const struct customer_source *source, struct worst *ret_one)
+{
+	struct arena *arena = arena_new();
+	struct cursor progress;
+	struct err err = { 0 };
+	struct key key;
+	uint64_t now_ms = clock_wall_ms();
+
+	cursor_key(&key, customer, source);
+	bool ok = cursor_load(gauges->redis, &key, arena, &progress, &err);
+
+	if (ok)
+		*ret_one = (struct worst){
+			.source = source->name,
+			.age_s = progress.last_ok_ms && progress.last_ok_ms < now_ms
+				     ? (double)(now_ms - progress.last_ok_ms) / 1000
+				     : 0,
+			.failures = (double)progress.failures,
+			.late_s = (double)lateness_quantile_ms(&progress.lateness, 990) / 1000,
+		};
+	arena_free(arena);
+	return ok;
+}
+
+enum { KINDS_MAX = 64 };
+
+static struct worst *worst_of(struct worst *all, size_t *count, const char *source)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (strcmp(all[i].source, source) == 0)
+			return &all[i];
+	}
+	return *count < KINDS_MAX ? &all[(*count)++] : &all[KINDS_MAX - 1];
+}
+
+static void read_sources(const struct gauges *gauges, const struct directory *directory)
+{
+	struct worst all[KINDS_MAX] = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < directory_count(directory); i++) {
+		const struct customer *customer = directory_at(directory, i);
+
+		for (size_t k = 0;
+		     customer->mode != CUSTOMER_PAUSED && k < customer->source_count; k++) {
+			struct worst one;
+
+			if (!read_source(gauges, customer, &customer->sources[k], &one))
+				return;
+			if (gauges->customers)
+				show_source(customer->id, &one);
+			add_worst(worst_of(all, &count, one.source), &one);
+		}
+	}
+	for (size_t i = 0; i < count && !gauges->customers; i++)
+		show_source("all", &all[i]);
+}
+
+/* ---- Redis ---- */
+
+static double info_number(const char *info, const char *name)
+{
+	const char *at = strstr(info, name);
+
+	return at ? strtod(at + strlen(name), NULL) : 0;
+}
+
+static bool read_redis(const struct gauges *gauges, struct err *err)
+{
+	uint64_t begin_ms = clock_mono_ms();
+	struct redis_reply *reply = redis_command(gauges->redis, err, "TIME");
+	bool ok = reply != NULL;
+
+	reply_free(reply);
+	if (!ok)
+		return false;
+	metric_set(&redis_trip, (double)(clock_mono_ms() - begin_ms) / 1000);
+	reply = redis_command(gauges->redis, err, "INFO memory");
+	if (!reply)
+		return false;
+	metric_set(&redis_memory, info_number(reply_text(reply), "used_memory:"));
+	metric_set(&redis_limit, info_number(reply_text(reply), "maxmemory:"));
+	reply_free(reply);
+	return true;
+}
+
+void gauges_read(const struct gauges *gauges)
+{
+	struct verdict verdict = { .why = json_array(), .now_ms = clock_wall_ms() };
+	struct err err = { 0 };
+	const struct directory *directory = NULL;
+
+	if (read_redis(gauges, &err) && read_streams(gauges, &verdict, &err) &&
+	    read_sets(gauges, &err) &&
+	    (directory = roster_get(gauges->roster, gauges->redis, &err))) {
+		read_accounts(gauges, directory);
+		read_sources(gauges, directory);
+		metric_set(&read_at, (double)clock_wall_ms() / 1000);
+	} else {
+		log_debug("gauges: %s", err.text);
+	}
+	if (directory)
+		roster_put(gauges->roster, directory);
+	json_decref(verdict.why);
+}
