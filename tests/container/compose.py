@@ -9,7 +9,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
-SERVICES = ("redis", "setup", "collector", "normalizer", "incident", "sandbox")
+SERVICES = ("redis", "setup", "collector", "normalizer", "incident", "callback", "sandbox")
 
 
 def free_port():
@@ -34,7 +34,9 @@ class Compose:
         self.project = f"tocsin-test-{os.getpid()}"
         port = free_port()
         self.sandbox = f"http://127.0.0.1:{port}"
-        self.env = {**os.environ, "SANDBOX_PORT": str(port), "TAG": "test"}
+        self.callback_port = free_port()
+        self.env = {**os.environ, "SANDBOX_PORT": str(port), "TAG": "test",
+                    "CALLBACK_LISTEN": f"127.0.0.1:{self.callback_port}"}
 
     def docker(self, *args, check=True, seconds=300):
         done = subprocess.run(["docker", *map(str, args)], cwd=ROOT, env=self.env, text=True, timeout=seconds,

@@ -7,6 +7,7 @@ import pathlib
 import random
 import time
 import urllib.error
+import urllib.request
 
 import pytest
 
@@ -33,13 +34,20 @@ def fixture_stack():
 
 def test_production_says_what_to_do_first(stack):
     stack.up([])
-    wait_until(lambda: stack.healthy("redis", "setup", *WORKERS), 60, "healthy without customers")
+    wait_until(lambda: stack.healthy("redis", "setup", "callback", *WORKERS), 60, "healthy without customers")
     logs = stack.logs("setup")
     assert "no customers in /etc/tocsin yet: add one with `tocsin customer add`" in logs, logs
     for service in ("redis", "setup", *WORKERS):
         for container in stack.containers(service):
             ports = stack.inspect(container)["NetworkSettings"]["Ports"] or {}
             assert not any(ports.values()), f"{service} is published: {ports}"
+
+
+def test_the_callback_is_the_one_that_listens(stack):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{stack.callback_port}/v1/events/acme/generic", data=b"{}", timeout=5)
+    assert refused.value.code == 401
+    assert json.load(refused.value)["type"] == "urn:tocsin:problem:unauthorized"
 
 
 def count_tickets(stack):
