@@ -142,14 +142,14 @@ struct program *program_new(const struct program_text *text,
 	program->arena = arena_new();
 	program->variable_count = count;
 	for (size_t i = 0; i < count; i++) {
-		buf_init(&program->texts[i], JQ_INPUT_BYTES * 2);
+		buf_init(&program->texts[i], 2 * (size_t)JQ_INPUT_BYTES);
 		program->values[i] = jv_invalid();
 	}
 	program->no_input = jq_util_input_init(NULL, NULL);
 	jq_util_input_set_parser(program->no_input, jv_parser_new(0), 0);
 	jq_set_input_cb(program->jq, jq_util_input_next_input_cb, program->no_input);
 	jq_set_error_cb(program->jq, keep_error, &complaint);
-	buf_init(&source, JQ_PROGRAM_BYTES * 2);
+	buf_init(&source, 2 * (size_t)JQ_PROGRAM_BYTES);
 	wrap(&source, text, variables, count);
 	bool compiled = jq_compile(program->jq, buf_text(&source)) != 0;
 	buf_done(&source);

@@ -106,7 +106,7 @@ struct batch {
 	size_t count;
 	struct raw *raws;
 	bool *read;		       /* raws[i] is filled */
-	struct source_result *results; /* of sources that are jq programs; NULL: none here */
+	struct source_result *results; /* of sources that are jq programs */
 	struct finding *findings;      /* what has become of them ... */
 	size_t *places;		       /* ... and which of the entries each was */
 	size_t finding_count;
@@ -137,17 +137,17 @@ static void run_programs(struct batch *batch)
 	const struct raw **chosen = arena_alloc(arena, batch->count * sizeof *chosen);
 	bool any = false;
 
+	batch->results = arena_alloc(arena, batch->count * sizeof *batch->results);
+
 	for (size_t i = 0; i < batch->count; i++) {
 		if (!batch->read[i] || normalize_knows(batch->raws[i].source))
 			continue;
 		chosen[i] = &batch->raws[i];
 		any = true;
 	}
-	if (!any)
-		return;
-	batch->results = arena_alloc(arena, batch->count * sizeof *batch->results);
-	source_programs_run(local->sources, worker_redis(batch->self), chosen, batch->count,
-			    arena, batch->results);
+	if (any)
+		source_programs_run(local->sources, worker_redis(batch->self), chosen,
+				    batch->count, arena, batch->results);
 }
 
 static void handle_one(struct batch *batch, size_t at)
@@ -157,6 +157,7 @@ static void handle_one(struct batch *batch, size_t at)
 	struct arena *arena = worker_arena(batch->self);
 	struct outcome *outcome = &batch->outcomes[at];
 	const struct raw *raw = &batch->raws[at];
+	const struct source_result *result = &batch->results[at];
 	struct finding *finding = &batch->findings[batch->finding_count];
 	enum normalize_verdict verdict;
 	struct err err = { 0 };
@@ -165,11 +166,11 @@ static void handle_one(struct batch *batch, size_t at)
 	if (normalize_knows(raw->source)) {
 		verdict = normalize(shared->normalizer, raw, local->scratch, arena, finding,
 				    &why, &err);
-	} else if (batch->results[at].result.text) {
-		verdict = normalize_mapped(shared->normalizer, raw, &batch->results[at].result,
+	} else if (result->result.text) {
+		verdict = normalize_mapped(shared->normalizer, raw, &result->result,
 					   local->scratch, arena, finding, &why, &err);
 	} else {
-		err = batch->results[at].err;
+		err = result->err;
 		verdict = NORMALIZE_REFUSE;
 	}
 	if (verdict == NORMALIZE_FINDING)

@@ -74,6 +74,9 @@ def test_normalizer(role, library):
     denied(user.redis.hget, "tocsin:account:acme", "parked")
     denied(user.redis.hset, key("meta"), "generation", "x")
     denied(user.redis.get, key("incident:i1"))
+    assert user.redis.hgetall("tocsin:programs") == {}
+    denied(user.redis.hset, "tocsin:programs", "source:x", "empty")
+    denied(user.redis.hdel, "tocsin:programs", "#version")
     assert snapshot(library.redis) == before
 
 
@@ -182,6 +185,8 @@ def test_the_processes_need_no_more(system, users):
     system.servicenow()
     system.threat_response()
     system.customer("acme")
+    (system.config / "sources").mkdir()
+    (system.config / "sources/web.jq").write_text("null")
     for name in ("setup", "collector", "normalizer", "incident"):
         system.service(name, **users(name))
     problems = [threat_detected(number) for number in range(3)]
@@ -189,6 +194,11 @@ def test_the_processes_need_no_more(system, users):
     try:
         wait_until(lambda: system.settled("acme", problems), 40, "the incidents are open")
         client.xadd(system.key_name("raw"), {"v": "1", "customer": "acme", "payload": "not ours"})
+        client.xadd(system.key_name("raw"), {
+            "v": "1", "customer": "acme", "source": "web", "event_id": "w1", "observed_ms": "1763749001000",
+            "trace": "", "asked": "", "payload": "{}"})
+        wait_until(lambda: system.fate("acme", "w1", "web") == "skipped:by the source's program", 20,
+                   "a program has run")
         wait_until(lambda: system.length("dead") == 1, 20, "an entry is dead")
         operate(system, users("operator"), problems[0]["id"])
         wait_until(lambda: system.drained() and not system.length("dead"), 20, "nothing is left to do")
