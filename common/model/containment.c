@@ -19,6 +19,10 @@ static const char *const state_names[] = {
 	[CONTAINMENT_RELEASED] = "released", [CONTAINMENT_FOREIGN] = "foreign",
 };
 
+_Static_assert(sizeof(method_names) / sizeof(method_names[0]) == CONTAINMENT_METHODS &&
+		   sizeof(state_names) / sizeof(state_names[0]) == CONTAINMENT_STATES,
+	       "a name for each");
+
 const char *containment_method_name(enum containment_method method)
 {
 	return method_names[method];
@@ -252,7 +256,9 @@ enum containment_system containment_system(const char *operating_system)
 	static const char *const servers[] = { "server",       "windows 2003", "windows 2008",
 					       "windows 2012", "windows 2016", "windows 2019",
 					       "windows 2022", "windows 2025", NULL };
-	static const char *const shared[] = { "multi", "wvd", "linux", "embedded", "iot", NULL };
+	static const char *const shared[] = {
+		"multi", "wvd", "linux", "embedded", "iot", NULL
+	};
 	static const char *const clients[] = { "windows 7",  "windows 8",     "windows 10",
 					       "windows 11", "windows7",      "windows8",
 					       "windows10",  "windows11",     "windows xp",

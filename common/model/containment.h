@@ -29,7 +29,6 @@ enum containment_state {
 	CONTAINMENT_RELEASING, /* the call that undoes it may have been made */
 	CONTAINMENT_RELEASED,  /* seen to be undone, or another incident's to undo */
 	CONTAINMENT_FOREIGN,   /* was there, or is by now, by somebody else: not ours */
-	CONTAINMENT_MOVED,     /* the hold is another incident's */
 	CONTAINMENT_STATES,
 };
 
