@@ -34,6 +34,8 @@ const struct command_option command_globals[] = {
 	      "below it findings are recorded only: informational, low, medium, high, "        \
 	      "critical",                                                                      \
 	      .sets = "minimum_severity" },                                                    \
+	    { "containment", "MODE", "off (the default), approve or auto; more in its file",   \
+	      .sets = "containment.mode" },                                                    \
 	    { "secure-endpoint-account", "ACCOUNT", "poll with a shared account",              \
 	      .sets = "sources.secure_endpoint.account" },                                     \
 	    { "secure-endpoint-region", "REGION", "nam, eu or apjc",                           \

@@ -122,6 +122,9 @@ static void ask_for_customer(struct verifier *verifier, const struct customer *c
 	json_t *checks = json_copy(ask_account(verifier, account, use->table, &in));
 	if (in && account->kind == ACCOUNT_SECURE_ENDPOINT)
 		verify_event_types(&session, customer, checks);
+	if (in &&
+	    (account->kind == ACCOUNT_SECURE_ENDPOINT || account->kind == ACCOUNT_DEFENDER))
+		verify_containment(&session, customer, checks);
 	if (in && account->kind == ACCOUNT_SERVICENOW)
 		verify_ticket_columns(&session, customer, use, checks);
 	free(use);

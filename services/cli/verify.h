@@ -39,4 +39,8 @@ struct template_use;
 void verify_ticket_columns(struct vendor_session *session, const struct customer *customer,
 			   const struct template_use *use, json_t *checks);
 
+/* Whether hosts can be contained as the customer's file says; nothing is contained. */
+void verify_containment(struct vendor_session *session, const struct customer *customer,
+			json_t *checks);
+
 #endif

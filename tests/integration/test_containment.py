@@ -12,7 +12,7 @@ import uuid
 import pytest
 from harness import wait_until
 from harness import linked
-from harness.closing import FRESH, analysts, close, said, say
+from harness.closing import FRESH, analysts, change, close, resolve, said, say, table
 from test_incident import add, calls, incident, incident_ids, notes, settled, tickets, timeline
 
 HOME, TRIAGE, OTHER = (str(uuid.UUID(int=n)) for n in (1, 2, 3))
@@ -762,3 +762,71 @@ def test_contained_hosts_are_known_again(estate, source, triage):
         wait_until(lambda: acme.state("WS-1")[1] == HOME, 20, "and back")
     assert acme.isolated("WS-3"), "the analyst's own"
     assert len(tickets(acme.system)) == 2 and len(acme.acts("isolate")) == 2
+
+
+# ---- what an operator sees beforehand and afterwards
+
+
+def checks(acme, expect=4):
+    reports = acme.system.tocsin("customer", "verify", "acme", expect=expect)["reports"]
+    return {c["check"]: c["result"] for r in reports for c in r["checks"]}
+
+
+def test_verify_says_what_can_be_contained(estate):
+    acme = estate(**({"triage_group": TRIAGE}))
+    acme.host("WS-1")
+    assert checks(acme, expect=0)["contain hosts"] == "yes"
+    if acme.source == "secure_endpoint":
+        acme.configure(read_only=True, forget_groups=[TRIAGE])
+        assert checks(acme)["move to triage"] == "no"
+    else:
+        acme.configure(roles=["Alert.ReadWrite.All", "Machine.Read.All"])
+    assert checks(acme)["contain hosts"] == "no"
+    assert not acme.acts("isolate")
+
+
+def test_metrics(cisco):
+    acme = cisco(per_hour=1)
+    for host in ("WS-1", "WS-2"):
+        acme.host(host)
+    service = acme.start(TOCSIN_RECONCILE_INTERVAL="200ms")
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "done", 20, "isolated")
+    acme.find(2, "WS-2")
+    wait_until(lambda: service.metric("tocsin_containment_approvals_pending") == 1, 20, "one waits")
+    assert service.metric("tocsin_contained_hosts") == 1
+    assert service.metric("tocsin_contained_longest_seconds") > 0
+    assert service.metric("tocsin_containment_not_undone") == 0
+    assert service.metric("tocsin_containment_actions_total", action="isolate", outcome="done") == 1
+    acme.configure(read_only=True)
+    acme.close(1)
+    wait_until(lambda: service.metric("tocsin_containment_not_undone") == 1, 20, "and one is stuck")
+
+
+def test_twelve_hosts_of_one_parent(cisco):
+    """Resolved as duplicates keep their holds; the parent's resolution asks once, then twelve are released."""
+    acme = cisco(per_hour=100)
+    hosts = [f"WS-{n}" for n in range(1, 13)]
+    for host in hosts:
+        acme.host(host)
+    acme.start(TOCSIN_RECONCILE_INTERVAL="1s")
+    for n, host in enumerate(hosts):
+        acme.find(n + 1, host)
+    wait_until(lambda: all(acme.step(n + 1, "contain.isolate") == "done" for n in range(12)), 40, "all isolated")
+    parent = table(acme.system, "POST", "incident", {"short_description": "an outbreak", "company": "d" * 32})
+    for ticket in tickets(acme.system):
+        if ticket.get("correlation_id"):
+            change(acme.system, ticket, parent_incident=parent["sys_id"])
+            resolve(acme.system, ticket, "Duplicate")
+            said(acme.system, ticket)
+    wait_until(lambda: all(incident(acme.system, acme.of(n)).get("closing.release") == "survivor"
+                           for n in range(1, 13)), 40, "they wait for the parent")
+    assert all(acme.isolated(host) for host in hosts) and not acme.acts("release")
+    resolve(acme.system, parent)
+    redis, asks = acme.system.redis.client, acme.system.key_name("asks:acme")
+    wait_until(lambda: redis.hlen(asks) > 0 and redis.hlen(asks) + len(acme.acts("release")) == 12, 40,
+               "a person is asked about those above the limit")
+    client(acme, "incident", "release", "--customer", "acme")
+    wait_until(lambda: all(acme.free(host) for host in hosts), 40, "all are free")
+    wait_until(lambda: all(incident(acme.system, acme.of(n))["state"] == "closed" for n in range(1, 13)), 20, "closed")
+    assert len(acme.acts("release")) == 12
