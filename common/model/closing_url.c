@@ -8,7 +8,7 @@
 #include "model/json_tree.h"
 #include "model/json_writer.h"
 
-enum { SYS_ID_SIZE = 32, TEXT_MAX = 1024 };
+enum { SYS_ID_SIZE = 32, TEXT_MAX = 1024, URL_MAX = 4 * CLOSING_VALUE_MAX };
 
 const char *closing_url(const struct closing_value *value, struct arena *arena)
 {
@@ -24,7 +24,7 @@ const char *closing_url(const struct closing_value *value, struct arena *arena)
 	json_put_string(&json, "tocsin-incident-id", value->incident);
 	json_put_string(&json, "tocsin-link", value->token);
 	json_end(&json, '}');
-	buf_init(&url, 4 * CLOSING_VALUE_MAX);
+	buf_init(&url, URL_MAX);
 	buf_adds(&url, CLOSING_URL_PATH "?observable_type=ip&observable_value=");
 	buf_add_url(&url, buf_text(&json));
 	buf_adds(&url, "&workflow_id=close");

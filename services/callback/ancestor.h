@@ -11,7 +11,7 @@
  * adopted when both sides have been looked at. 200 {"data":{"status":"success"}} once it is
  * durable, as Threat Response answered.
  */
-enum httpd_outcome ancestor_handle(struct httpd_exchange *exchange, void *app);
+enum httpd_outcome ancestor_handle(struct httpd_exchange *exchange, void *state);
 
 enum { ANCESTOR_BODY_MAX = 4096 }; /* a body is taken and not read */
 

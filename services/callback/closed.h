@@ -12,6 +12,6 @@ enum { CLOSED_BODY_MAX = 16 * 1024 };
  * ours; table, number, state, close_code, sys_updated_by when they are known. 202 once it is
  * durable; what comes of it is decided by the incident service, which reads the ticket.
  */
-enum httpd_outcome closed_handle(struct httpd_exchange *exchange, void *app);
+enum httpd_outcome closed_handle(struct httpd_exchange *exchange, void *state);
 
 #endif

@@ -17,10 +17,10 @@
 #include "urlform.h"
 
 /* A link is remembered a day longer than it is good for. */
-enum { DAY_MS = 24 * 60 * 60 * 1000, RETRY_MS = 5000 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, RETRY_MS = 5000, CODE_PAUSE_MS = 10 * 60 * 1000 };
 
 /* Codes that may be tried with one link; the incident service counts for itself. */
-static const struct throttle_rule codes = { "codes of a link", CODE_ATTEMPTS, 10 * 60 * 1000 };
+static const struct throttle_rule codes = { "codes of a link", CODE_ATTEMPTS, CODE_PAUSE_MS };
 static const struct throttle_rule strangers = { "links that are none", 60, 1000 };
 
 /* ---- is the link good? ---- */

@@ -10,6 +10,6 @@ enum { OAUTH_BODY_MAX = 4096 };
  * client credentials, Basic or in the body. 200 {"access_token", "token_type", "expires_in"};
  * refusals are RFC 6749's own, {"error", "error_description"}.
  */
-enum httpd_outcome oauth_token(struct httpd_exchange *exchange, void *app);
+enum httpd_outcome oauth_token(struct httpd_exchange *exchange, void *state);
 
 #endif
