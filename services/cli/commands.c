@@ -625,7 +625,8 @@ const struct command commands[] = {
 	  "that\n"
 	  "comes in this way contains a host by itself. With --rules it says what other rules "
 	  "would\n"
-	  "do. What was pushed no vendor keeps: its sender sends it again.",
+	  "do. What was pushed is taken from the findings that are kept of "
+	  "late.",
 	  replay_options, run_replay },
 	{ "audit", NULL, 0, 0, "proves that every event of a vendor's window has a fate",
 	  "Reads the window again and looks up each event. Events that are younger than the "

@@ -355,3 +355,27 @@ const char *forecast_type(struct forecast *forecast, const struct raw *raw, stru
 		return arena_strdup(arena, why.text);
 	return view.event_type ? view.event_type : view.title ? view.title : "a finding";
 }
+
+json_t *forecast_finding(struct forecast *forecast, const struct customer *customer,
+			 struct finding *finding, const struct policy **ret_policy,
+			 struct arena *arena, struct err *err)
+{
+	struct sight sight = { .forecast = forecast,
+			       .customer = customer,
+			       .arena = arena,
+			       .err = err,
+			       .finding = *finding };
+
+	if (finding_view(&sight.view, finding->payload, finding->payload_size, arena, NULL))
+		sight.finding.severity_id = sight.view.severity_id;
+	sight.finding.policy = NULL;
+	sight.answer = json_pack("{s:o,s:n,s:b}", "event_id", view_text(finding->event_id),
+				 "incident", "ticket", false);
+	if (!judge_one(&sight) || !see_finding(&sight)) {
+		json_decref(sight.answer);
+		return NULL;
+	}
+	*finding = sight.finding;
+	*ret_policy = sight.policy;
+	return sight.answer;
+}

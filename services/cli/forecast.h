@@ -10,6 +10,8 @@ struct arena;
 struct cli;
 struct customer;
 struct directory;
+struct finding;
+struct policy;
 struct raw;
 struct redis;
 
@@ -38,6 +40,12 @@ void forecast_free(struct forecast *forecast); /* NULL is fine */
 json_t *forecast_event(struct forecast *forecast, const struct customer *customer,
 		       const struct raw *raw, const char *fate, struct arena *arena,
 		       struct err *err);
+
+/* The same of a finding that was made before; what its rules decided then is taken back. Also
+ * gives what is decided now: finding obeys it. */
+json_t *forecast_finding(struct forecast *forecast, const struct customer *customer,
+			 struct finding *finding, const struct policy **ret_policy,
+			 struct arena *arena, struct err *err);
 
 /* What kind of event it is, in the arena; never NULL. */
 const char *forecast_type(struct forecast *forecast, const struct raw *raw,

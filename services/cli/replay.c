@@ -1,26 +1,12 @@
 /* tocsin replay: what got no ticket, taken through once more. */
-#include <string.h>
-
 #include "base/arena.h"
 #include "bus/key.h"
 #include "bus/page.h"
 #include "forecast.h"
 #include "model/raw.h"
+#include "replay_pushed.h"
 #include "run.h"
 #include "sweep_job.h"
-
-/* What belongs to an incident stays there, so that there is never a second ticket; what is on
- * its way, or dead, has its own commands. */
-static bool may_change(const char *fate)
-{
-	static const char *const kinds[] = { "suppressed:", "skipped:", "recorded" };
-
-	for (size_t i = 0; fate && i < sizeof kinds / sizeof kinds[0]; i++) {
-		if (strncmp(fate, kinds[i], strlen(kinds[i])) == 0)
-			return true;
-	}
-	return false;
-}
 
 static bool foretell(struct sweep_job *job, const struct sweep_target *target,
 		     const struct events *events, const char *const *fates, struct arena *arena,
@@ -30,7 +16,7 @@ static bool foretell(struct sweep_job *job, const struct sweep_target *target,
 		struct raw raw;
 		json_t *row = NULL;
 
-		if (!may_change(fates[i]))
+		if (!replay_may_change(fates[i]))
 			continue;
 		if (sweep_raw(events, i, &raw, err))
 			row = forecast_event(job->forecast, target->customer, &raw, NULL, arena,
@@ -55,7 +41,7 @@ static bool take_through(struct sweep_job *job, const struct sweep_target *targe
 
 	key_format(&raw, target->customer->partition, "%s", STREAM_RAW);
 	for (size_t i = 0; i < events->count; i++) {
-		if (may_change(fates[i]))
+		if (replay_may_change(fates[i]))
 			items[count++] = (struct again_item){ events->items[i], fates[i] };
 	}
 	if (!page_append_again(job->sweep.redis, &raw, items, count,
@@ -74,7 +60,7 @@ static bool visit(const struct sweep_target *target, const struct events *events
 	if (!sweep_fates(&job->sweep, events, arena, fates, err))
 		return false;
 	for (size_t i = 0; i < events->count; i++) {
-		if (!may_change(fates[i]))
+		if (!replay_may_change(fates[i]))
 			sweep_report_count(&job->report, sweep_fate_kind(fates[i], arena), 1);
 	}
 	return dry ? foretell(job, target, events, fates, arena, err)
@@ -110,6 +96,7 @@ int run_replay(struct cli *cli)
 		.origin = ORIGIN_REPLAY,
 		.writes = !dry,
 		.visit = dry ? visit_dry : visit_wet,
+		.read_pushed = dry ? replay_pushed_dry : replay_pushed_wet,
 		.render = render,
 	};
 

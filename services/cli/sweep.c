@@ -120,23 +120,53 @@ static bool is_wanted(const struct sweep *sweep, const char *option, const char 
 	return !asked || strcmp(asked, name) == 0;
 }
 
-/* What is pushed to us has no window to be read, unless it was asked for by name. */
-static size_t add_target(const struct sweep *sweep, const struct customer *customer,
-			 const struct customer_source *settings,
-			 struct sweep_target *ret_target)
+static size_t add_polled(const struct sweep *sweep, const struct customer *customer,
+			 struct sweep_target *ret_targets)
 {
-	*ret_target = (struct sweep_target){
-		.customer = customer,
-		.settings = settings,
-		.account = settings->account
-			       ? directory_account(sweep->directory, settings->account)
-			       : NULL,
-		.driver = source_find(settings->name),
-	};
-	return ret_target->driver || args_value(&sweep->cli->args, "source");
+	size_t count = 0;
+
+	for (size_t i = 0; i < customer->source_count; i++) {
+		const struct customer_source *settings = &customer->sources[i];
+
+		if (is_wanted(sweep, "source", settings->name))
+			ret_targets[count++] = (struct sweep_target){
+				.customer = customer,
+				.name = settings->name,
+				.settings = settings,
+				.account =
+				    directory_account(sweep->directory, settings->account),
+				.driver = source_find(settings->name),
+			};
+	}
+	return count;
 }
 
-struct sweep_target *sweep_targets(const struct sweep *sweep, size_t *ret_count,
+static size_t add_pushed(const struct sweep *sweep, const struct customer *customer,
+			 struct sweep_target *ret_targets)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < customer->push.source_count; i++) {
+		const char *name = customer->push.sources[i].name;
+
+		if (is_wanted(sweep, "source", name))
+			ret_targets[count++] =
+			    (struct sweep_target){ .customer = customer, .name = name };
+	}
+	return count;
+}
+
+static void refuse_nothing(const struct sweep *sweep, struct err *err)
+{
+	const char *customer = args_value(&sweep->cli->args, "customer");
+	const char *source = args_value(&sweep->cli->args, "source");
+
+	err_fill(err, ERR_PERMANENT, "no source %s%s%s that could be read again",
+		 source ? source : "at all", customer ? " of customer " : "",
+		 customer ? customer : "");
+}
+
+struct sweep_target *sweep_targets(const struct sweep *sweep, bool pushed, size_t *ret_count,
 				   struct err *err)
 {
 	const struct directory *directory = sweep->directory;
@@ -149,29 +179,25 @@ struct sweep_target *sweep_targets(const struct sweep *sweep, size_t *ret_count,
 		return NULL;
 	}
 	for (size_t i = 0; i < directory_count(directory); i++)
-		room += directory_at(directory, i)->source_count;
+		room += directory_at(directory, i)->source_count +
+			directory_at(directory, i)->push.source_count;
 
 	struct sweep_target *targets = xcalloc(room, sizeof *targets);
 
 	for (size_t i = 0; i < directory_count(directory); i++) {
 		const struct customer *customer = directory_at(directory, i);
 
-		for (size_t k = 0; k < customer->source_count; k++) {
-			if (is_wanted(sweep, "customer", customer->id) &&
-			    is_wanted(sweep, "source", customer->sources[k].name))
-				count += add_target(sweep, customer, &customer->sources[k],
-						    &targets[count]);
-		}
+		if (!is_wanted(sweep, "customer", customer->id))
+			continue;
+		count += add_polled(sweep, customer, targets + count);
+		if (pushed)
+			count += add_pushed(sweep, customer, targets + count);
 	}
 	*ret_count = count;
 	if (count > 0)
 		return targets;
 	free(targets);
-	err_fill(err, ERR_PERMANENT, "no source %s%s%s",
-		 args_value(&sweep->cli->args, "source")
-		     ? args_value(&sweep->cli->args, "source")
-		     : "at all",
-		 asked ? " of customer " : "", asked ? asked : "");
+	refuse_nothing(sweep, err);
 	return NULL;
 }
 
@@ -200,7 +226,7 @@ static void pause_ms(uint64_t ms)
 static bool is_worth_another(struct reading *reading, unsigned tries, const struct err *err)
 {
 	const struct vendor_session *session = &reading->session;
-	const char *source = reading->target->settings->name;
+	const char *source = reading->target->name;
 	uint64_t wait_ms = session->wait_ms > WAIT_MIN_MS ? session->wait_ms : WAIT_MIN_MS;
 
 	if (session->refusal == VENDOR_PARKED || session->refusal == VENDOR_GATE)
@@ -274,7 +300,6 @@ bool sweep_read(const struct sweep *sweep, const struct sweep_target *target,
 	struct reading reading = {
 		.sweep = sweep,
 		.target = target,
-		.settings = *target->settings,
 		.session = { .vendor = sweep->vendor,
 			     .redis = sweep->redis,
 			     .account = target->account,
@@ -283,8 +308,9 @@ bool sweep_read(const struct sweep *sweep, const struct sweep_target *target,
 
 	if (!target->driver || !target->account)
 		return err_set(err, ERR_PERMANENT,
-			       "%s of %s is not polled: its events are pushed to us",
-			       target->settings->name, target->customer->id);
+			       "%s of %s cannot be polled: there is no such account or driver",
+			       target->name, target->customer->id);
+	reading.settings = *target->settings;
 	if (sweep->all_types) {
 		reading.settings.default_types = false;
 		reading.settings.event_type_count = 0;

@@ -35,9 +35,11 @@ struct sweep {
 /* One source of one customer. */
 struct sweep_target {
 	const struct customer *customer;
-	const struct customer_source *settings;
+	const char *name;
+	const struct customer_source
+	    *settings; /* NULL, like the next two: it is pushed to us */
 	const struct account *account;
-	const struct source_driver *driver; /* NULL: it cannot be polled, only pushed */
+	const struct source_driver *driver;
 };
 
 /* One page, as entries of `raw`: page->events[i] became events->items[i]. Both live in arena,
@@ -51,9 +53,10 @@ typedef bool sweep_page(const struct sweep_target *target, const struct source_p
 bool sweep_init(struct sweep *ret_sweep, struct cli *cli, int *ret_code, struct err *err);
 void sweep_done(struct sweep *sweep); /* zeroed is fine */
 
-/* The targets that the options name, in a list of the caller's; NULL with err (permanent) when
- * there is no such customer or source. */
-struct sweep_target *sweep_targets(const struct sweep *sweep, size_t *ret_count,
+/* The targets that the options name, in a list of the caller's, with those that are pushed to
+ * us if that is asked for; NULL with err (permanent) when there is no such customer or source.
+ */
+struct sweep_target *sweep_targets(const struct sweep *sweep, bool pushed, size_t *ret_count,
 				   struct err *err);
 
 /* Reads a target's window to its end. Where the vendor or the account's budget asks for a pause

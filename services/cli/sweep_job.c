@@ -25,10 +25,13 @@ static void read_one(struct sweep_job *job, const struct sweep_plan *plan,
 	struct err err = { 0 };
 
 	sweep_report_source(&job->report, target);
-	if ((!plan->begin || plan->begin(job, target, &err)) &&
-	    sweep_read(&job->sweep, target, plan->origin, plan->visit, job, &err))
-		return;
-	sweep_report_error(&job->report, &err);
+	bool ok = target->settings ? (!plan->begin || plan->begin(job, target, &err)) &&
+					 sweep_read(&job->sweep, target, plan->origin,
+						    plan->visit, job, &err)
+				   : plan->read_pushed(job, target, &err);
+
+	if (!ok)
+		sweep_report_error(&job->report, &err);
 }
 
 static int read_all(struct sweep_job *job, const struct sweep_plan *plan)
@@ -36,7 +39,8 @@ static int read_all(struct sweep_job *job, const struct sweep_plan *plan)
 	struct cli *cli = job->sweep.cli;
 	struct err err = { 0 };
 	size_t count;
-	struct sweep_target *targets = sweep_targets(&job->sweep, &count, &err);
+	struct sweep_target *targets =
+	    sweep_targets(&job->sweep, plan->read_pushed, &count, &err);
 
 	if (!targets)
 		return cli_fail(cli, EXIT_NOT_FOUND, &err);

@@ -24,6 +24,10 @@ struct sweep_plan {
 	 */
 	bool (*begin)(struct sweep_job *job, const struct sweep_target *target,
 		      struct err *err);
+	/* Instead of reading the vendor, for what is pushed to us; NULL: such sources are
+	 * passed over. */
+	bool (*read_pushed)(struct sweep_job *job, const struct sweep_target *target,
+			    struct err *err);
 	cli_render *render;
 	const char *bad; /* a word in the tally that means exit status 4; NULL: none */
 };

@@ -127,14 +127,14 @@ def test_audit_finds_what_has_no_fate_and_repairs_it(system):
     services.stop()
     system.emit("acme", [fresh])
     report = window(system, "audit")
-    assert report["tally"] == {"queued": 600, "before the first poll": 1, "too young": 1}
+    assert report["tally"] == {"queued": 600, "before the first poll": 1, "not polled yet": 1}
     # What is already a ticket, what never was seen, and what is on its way lose their fates.
     system.start("normalizer", "incident", **QUICK)
     wait_until(lambda: tickets(system) == 600 and system.drained(), 120, "the tickets")
     forget(system, events[10], events[500])
     report = window(system, "audit", expect=4)
     assert report["tally"] == {"incident": 598, "missing": 2, "before the first poll": 1,
-                               "too young": 1}
+                               "not polled yet": 1}
     assert {row["event_id"] for row in report["list"]} == {str(events[i]["id"]) for i in (10, 500)}
     assert report["list"][0]["type"] == "Threat Detected" and report["list"][0]["time_ms"]
     text = system.tocsin("audit", "--customer", "acme", expect=4, text=True)
@@ -254,3 +254,31 @@ def test_shadow_does_everything_but_what_is_seen_outside(system):
     assert not [c for c in calls if c["vendor"] in ("servicenow", "threat_response")]
     asked = [c for c in calls if c["method"] != "GET" and "token" not in c["path"]]
     assert not asked and {c["vendor"] for c in calls} == {"secure_endpoint", "umbrella", "defender"}
+
+
+def test_replay_of_what_was_pushed(system):
+    """No vendor can be asked: the findings of late are judged anew, and none gets a second ticket."""
+    system.servicenow()
+    system.pusher("acme", "generic", minimum_severity="critical",
+                  servicenow={"account": "snow-main", **SYS_ID})
+    (system.config / "rules.json").write_text(json.dumps({"rules": [
+        {"name": "noise", "owner": "soc", "when": ".finding.severity_id < 9", "suppress": True}]}))
+    system.apply()
+    system.start("normalizer", "incident")
+    for n in range(3):
+        system.redis.client.xadd(system.key_name("raw"), {
+            "v": "1", "customer": "acme", "source": "generic", "event_id": f"e{n}", "asked": "", "trace": "",
+            "observed_ms": str(int(time.time() * 1000)), "origin": "push",
+            "payload": json.dumps({"customer_name": "Acme", "event_type": f"Odd login {n}",
+                                   "target_device": f"pc{n}", "raw_observables_string": "192.0.2.1"})})
+    fate = lambda n: system.fate("acme", f"e{n}", "generic")
+    wait_until(lambda: {fate(n) for n in range(3)} == {"suppressed:noise"}, 30, "suppressed")
+    dry = window(system, "replay", "--since", "1h", "--dry-run")
+    assert dry["source"] == "generic" and dry["tally"] == {"suppressed": 3}
+    (system.config / "rules.json").unlink()
+    system.apply()
+    assert window(system, "replay", "--since", "1h", "--dry-run")["tally"] == {"opens": 3}
+    assert window(system, "replay", "--since", "1h")["tally"] == {"taken through": 3}
+    wait_until(lambda: tickets(system) == 3 and system.drained(), 40, "tickets")
+    assert window(system, "replay", "--since", "1h")["tally"] == {"incident": 3}
+    assert tickets(system) == 3
