@@ -287,6 +287,56 @@ static void adds_a_reference_to_those_there(void **state)
 	assert_int_equal(err.kind, ERR_PERMANENT);
 }
 
+static void closes_in_one_call(void **state)
+{
+	const struct threat_response_closing closing = {
+		.status = "Closed: False Positive",
+		.closed_ms = 1763749000123,
+		.reference = { .source_name = "ServiceNow", .external_id = "INC1" },
+	};
+	struct threat_response_incident incident;
+	bool found = false;
+	struct err err;
+
+	(void)state;
+	fake_reset();
+	fake_json(200, "{\"id\":\"" ID "\",\"status\":\"Open\",\"external_references\":"
+		       "[{\"source_name\":\"X\"}]}");
+	fake_json(200, "{\"id\":\"" ID "\",\"status\":\"Closed: False Positive\"}");
+	assert_true(threat_response_close(&fake.session, ID, &closing, fake.arena, &found,
+					  &incident, &err));
+	assert_true(found);
+	assert_string_equal(fake_asked(1)->method, "PATCH");
+	assert_string_equal(
+	    fake_asked(1)->body,
+	    "{\"status\":\"Closed: False Positive\",\"incident_time\":"
+	    "{\"closed\":\"2025-11-21T18:16:40.123Z\"},\"external_references\":["
+	    "{\"source_name\":\"X\"},{\"source_name\":\"ServiceNow\","
+	    "\"external_id\":\"INC1\"}]}");
+	/* An analyst has closed it: their status stays, and with our reference nothing is left.
+	 */
+	fake_reset();
+	fake_json(200, "{\"id\":\"" ID "\",\"status\":\"Closed: Merged\","
+		       "\"external_references\":[{\"source_name\":\"ServiceNow\","
+		       "\"external_id\":\"INC1\"}]}");
+	assert_true(threat_response_close(&fake.session, ID, &closing, fake.arena, &found,
+					  &incident, &err));
+	assert_int_equal(fake.request_count, 1);
+	assert_string_equal(incident.status, "Closed: Merged");
+	/* Gone, and an answer that says nothing of it. */
+	fake_reset();
+	fake_json(404, "");
+	assert_true(threat_response_close(&fake.session, ID, &closing, fake.arena, &found,
+					  &incident, &err));
+	assert_false(found);
+	fake_reset();
+	fake_json(200, "{\"id\":\"" ID "\",\"status\":\"Open\"}");
+	fake_json(200, "{\"id\":\"" ID "\",\"status\":\"Open\"}");
+	assert_false(threat_response_close(&fake.session, ID, &closing, fake.arena, &found,
+					   &incident, &err));
+	assert_true(err.ambiguous);
+}
+
 static void finds_what_carries_the_key(void **state)
 {
 	struct threat_response_incident *incidents;
@@ -342,6 +392,7 @@ int main(void)
 		cmocka_unit_test(names_incidents),
 		cmocka_unit_test(reads_and_changes_an_incident),
 		cmocka_unit_test(adds_a_reference_to_those_there),
+		cmocka_unit_test(closes_in_one_call),
 		cmocka_unit_test(finds_what_carries_the_key),
 		cmocka_unit_test(tells_scopes),
 	};
