@@ -82,6 +82,13 @@ struct metric app_not_undone = {
 	.help = "Incidents whose hosts could not be let go: a person has to look.",
 };
 
+struct metric app_canary = {
+	.name = "tocsin_canary_timestamp_seconds",
+	.kind = METRIC_GAUGE,
+	.labels = "account",
+	.help = "When a ticket of `tocsin servicenow test` last came back from its instance.",
+};
+
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -90,10 +97,19 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings,		&app_steps,	     &app_closings,
-	&app_reconciliations,	&app_contained,	     &app_contained_longest,
-	&app_approvals,		&app_not_undone,     &app_containments,
-	&app_template_failures, &app_ticket_seconds, NULL,
+	&app_findings,
+	&app_steps,
+	&app_closings,
+	&app_reconciliations,
+	&app_contained,
+	&app_contained_longest,
+	&app_approvals,
+	&app_not_undone,
+	&app_containments,
+	&app_template_failures,
+	&app_canary,
+	&app_ticket_seconds,
+	NULL,
 };
 
 bool app_alarm_due(const struct app *app, const char *subject)

@@ -39,6 +39,7 @@ extern struct metric app_steps;		    /* by step and outcome */
 extern struct metric app_closings;	    /* by via and outcome */
 extern struct metric app_reconciliations;   /* by account and outcome */
 extern struct metric app_template_failures; /* by template */
+extern struct metric app_canary;	    /* when a test ticket came back, by account */
 extern struct metric app_ticket_seconds;    /* first seen by us to ticket */
 
 /* False when this was complained about within the hour. */

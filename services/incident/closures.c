@@ -9,6 +9,7 @@
 #include "ancestor.h"
 #include "app.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "bus/activity.h"
 #include "bus/closing.h"
@@ -78,6 +79,7 @@ static bool tell_test(const struct case_in_hand *about, struct err *err)
 		{ "instance", closure->instance, strlen(closure->instance) },
 	};
 
+	metric_set(&app_canary, (double)clock_wall_ms() / 1000, closure->instance);
 	return activity_add(worker_redis(about->self), worker_partition(about->self), fields,
 			    sizeof(fields) / sizeof(fields[0]), err);
 }
