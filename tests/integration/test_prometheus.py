@@ -1,0 +1,131 @@
+"""Alerts and dashboards against the real thing: the rules are checked, and every query of every dashboard
+finds something in a Prometheus that scraped the services at work."""
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from harness import wait_until
+from harness.events import threat_detected
+from harness.linked import Callback
+
+DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
+DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
+
+pytestmark = pytest.mark.skipif(not shutil.which("promtool") or not shutil.which("prometheus"),
+                                reason="no Prometheus")
+
+
+@pytest.mark.parametrize("command", [["check", "rules", "rules.yml"], ["check", "config", "prometheus.yml"],
+                                     ["test", "rules", "rules_test.yml"]], ids=" ".join)
+def test_promtool_is_content(command):
+    done = subprocess.run(["promtool", *command], cwd=DEPLOY / "prometheus", capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_explained():
+    """docs/operations.md has a section for each, by its name."""
+    text = (DEPLOY.parent / "docs/operations.md").read_text()
+    names = [line.split()[-1] for line in (DEPLOY / "prometheus/rules.yml").read_text().split("\n")
+             if "- alert:" in line]
+    assert len(names) > 10
+    assert [name for name in names if f"### {name}\n" not in text] == []
+
+
+def test_every_metric_in_a_rule_or_a_dashboard_exists():
+    import re
+    known = set(re.findall(r"`(tocsin_\w+|process_\w+)`", (DEPLOY.parent / "docs/metrics.md").read_text()))
+    used = set()
+    for file in [DEPLOY / "prometheus/rules.yml", *DASHBOARDS]:
+        used |= set(re.findall(r"\b(?:tocsin|process)_[a-z_]+", file.read_text()))
+    used = {name.removesuffix("_bucket") for name in used}
+    assert used - known == set()
+
+
+class Prometheus:
+    def __init__(self, folder, targets):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        config = folder / "prometheus.yml"
+        config.write_text(json.dumps({
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "scrape_configs": [{"job_name": "tocsin", "static_configs": [
+                {"targets": [f"127.0.0.1:{port}"], "labels": {"service": name}}
+                for name, port in targets.items()]}]}))
+        self.process = subprocess.Popen(
+            ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/tsdb",
+             f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=error"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def query(self, expression):
+        url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)["data"]["result"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{expression}: {error.read().decode()}") from error
+        except OSError:
+            return []
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def watched(system, tmp_path):
+    """Services that have opened tickets and closed one, and a Prometheus that looked on."""
+    outside = Callback(system)
+    outside.servicenow("main", client_id="tocsin-main")
+    system.threat_response()
+    system.customer("acme", closing={"grace": "0s"})
+    processes = {"setup": system.service("setup", TOCSIN_METRICS_INTERVAL="500ms")}
+    for name in ("collector", "normalizer", "incident"):
+        processes[name] = system.service(name)
+    for process in processes.values():
+        process.ready()
+    processes["callback"] = outside.start()
+    prometheus = Prometheus(tmp_path, {name: process.port for name, process in processes.items()})
+    yield system, prometheus
+    prometheus.stop()
+    system.done()
+
+
+def expressions():
+    for file in DASHBOARDS:
+        for panel in json.loads(file.read_text())["panels"]:
+            for target in panel["targets"]:
+                # What Grafana fills in; and shorter ranges, for a test is over sooner.
+                yield (f"{file.stem}: {panel['title']}",
+                       target["expr"].replace("$customer", "acme").replace("[5m]", "[30s]")
+                       .replace("[15m]", "[30s]").replace("[1h]", "[30s]"))
+
+
+def test_every_query_of_every_dashboard_finds_something(watched):
+    system, prometheus = watched
+    wait_until(lambda: prometheus.query("count(up == 1) == 5"), 60, "all services are scraped")
+    number = 0
+    end = time.monotonic() + 60
+    missing = dict(expressions())
+    assert len(missing) > 20
+    while missing and time.monotonic() < end:
+        # A rate needs two scrapes between which something happened.
+        event = threat_detected(number)
+        system.emit("acme", [event])
+        number += 1
+        if number == 2:
+            incident = wait_until(lambda: system.redis.client.keys(
+                system.key_name("incident:????????????????")), 20)[0].rsplit(":", 1)[1]
+            system.tocsin("incident", "close", incident, "--verdict", "benign")
+        missing = {what: expression for what, expression in missing.items()
+                   if not prometheus.query(expression)}
+        system.pause(1)
+    assert not missing
