@@ -5,6 +5,13 @@
 
 const char *const judge_variables[] = { "customer", "source", NULL };
 
+/* jq's own any and all leave two labels behind for each item; these are what they are, with
+ * one. In the first line, so that lines are counted as they are written. */
+static const char helpers[] =
+    "def any(g; c): (label $__found | (g | select(c) | true, break $__found)) // false; "
+    "def any(c): any(.[]; c); def all(g; c): any(g; c | not) | not; "
+    "def all(c): all(.[]; c); ";
+
 /* Conditions are functions, so that none can end another's brackets. The line feed keeps a
  * comment at the end of one from hiding what follows. */
 static const char prelude[] =
@@ -82,6 +89,7 @@ void judge_program_write(struct buf *out, const struct rules *rules, const bool 
 {
 	size_t count = rules_count(rules);
 
+	buf_adds(out, helpers);
 	for (size_t i = 0; i < count; i++) {
 		if (judge_asks(rules_at(rules, i)) && !(left_out && left_out[i]))
 			write_functions(out, rules_at(rules, i), i);
@@ -92,6 +100,7 @@ void judge_program_write(struct buf *out, const struct rules *rules, const bool 
 
 void judge_program_write_one(struct buf *out, const struct rule *rule)
 {
+	buf_adds(out, helpers);
 	write_functions(out, rule, 0);
 	buf_adds(out, prelude);
 	write_questions(out, rule, 1, NULL);

@@ -3,6 +3,7 @@ from measure_callback import callback
 from measure_collector import collector
 from measure_incident import cpu_vs_script, kill9, latency, vs_bare_curl
 from measure_normalizer import normalizer, normalizer_jq_source, normalizer_sources
+from measure_rules import rules_cost
 
-ALL = [normalizer, normalizer_sources, normalizer_jq_source, vs_bare_curl, cpu_vs_script, kill9, collector, callback,
-       latency]
+ALL = [normalizer, normalizer_sources, normalizer_jq_source, rules_cost, vs_bare_curl, cpu_vs_script, kill9,
+       collector, callback, latency]
