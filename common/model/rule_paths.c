@@ -29,7 +29,8 @@ struct parser {
 	rule_path_complaint *complain;
 	void *opaque;
 	unsigned depth;
-	bool lost; /* beyond what is understood: nothing more is said */
+	bool lost;  /* beyond what is understood: nothing more is said */
+	bool quiet; /* looking ahead */
 };
 
 static const struct kind unknown = { 0 };
@@ -90,7 +91,7 @@ static struct kind member(struct parser *parser, struct kind dot, const char *na
 {
 	struct kind kind = unknown;
 
-	if (!dot.object || parser->lost)
+	if (!dot.object || parser->lost || parser->quiet)
 		return unknown;
 	if (dot.is_list) {
 		const struct rule_path found = { .text = dot.path, .is_list = true };
@@ -219,12 +220,13 @@ static struct kind parse_call(struct parser *parser, struct kind dot, const char
 		return keeps && dot.is_list ? item_of(dot) : unknown;
 	/* any(f) is about the items of `.`, any(g; f) about what g gives. */
 	const char *start = parser->at;
-	bool was_quiet = parser->lost;
-	parser->lost = true;
+	bool was_quiet = parser->quiet, was_lost = parser->lost;
+	parser->quiet = true;
 	parse_pipe(parser, unknown);
 	bool two = take(parser, ";");
 	parser->at = start;
-	parser->lost = was_quiet;
+	parser->quiet = was_quiet;
+	parser->lost = was_lost;
 	if (two && each)
 		given = dot;
 	do {

@@ -26,7 +26,7 @@ bool judge_asks(const struct rule *rule)
 
 static void write_body(struct buf *out, const char *body)
 {
-	buf_addf(out, ": (\n%s\n);\n", body);
+	buf_addf(out, ":\n%s\n;\n", body);
 }
 
 static void write_functions(struct buf *out, const struct rule *rule, size_t index)
