@@ -121,6 +121,25 @@ def test_incident(role, library):
     assert user.call("append", [key("findings")], 1000, 0, "", 0, 0, *counted({"n": "1"})) == [0]
     assert user.call("account_park", ["tocsin:account:acme"], "x", 1000) == 1
     assert user.call("account_resume", ["tocsin:account:acme"]) == 1
+    # Closing: what is said, whose hosts wait, who is asked, who reads which instance.
+    entry = library.add("closures")
+    assert user.read("closures") == [entry]
+    assert user.call("closure_take", [key(name) for name in ("actions", "open", "incident:i2",
+                                                              "incident:i2:inbox", "closures")],
+                     "i2", "item", GROUP, "c1", entry, 0) == "taken"
+    assert user.call("closure_take", [key(name) for name in ("actions", "open", "incident:i3",
+                                                              "incident:i3:inbox")],
+                     "i3", "item", GROUP, "", "", 1, "state", "open") == "taken"
+    assert user.call("release_gate", [key("releases:acme"), key("asks:acme")], "i2", 1000, 0, "x") == [0, 1]
+    assert user.redis.hkeys(key("asks:acme")) == ["i2"] and user.redis.hdel(key("asks:acme"), "i2") == 1
+    assert user.redis.sadd(key("waits:" + "f" * 32), "i2") == 1
+    assert user.redis.scard(key("waits:" + "f" * 32)) == 1
+    assert user.redis.smembers(key("waits:" + "f" * 32)) == {"i2"}
+    assert user.redis.pexpire(key("waits:" + "f" * 32), 1000) and user.redis.srem(key("waits:" + "f" * 32), "i2")
+    assert user.redis.zcard(key("open")) == 3 and user.redis.zrange(key("open"), 0, 1)
+    assert user.redis.hmget(key("incident:i2"), "state", "customer") and user.redis.zrem(key("open"), "i2")
+    assert user.lease("w1", name="reconcile:snow") == [1, "w1:1"]
+    assert user.call("lease_renew", [key("lease:reconcile:snow")], "w1:1", 0) == 1
     denied(user.add, "raw")
     denied(user.redis.delete, key("findings"))
     denied(user.redis.hset, "tocsin:customers", "acme", "{}")
@@ -188,7 +207,7 @@ def test_the_processes_need_no_more(system, users):
     (system.config / "sources").mkdir()
     (system.config / "sources/web.jq").write_text("null")
     for name in ("setup", "collector", "normalizer", "incident"):
-        system.service(name, **users(name))
+        system.service(name, TOCSIN_RECONCILE_INTERVAL="300ms", **users(name))
     problems = [threat_detected(number) for number in range(3)]
     system.emit("acme", problems)
     try:
@@ -228,6 +247,12 @@ def operate(system, env, event_id):
     system.tocsin("dead", "replay", "--all", **env)
     wait_until(lambda: system.length("dead") == 1, 20, "the entry is dead again")
     system.tocsin("dead", "drop", "--all", "--yes", **env)
+    system.tocsin("incident", "close", number, "--verdict", "benign", **env)
+    wait_until(lambda: system.tocsin("incident", "show", number, **env)["state"] == "closed", 20, "closed")
+    system.tocsin("incident", "reopen", number, **env)
+    wait_until(lambda: system.tocsin("incident", "show", number, **env)["state"] == "open", 20, "open again")
+    system.tocsin("incident", "release", "--customer", "acme", **env)
+    wait_until(lambda: system.length("closures") == 0, 20, "said")
 
 
 __all__ = ["Library"]
