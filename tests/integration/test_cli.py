@@ -187,7 +187,7 @@ EVERY = [
     ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
     ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"], ["servicenow", "test", "now"],
     ["servicenow", "connect", "now"], ["servicenow", "rotate", "now"], ["servicenow", "disconnect", "now"],
-    ["template", "check"], ["template", "show", "default"], ["template", "test", "/nonexistent"],
+    ["source", "check", "/nonexistent"], ["template", "check"], ["template", "show", "default"], ["template", "test", "/nonexistent"],
 ]
 
 
