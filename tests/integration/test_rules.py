@@ -1,10 +1,13 @@
 """Rules with real processes: from rules.json through setup and normalizer to tickets."""
 import json
+import pathlib
+import re
 import time
 
 import pytest
 from harness import wait_until
 from harness.events import quarantine_failure, threat_detected
+from harness.process import ROOT
 
 OWNER = {"owner": "soc@example.com"}
 OTHER = {"caller_id": "a1" * 16, "company": "b2" * 16, "assignment_group": "c3" * 16}
@@ -303,6 +306,29 @@ def test_no_rules_no_child(system):
     event = threat_detected(1)
     add(system, event)
     settled(system, event)
-    children = (f"/proc/{normalizer.process.pid}/task")
-    import pathlib
-    assert not any((task / "children").read_text().strip() for task in pathlib.Path(children).iterdir())
+    threads = pathlib.Path(f"/proc/{normalizer.process.pid}/task").iterdir()
+    assert not any((thread / "children").read_text().strip() for thread in threads)
+
+
+def examples():
+    """Every rules.json of the documentation, and the example to copy from."""
+    yield (ROOT / "deploy/rules/rules.json").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        yield from re.findall(r"```json rules\.json\n(.*?)```", page.read_text(), re.S)
+
+
+def test_examples_are_right(system):
+    start(system)
+    events = [threat_detected(number) for number in (1, 2)]
+    add(system, *events)
+    settled(system, *events)
+    seen = 0
+    for text in examples():
+        file = system.folder / "example.json"
+        file.write_text(text)
+        report = system.tocsin("rules", "check", str(file))
+        assert report["problems"] == [] and report["rules"] > 0
+        trial = system.tocsin("rules", "test", str(file))
+        assert trial["count"] == 2 and not any(rule["failed"] for rule in trial["rules"])
+        seen += 1
+    assert seen >= 2
