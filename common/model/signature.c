@@ -154,3 +154,15 @@ bool signature_valid(const struct signature_request *request, const struct signa
 	sodium_memzero(&macs, sizeof macs);
 	return matches && whole && timestamp_good(timestamp, request->now_ms);
 }
+
+void signature_make(const struct signature_keys *keys, const struct signature_request *request,
+		    char *ret_header)
+{
+	struct macs macs;
+
+	sign(request, keys, request->id, request->timestamp, &macs);
+	memcpy(ret_header, "v1,", 3);
+	sodium_bin2base64(ret_header + 3, SIGNATURE_SIZE - 3, macs.bytes[0],
+			  sizeof macs.bytes[0], sodium_base64_VARIANT_ORIGINAL);
+	sodium_memzero(&macs, sizeof macs);
+}

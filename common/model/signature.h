@@ -41,4 +41,10 @@ struct signature_request {
 bool signature_valid(const struct signature_request *request,
 		     const struct signature_keys *keys);
 
+/* The header webhook-signature of a request of ours, by the newest key. ret_header holds
+ * SIGNATURE_SIZE bytes. */
+enum { SIGNATURE_SIZE = 64 };
+void signature_make(const struct signature_keys *keys, const struct signature_request *request,
+		    char *ret_header);
+
 #endif

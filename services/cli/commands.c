@@ -144,6 +144,13 @@ static const struct command_option push_rotate_options[] = {
 	{ 0 },
 };
 
+static const struct command_option push_send_options[] = {
+	{ "secret-file", "FILE", "holds the secret that push add printed" },
+	{ "bearer", NULL, "the secret is a bearer token" },
+	{ "url", "URL", "of the callback service, instead of TOCSIN_PUBLIC_URL" },
+	{ 0 },
+};
+
 static const struct command_option push_remove_options[] = {
 	{ "source", "NAME", "only this source; default all, with the secrets", .many = true },
 	{ 0 },
@@ -375,6 +382,11 @@ const struct command commands[] = {
 	  push_rotate_options, run_push_rotate },
 	{ "push show", "CUSTOMER", 1, 1, "says what a customer may push, and how", NULL, NULL,
 	  run_push_show },
+	{ "push send", "CUSTOMER SOURCE FILE", 3, 3, "pushes events, as their sender would",
+	  "To try what push add has made: FILE holds one event, a list of them, or one in "
+	  "each\n"
+	  "line; - is stdin.",
+	  push_send_options, run_push_send },
 	{ "push remove", "CUSTOMER", 1, 1, "ends the pushing of a customer's events", NULL,
 	  push_remove_options, run_push_remove },
 

@@ -41,6 +41,7 @@ int run_push_add(struct cli *cli);
 int run_push_rotate(struct cli *cli);
 int run_push_show(struct cli *cli);
 int run_push_remove(struct cli *cli);
+int run_push_send(struct cli *cli);
 
 int run_rules_list(struct cli *cli);
 int run_rules_check(struct cli *cli);

@@ -53,6 +53,22 @@ def test_an_accepted_event_is_in_raw(push):
     assert push.process.metric("tocsin_callback_requests_total", status="202") == 1
 
 
+def test_the_client_sends_as_others_do(push, tmp_path):
+    """tocsin push send, signed and with a token; a wrong secret is refused."""
+    secret, event = tmp_path / "secret", tmp_path / "event.json"
+    secret.write_text(push.secret + "\n")
+    event.write_text(json.dumps(EVENT))
+    env = {"TOCSIN_PUBLIC_URL": f"http://127.0.0.1:{push.callback_port}"}
+    send = ("push", "send", "acme", "generic", str(event), "--secret-file", str(secret))
+    assert push.tocsin(*send, **env)["status"] == 202
+    assert json.loads(raw(push)[0]["payload"]) == EVENT
+    secret.write_text("not one to sign with")
+    push.tocsin(*send, expect=2, **env)
+    push.tocsin(*send, "--bearer", expect=1, **env)
+    secret.write_text(push.secret)
+    push.tocsin(*send, "--url", "http://127.0.0.1:1", expect=5, **env)
+
+
 def test_the_senders_trace_goes_on(push):
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     push.call.push(PATH, EVENT, push.secret, headers={"traceparent": trace})

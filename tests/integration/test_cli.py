@@ -185,6 +185,7 @@ EVERY = [
     ["containment", "approve", "INC1"], ["containment", "release", "INC1"], ["freeze"], ["unfreeze"], ["trace", "1"], ["dead", "list"], ["dead", "show", "1-1"],
     ["dead", "replay", "1-1"], ["dead", "drop", "1-1"],
     ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
+    ["push", "send", "acme", "generic", "/nonexistent"], ["collect"], ["replay"], ["audit"],
     ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"], ["servicenow", "test", "now"],
     ["servicenow", "connect", "now"], ["servicenow", "rotate", "now"], ["servicenow", "disconnect", "now"],
     ["source", "check", "/nonexistent"], ["template", "check"], ["template", "show", "default"], ["template", "test", "/nonexistent"],
