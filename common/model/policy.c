@@ -22,7 +22,7 @@ static const struct {
 	size_t offset;
 } route_members[] = {
 	ROUTE(account),		 ROUTE(table),	ROUTE(caller_id), ROUTE(company),
-	ROUTE(assignment_group), ROUTE(domain),
+	ROUTE(assignment_group), ROUTE(domain), ROUTE(template),
 };
 
 enum { ROUTE_MEMBERS = sizeof route_members / sizeof route_members[0] };
@@ -198,6 +198,8 @@ void policy_route_customer(const struct policy *policy, const struct customer *c
 		ticket->assignment_group = (char *)route->assignment_group;
 	if (route->domain)
 		ticket->domain = (char *)route->domain;
+	if (route->template)
+		ticket->template = (char *)route->template;
 }
 
 /* ServiceNow's standard look-up rules give these pairs this priority. */

@@ -26,6 +26,7 @@ struct policy_route {
 	const char *company;
 	const char *assignment_group;
 	const char *domain;
+	const char *template; /* of the ticket's texts (ticket/template.h) */
 };
 
 enum { POLICY_RULES_MAX = 16, POLICY_TEXT_MAX = 4096 };

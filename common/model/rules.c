@@ -32,6 +32,7 @@ static void rule_done(struct rule *rule)
 		rule->route.company,
 		rule->route.assignment_group,
 		rule->route.domain,
+		rule->route.template,
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -216,6 +217,7 @@ static bool decide(struct policy *policy, const struct rule *rule,
 			.company = rule->route.company,
 			.assignment_group = rule->route.assignment_group,
 			.domain = rule->route.domain,
+			.template = rule->route.template,
 		};
 		return true;
 	case RULE_GROUP:

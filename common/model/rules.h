@@ -58,7 +58,8 @@ struct rule {
 	int severity_id; /* RULE_MINIMUM_SEVERITY, RULE_SEVERITY */
 	unsigned priority;
 	struct {
-		char *account, *table, *caller_id, *company, *assignment_group, *domain;
+		char *account, *table, *caller_id, *company, *assignment_group, *domain,
+		    *template;
 	} route;
 	struct {
 		char **by; /* jq paths; ended by NULL; the first that gives a value counts */

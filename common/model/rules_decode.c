@@ -20,6 +20,7 @@ enum {
 	SOURCE_MAX = 32,
 	ACCOUNT_MAX = 49,
 	TABLE_MAX = 80,
+	TEMPLATE_MAX = 40,
 	SYS_ID_SIZE = 32,
 	STORM_LIMIT_MAX = 1000,
 };
@@ -221,7 +222,8 @@ static bool check_route(const struct rule *rule, const struct form *route, struc
 static bool read_route(struct rule *rule, const struct form *form, struct err *err)
 {
 	static const char *const members[] = {
-		"account", "table", "caller_id", "company", "assignment_group", "domain", NULL,
+		"account",	    "table",  "caller_id", "company",
+		"assignment_group", "domain", "template",  NULL,
 	};
 	const char *domain;
 	struct form route;
@@ -230,6 +232,8 @@ static bool read_route(struct rule *rule, const struct form *form, struct err *e
 	    !form_text(&route, "account", ACCOUNT_MAX,
 		       "abcdefghijklmnopqrstuvwxyz0123456789-._", &rule->route.account, err) ||
 	    !form_text(&route, "table", TABLE_MAX, source_letters, &rule->route.table, err) ||
+	    !form_text(&route, "template", TEMPLATE_MAX,
+		       "abcdefghijklmnopqrstuvwxyz0123456789-_", &rule->route.template, err) ||
 	    !read_sys_id(&route, "caller_id", &rule->route.caller_id, err) ||
 	    !read_sys_id(&route, "company", &rule->route.company, err) ||
 	    !read_sys_id(&route, "assignment_group", &rule->route.assignment_group, err))

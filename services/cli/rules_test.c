@@ -61,6 +61,7 @@ static void put_route(json_t *row, const struct policy *policy)
 	route = json_object();
 	json_object_set_new(route, "account", view_text(policy->route.account));
 	json_object_set_new(route, "table", view_text(policy->route.table));
+	json_object_set_new(route, "template", view_text(policy->route.template));
 	json_object_set_new(route, "company", view_text(policy->route.company));
 	json_object_set_new(route, "assignment_group",
 			    view_text(policy->route.assignment_group));

@@ -5,7 +5,6 @@
 #include "base/arena.h"
 #include "base/metric.h"
 #include "bus/worker.h"
-#include "model/policy.h"
 #include "service/programs.h"
 #include "turn.h"
 
@@ -53,9 +52,7 @@ void tickets_plan(struct turn *turn)
 	const struct customer_servicenow *servicenow = &turn->customer->servicenow;
 	struct incident *incident = &turn->incident;
 	struct template_plan *plan = arena_alloc(turn->arena, sizeof(*plan));
-	struct policy policy;
 	bool missing;
-	struct err err;
 
 	incident->template = servicenow->template;
 	incident->ticket_table = servicenow->table;
@@ -63,8 +60,8 @@ void tickets_plan(struct turn *turn)
 		       incident->source, plan, &missing);
 	if (plan->table)
 		incident->ticket_table = arena_strdup(turn->arena, plan->table);
-	if (policy_decode(&policy, incident->policy, turn->arena, &err) && policy.route.table)
-		incident->ticket_table = policy.route.table;
+	if (turn->decided.route.table)
+		incident->ticket_table = turn->decided.route.table;
 }
 
 const struct ticket *tickets_make(struct turn *turn, struct err *err)

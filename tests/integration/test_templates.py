@@ -114,6 +114,20 @@ def test_an_expression_that_fails_loses_no_ticket(snow):
     assert len(tickets(snow)) == 1 and len(calls(snow, vendor="servicenow", method="POST")) == 1
 
 
+def test_a_rule_may_choose_the_template(snow):
+    template(snow, "soc", columns={"u_alert_id": "\"soc\""})
+    template(snow, "vip", columns={"u_alert_id": "\"vip\""}, later_note="\"vip again\"")
+    snow.customer("acme", xdr=None, servicenow=settings(template="soc"), notes=AT_ONCE)
+    snow.apply()
+    snow.start("incident")
+    assert one_ticket(snow, finding(1))["u_alert_id"] == "soc"
+    routed = {"policy": json.dumps({"route": {"template": "vip"}, "rules": ["vips"]})}
+    assert one_ticket(snow, {**finding(2, group="g"), **routed})["u_alert_id"] == "vip"
+    add(snow, finding(3, group="g"))  # whatever later findings are told: the ticket keeps its template
+    wait_until(lambda: len(notes(tickets(snow)[1])) == 3, 30, "a note on the later event")
+    assert notes(tickets(snow)[1])[2].startswith("vip again\n")
+
+
 def test_templates_are_taken_over_without_a_restart(snow):
     template(snow, "soc", columns={"u_alert_id": "\"one \" + .facts.event_id"})
     snow.customer("acme", xdr=None, servicenow=settings(template="soc"))

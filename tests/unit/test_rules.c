@@ -75,6 +75,9 @@ static void test_refusals(void **state)
 		{ RULE("\"route\":{\"account\":\"x\"}"),
 		  "rules.json:1: rules.a.route.caller_id: is missing: an account is another "
 		  "ServiceNow, where the customer's ids mean nothing" },
+		{ RULE("\"route\":{\"template\":\"../x\"}"),
+		  "rules.json:1: rules.a.route.template: \"../x\" may only hold "
+		  "abcdefghijklmnopqrstuvwxyz0123456789-_" },
 		{ RULE("\"route\":{\"company\":\"abc\"}"),
 		  "rules.json:1: rules.a.route.company: must be a sys_id, 32 hex digits" },
 		{ RULE("\"group\":{\"by\":[]}"),
@@ -200,7 +203,8 @@ static const char all_kinds[] =
     "{\"name\":\"sev\",\"owner\":\"o\",\"severity\":\"critical\"},"
     "{\"name\":\"sev2\",\"owner\":\"o\",\"severity\":\"low\"},"
     "{\"name\":\"p1\",\"owner\":\"o\",\"priority\":\"P1\"},"
-    "{\"name\":\"route\",\"owner\":\"o\",\"route\":{\"table\":\"sn_si_incident\"}},"
+    "{\"name\":\"route\",\"owner\":\"o\",\"route\":{\"table\":\"sn_si_incident\",\"template\":"
+    "\"sir\"}},"
     "{\"name\":\"reopen\",\"owner\":\"o\",\"reopen\":\"48h\"},"
     "{\"name\":\"storm\",\"owner\":\"o\",\"storm\":{\"limit\":5,\"per\":\"30m\"}},"
     "{\"name\":\"record\",\"owner\":\"o\",\"hosts\":[\"*\"],\"maintenance\":{\"from\":"
@@ -223,7 +227,8 @@ static const struct {
 	{ "sev sev2 p1", "{\"severity_id\":5,\"priority\":1,\"rules\":[\"sev\",\"p1\"]}",
 	  NULL },
 	{ "route reopen storm",
-	  "{\"reopen_ms\":172800000,\"route\":{\"table\":\"sn_si_incident\"},\"storm\":{"
+	  "{\"reopen_ms\":172800000,\"route\":{\"table\":\"sn_si_incident\",\"template\":"
+	  "\"sir\"},\"storm\":{"
 	  "\"rule\":"
 	  "\"storm\",\"limit\":5,\"per_ms\":1800000},\"rules\":[\"route\",\"reopen\",\"storm\"]"
 	  "}",
