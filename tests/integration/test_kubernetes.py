@@ -179,6 +179,7 @@ def test_everything_referred_to_exists(overlay):
                 secret = volume["secret"]
                 keys = {item["key"] for item in secret.get("items", [])}
                 assert keys <= secrets[secret["secretName"]], f"{name}: {secret}"
+            assert mounted(volume) - {None} <= set(secrets), name
             if "persistentVolumeClaim" in volume:
                 assert volume["persistentVolumeClaim"]["claimName"] in claims, name
         for container in pod["spec"]["containers"]:
@@ -202,11 +203,22 @@ def test_settings_and_redis_users_are_known(overlay):
             assert value in users
 
 
-def test_only_who_needs_the_master_key_has_it(overlay):
-    holders = {name.split("-")[0] for name, pod in pods(overlay)
-               if any(volume.get("secret", {}).get("secretName") == "keys"
-                      for volume in pod["spec"].get("volumes", []))}
-    assert holders - ({"setup"} if overlay[0] == "demo" else set()) == {"collector", "incident", "client"}
+def mounted(volume):
+    """Names of the secrets in a volume."""
+    sources = volume.get("projected", {}).get("sources", [])
+    return {volume.get("secret", {}).get("secretName")} | {each.get("secret", {}).get("name") for each in sources}
+
+
+def test_who_has_which_keys(overlay):
+    holders = {}
+    for name, pod in pods(overlay):
+        for volume in pod["spec"].get("volumes", []):
+            for secret in mounted(volume) - {None}:
+                holders.setdefault(secret, set()).add(name.split("-")[0])
+    demo = {"setup"} if overlay[0] == "demo" else set()
+    assert holders["keys"] == {"collector", "incident", "client"} | demo
+    assert holders["link-keys"] == {"incident", "client"}
+    assert holders["callback-keys"] == {"callback", "client"}
 
 
 def test_scaling_is_by_length_of_streams_that_exist_and_never_to_nothing(overlay):

@@ -46,3 +46,17 @@ bool demo_start(struct sandbox *sandbox, struct err *err)
 	json_decref(demo);
 	return ok;
 }
+
+bool demo_apply(struct sandbox *sandbox, const char *path, struct err *err)
+{
+	json_error_t error;
+	json_t *accounts = json_load_file(path, 0, &error);
+
+	if (!accounts)
+		return err_set(err, ERR_PERMANENT, "%s line %d: %s", path, error.line,
+			       error.text);
+	bool ok = apply_all(sandbox, accounts, err);
+
+	json_decref(accounts);
+	return ok;
+}

@@ -42,7 +42,7 @@ json_t *mails_list(struct mails *mails)
 	return list;
 }
 
-void mails_add(struct mails *mails, json_t *mail)
+static void mails_add(struct mails *mails, json_t *mail)
 {
 	json_object_set_new(mail, "at_ms", json_integer((json_int_t)clock_wall_ms()));
 	pthread_mutex_lock(&mails->lock);

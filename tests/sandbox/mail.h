@@ -8,6 +8,7 @@
 struct buf;
 struct err;
 struct request;
+struct sandbox;
 
 /*
  * A mail server that delivers nothing: it keeps what it is given, and a page shows it. No TLS
@@ -22,13 +23,12 @@ void mails_stop(struct mails *mails); /* NULL is fine */
 
 /* [{from, to: [...], subject, message_id, text, html, at_ms}], oldest first. */
 json_t *mails_list(struct mails *mails);
-/* An instance of ServiceNow has sent one. */
-void mails_add(struct mails *mails, json_t *mail);
 
 /* One mail as it came over the wire, with "\r\n" line ends: its headers and parts. */
 json_t *mail_parse(const char *text, size_t size);
 
-/* The list, newest first, or the mail whose number the path ends with. */
-bool page_mails(struct mails *mails, const struct request *request, struct buf *out);
+/* What came over the wire, and what instances of ServiceNow have sent: the list, newest first,
+ * or the mail whose number the path ends with. */
+bool page_mails(struct sandbox *sandbox, const struct request *request, struct buf *out);
 
 #endif

@@ -38,6 +38,7 @@ static const struct vendor *const vendors[] = {
 struct options {
 	struct server_options server;
 	const char *port_file;
+	const char *apply;
 	const char *smtp_port_file;
 	int smtp_port; /* -1: no mail server */
 	uint64_t latency_ms;
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{ "no-ledger-bodies", no_argument, NULL, 'n' },
 	{ "smtp-port", required_argument, NULL, 's' },
 	{ "smtp-port-file", required_argument, NULL, 'S' },
+	{ "apply", required_argument, NULL, 'a' },
 	{ "demo", no_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -78,6 +80,7 @@ static void print_help(void)
 	     "  --no-ledger-bodies     the same as --ledger-body-bytes 0\n"
 	     "  --smtp-port N          be a mail server there too (0: any free one)\n"
 	     "  --smtp-port-file FILE  write that port there\n"
+	     "  --apply FILE           accounts as POST _sandbox/accounts takes them\n"
 	     "  --demo                 with the customers and events of the demo\n"
 	     "\n"
 	     "Prints {\"listening\":\"http://ADDRESS:PORT\"} when ready; SIGTERM ends it.");
@@ -134,6 +137,9 @@ static bool set_option(struct options *options, int letter, const char *name, co
 		break;
 	case 'S':
 		options->smtp_port_file = value;
+		break;
+	case 'a':
+		options->apply = value;
 		break;
 	case 'd':
 		options->demo = true;
@@ -199,7 +205,8 @@ static bool serve(struct sandbox *sandbox, const struct options *options,
 {
 	int signal = 0;
 
-	if (!snow_rules_start(err) || (options->demo && !demo_start(sandbox, err)))
+	if (!snow_rules_start(err) || (options->demo && !demo_start(sandbox, err)) ||
+	    (options->apply && !demo_apply(sandbox, options->apply, err)))
 		return false;
 	if (options->smtp_port >= 0) {
 		sandbox->mails =

@@ -143,8 +143,7 @@ static void overview(struct sandbox *sandbox, struct buf *out)
 	add_section(sandbox, &threat_response_vendor, "Threat Response", out);
 	add_section(sandbox, &secure_endpoint_vendor, "Secure Endpoint", out);
 	add_section(sandbox, &umbrella_vendor, "Umbrella", out);
-	if (sandbox->mails)
-		buf_adds(out, "<h2>Mail</h2><p><a href=\"/mail/\">What was mailed</a></p>");
+	buf_adds(out, "<h2>Mail</h2><p><a href=\"/mail/\">What was mailed</a></p>");
 	html_end(out);
 }
 
@@ -293,13 +292,13 @@ void page_serve(struct sandbox *sandbox, const struct request *request,
 	bool threat = is(request_segment(request, 0), threat_response_vendor.mount);
 
 	response->body.max = PAGE_MAX_BYTES;
-	bool mail = is(request_segment(request, 0), "mail") && sandbox->mails;
+	bool mail = is(request_segment(request, 0), "mail");
 
 	if (request->segments == 0)
 		overview(sandbox, &response->body);
 	else if (request->segments == 1 && is(request_segment(request, 0), "machines"))
 		page_machines(sandbox, &response->body);
-	else if (mail && page_mails(sandbox->mails, request, &response->body))
+	else if (mail && page_mails(sandbox, request, &response->body))
 		response->status = 200;
 	else if (threat && is(second, "investigate"))
 		investigate(sandbox, request, &response->body);

@@ -2,11 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "html.h"
 #include "mail.h"
 #include "request.h"
+#include "sandbox.h"
+#include "servicenow.h"
+#include "snow.h"
 
 static const char *text_of(const json_t *mail, const char *name)
 {
@@ -75,10 +79,57 @@ static void one(const json_t *mail, struct buf *out)
 	html_end(out);
 }
 
-bool page_mails(struct mails *mails, const struct request *request, struct buf *out)
+static void add_emails(struct account *account, void *opaque)
 {
-	json_t *all = mails_list(mails);
+	json_t *all = opaque;
+
+	if (account->vendor != &servicenow_vendor)
+		return;
+	pthread_mutex_lock(&account->lock);
+	json_t *sent = json_deep_copy(servicenow_instance(account)->emails), *email;
+	size_t i;
+
+	pthread_mutex_unlock(&account->lock);
+	json_array_foreach(sent, i, email)
+	{
+		json_object_set_new(email, "from",
+				    json_sprintf("ServiceNow, %s", account->name));
+		json_array_append(all, email);
+	}
+	json_decref(sent);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	json_int_t left = json_integer_value(json_object_get(*(json_t *const *)a, "at_ms"));
+	json_int_t right = json_integer_value(json_object_get(*(json_t *const *)b, "at_ms"));
+
+	return left < right ? -1 : left > right;
+}
+
+/* Oldest first. */
+static json_t *sorted(json_t *mails)
+{
+	size_t count = json_array_size(mails);
+	json_t **rows = xcalloc(count + 1, sizeof(*rows)), *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		rows[i] = json_array_get(mails, i);
+	qsort(rows, count, sizeof(*rows), by_time);
+	for (size_t i = 0; i < count; i++)
+		json_array_append(list, rows[i]);
+	free(rows);
+	json_decref(mails);
+	return list;
+}
+
+bool page_mails(struct sandbox *sandbox, const struct request *request, struct buf *out)
+{
+	json_t *all = sandbox->mails ? mails_list(sandbox->mails) : json_array();
 	const char *number = request_segment(request, 1);
+
+	registry_each(sandbox->registry, add_emails, all);
+	all = sorted(all);
 	const json_t *mail = *number ? json_array_get(all, strtoull(number, NULL, 10)) : NULL;
 	bool found = !*number || mail;
 

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "request.h"
 #include "response.h"
 #include "snow_query.h"
@@ -329,6 +330,7 @@ static void send_email(const struct snow_call *call)
 	id_hex(id);
 	json_object_set_new(body, "id", json_string(id));
 	json_object_set_new(body, "sys_created_by", json_string(call->user->name));
+	json_object_set_new(body, "at_ms", json_integer((json_int_t)clock_wall_ms()));
 	json_array_append_new(call->snow->emails, body);
 	call->response->committed = true;
 	call->response->record = arena_printf(call->request->arena, "email:%s", id);
