@@ -17,7 +17,6 @@
 #include "jq/number.h"
 
 enum {
-	BATCH_INPUTS = 64,
 	BATCH_BYTES = 2 << 20,	/* of a batch of more than one input */
 	COMPILE_MS = 10 * 1000, /* measured: 21 ms for a program, 131 ms for one of 200 rules */
 	DEADLINE_MS = 1000,
@@ -60,7 +59,7 @@ struct jq *jq_new(const struct jq_settings *settings)
 	jq->settings = settings;
 	jq->arena = arena_new();
 	buf_init(&jq->out, FRAME_BYTES);
-	buf_init(&jq->in, (size_t)BATCH_INPUTS * (JQ_RESULT_BYTES + 64));
+	buf_init(&jq->in, (size_t)JQ_BATCH * (JQ_RESULT_BYTES + 64));
 	return jq;
 }
 
@@ -99,8 +98,9 @@ int jq_child_pid(const struct jq *jq)
 
 const char *jq_outcome_name(enum jq_outcome outcome)
 {
-	static const char *const names[] = { "result",	  "error",    "nothing", "several",
-					     "too_large", "deadline", "memory",	 "died" };
+	static const char *const names[] = { "result",	"error",     "nothing",
+					     "several", "too_large", "deadline",
+					     "memory",	"died",	     "skipped" };
 
 	return names[outcome];
 }
@@ -249,7 +249,10 @@ struct run {
 	const struct jq_input *inputs;
 	struct jq_result *results;
 	uint64_t deadline_ms;
+	unsigned culprits; /* that ended their process, the last of them in a row */
 };
+
+static const char skipped[] = "was not run: others ended their process one after the other";
 
 static void set_reason(const struct run *run, size_t at, enum jq_outcome outcome,
 		       const char *reason)
@@ -322,12 +325,16 @@ static size_t take_results(const struct run *run, size_t from, size_t count)
 }
 
 /* Each of them, after they failed together. */
-static bool run_alone(const struct run *run, size_t from, size_t count, struct err *err)
+static bool run_alone(struct run *run, size_t from, size_t count, struct err *err)
 {
 	struct jq *jq = run->jq;
 	char reason[JQ_REASON_BYTES];
 
 	for (size_t i = from; i < from + count; i++) {
+		if (run->culprits >= JQ_PATIENCE) {
+			set_reason(run, i, JQ_SKIPPED, skipped);
+			continue;
+		}
 		if (jq->going && !jq->going(jq->opaque))
 			return err_set(err, ERR_STOPPING, "stopping");
 		if (!have_child(jq, err))
@@ -336,18 +343,21 @@ static bool run_alone(const struct run *run, size_t from, size_t count, struct e
 		buf_reset(&jq->in);
 		enum child_state state =
 		    child_exchange(&jq->child, &jq->out, &jq->in, 1, run->deadline_ms);
-		if (state == CHILD_ANSWERED && take_results(run, i, 1) == 1)
+		if (state == CHILD_ANSWERED && take_results(run, i, 1) == 1) {
+			run->culprits = 0;
 			continue;
+		}
 		enum jq_outcome outcome =
 		    take_down(jq, state == CHILD_ANSWERED ? CHILD_CONFUSED : state,
 			      run->deadline_ms, reason);
 		set_reason(run, i, outcome, reason);
+		run->culprits++;
 	}
 	return true;
 }
 
-/* The inputs from[0..count), at most BATCH_INPUTS. */
-static bool run_batch(const struct run *run, size_t from, size_t count, struct err *err)
+/* The inputs from[0..count), at most JQ_BATCH. */
+static bool run_batch(struct run *run, size_t from, size_t count, struct err *err)
 {
 	struct jq *jq = run->jq;
 	char reason[JQ_REASON_BYTES];
@@ -373,7 +383,7 @@ static size_t batch_size(const struct run *run, size_t from, size_t count)
 {
 	size_t bytes = 0, size = 0;
 
-	while (size < count && size < BATCH_INPUTS) {
+	while (size < count && size < JQ_BATCH) {
 		size_t more = input_bytes(run, from + size);
 		if (more > JQ_INPUT_BYTES || (size > 0 && bytes + more > BATCH_BYTES))
 			break;
@@ -386,7 +396,7 @@ static size_t batch_size(const struct run *run, size_t from, size_t count)
 bool jq_run(struct jq *jq, int program, const struct jq_input *inputs, size_t count,
 	    struct jq_result *ret_results, struct err *err)
 {
-	const struct run run = {
+	struct run run = {
 		.jq = jq,
 		.program = program,
 		.inputs = inputs,
@@ -399,12 +409,16 @@ bool jq_run(struct jq *jq, int program, const struct jq_input *inputs, size_t co
 	arena_reset(jq->arena);
 	for (size_t done = 0; done < count;) {
 		size_t size = batch_size(&run, done, count - done);
-		if (size == 0)
+
+		if (run.culprits >= JQ_PATIENCE)
+			set_reason(&run, done++, JQ_SKIPPED, skipped);
+		else if (size == 0)
 			set_reason(&run, done++, JQ_TOO_LARGE,
 				   "the input is larger than 4 MiB");
-		else if (!run_batch(&run, done, size, err))
+		else if (run_batch(&run, done, size, err))
+			done += size;
+		else
 			return false;
-		done += size;
 	}
 	return true;
 }

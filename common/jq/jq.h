@@ -42,6 +42,8 @@ enum {
 	JQ_INPUT_BYTES = 4 << 20,   /* of one input with its variables */
 	JQ_RESULT_BYTES = 1 << 20,  /* of one result */
 	JQ_REASON_BYTES = 400,	    /* of one reason */
+	JQ_BATCH = 64,		    /* inputs at once */
+	JQ_PATIENCE = 4,
 };
 
 /*
@@ -80,6 +82,7 @@ enum jq_outcome {
 	JQ_DEADLINE,  /* it did not end in time */
 	JQ_MEMORY,    /* it wanted more than there is */
 	JQ_DIED,      /* it ended its process otherwise */
+	JQ_SKIPPED,   /* not run: those before it ended their process one after the other */
 };
 
 struct jq_result {
@@ -90,9 +93,10 @@ struct jq_result {
 
 /*
  * Runs program once for each of the inputs, in their order. An input that fails, loops or eats
- * memory gets its reason; the others are run as if it were not there. Takes no longer than the
- * deadline when all is well, and at most two deadlines more for each input that ends its
- * process.
+ * memory gets its reason; the others are run as if it were not there. When JQ_PATIENCE inputs
+ * in a row end their process it is rather the program, and the rest of them is skipped: to be
+ * tried later, or with another program. Takes no longer than the deadline for each JQ_BATCH
+ * inputs when all is well, and at most two deadlines more for each input that ends its process.
  *
  * ret_results[count]; their texts live until the next call with this jq. False with err
  * (transient, or stopping) when no child could be started: then none of the results counts.

@@ -7,6 +7,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "jq/jq.h"
 #include "model/raw.h"
@@ -16,13 +18,17 @@ struct metric source_programs_metric = {
 	.name = "tocsin_normalizer_source_program_runs_total",
 	.kind = METRIC_COUNTER,
 	.help = "events given to the jq programs of sources, by source and by what came of it: "
-		"result, error, nothing, several, too_large, deadline, memory, died",
+		"result, error, nothing, several, too_large, deadline, memory, died, skipped",
 	.labels = "source,outcome",
 };
+
+/* A program that ends its process on one event after the other leaves time to other sources. */
+enum { PAUSE_MS = 10 * 1000 };
 
 struct compiled {
 	char *name; /* "source:wazuh" */
 	int program;
+	uint64_t paused_until_ms; /* mono; 0: not paused */
 };
 
 struct source_programs {
@@ -75,6 +81,19 @@ static const struct program_set_item *find_item(const struct program_set *set,
 	return program_set_find(set, name);
 }
 
+static int put_off(const struct compiled *compiled, struct err *err)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	if (now_ms >= compiled->paused_until_ms)
+		return compiled->program;
+	err_fill(err, ERR_TRANSIENT,
+		 "the program %s ended its process on one event after the other: put off",
+		 compiled->name);
+	err->retry_after_ms = compiled->paused_until_ms - now_ms;
+	return -1;
+}
+
 /* Its number; -1 with err: what setup has checked and does not compile here is nobody's event's
  * fault. */
 static int compile(struct source_programs *sources, const struct program_set_item *item,
@@ -82,7 +101,7 @@ static int compile(struct source_programs *sources, const struct program_set_ite
 {
 	for (size_t i = 0; i < sources->count; i++) {
 		if (strcmp(sources->compiled[i].name, item->name) == 0)
-			return sources->compiled[i].program;
+			return put_off(&sources->compiled[i], err);
 	}
 	int program = jq_add(sources->jq, item->name, item->text, NULL, err);
 	if (program < 0) {
@@ -91,7 +110,8 @@ static int compile(struct source_programs *sources, const struct program_set_ite
 	}
 	sources->compiled =
 	    xrealloc(sources->compiled, (sources->count + 1) * sizeof *sources->compiled);
-	sources->compiled[sources->count++] = (struct compiled){ xstrdup(item->name), program };
+	sources->compiled[sources->count++] =
+	    (struct compiled){ xstrdup(item->name), program, 0 };
 	return program;
 }
 
@@ -130,8 +150,23 @@ static void take_result(const struct raw *raw, const struct jq_result *result,
 		    (struct normalize_result){ arena_strndup(arena, result->text, result->size),
 					       result->size };
 	else
-		err_fill(&ret_result->err, ERR_PERMANENT, "the program of source %s: %s",
-			 raw->source, result->text);
+		err_fill(&ret_result->err,
+			 result->outcome == JQ_SKIPPED ? ERR_TRANSIENT : ERR_PERMANENT,
+			 "the program of source %s: %s", raw->source, result->text);
+}
+
+static void pause_program(struct source_programs *sources, int program)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		struct compiled *compiled = &sources->compiled[i];
+
+		if (compiled->program != program)
+			continue;
+		compiled->paused_until_ms = clock_mono_ms() + PAUSE_MS;
+		log_warn("the program %s ended its process on %d events in a row: its events "
+			 "are put off for %d s",
+			 compiled->name, JQ_PATIENCE, PAUSE_MS / 1000);
+	}
 }
 
 /* All events that have this program, in one batch. */
@@ -159,6 +194,8 @@ static void run_program(struct source_programs *sources, int program, const int 
 		else
 			ret_results[i].err = err;
 	}
+	if (run && size > 0 && results[size - 1].outcome == JQ_SKIPPED)
+		pause_program(sources, program);
 }
 
 /* Which program each event has; -1: none, and ret_results say why. */

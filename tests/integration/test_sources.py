@@ -239,3 +239,23 @@ def test_ten_thousand_events(system):
         changer.join()
     assert len(findings(system)) == system.length("findings") == 10000
     assert not dead(system)
+
+
+def test_a_source_that_only_loops(system):
+    """A program that never ends, on 200 events: a few are dead, the others are put off, and events of
+    other sources do not wait for them; with a right program the rest become findings."""
+    program(system, "bad", "def f: f; f")
+    program(system, "web", '{title: "one", severity: 1}')
+    system.apply()
+    system.start("normalizer", TOCSIN_JQ_DEADLINE="200ms", TOCSIN_NORMALIZER_THREADS="1")
+    push(system, {f"b{i}": {} for i in range(200)}, "bad")
+    push(system, {f"w{i}": {} for i in range(20)}, "web")
+    wait_until(lambda: len(findings(system)) == 20, 30, "the other source")
+    wait_until(lambda: settled(system), 30, "nothing waits in the stream")
+    buried = len(dead(system))
+    assert 1 <= buried <= 40
+    assert system.redis.client.zcard(system.key_name("deferred")) == 200 - buried
+    program(system, "bad", '{title: "mended", severity: 1}')
+    system.apply()
+    wait_until(lambda: len(findings(system)) == 220 - buried, 60, "what was put off")
+    assert len(dead(system)) == buried

@@ -246,6 +246,31 @@ static void test_culprits_in_a_batch(void **state)
 	}
 }
 
+/* A program that ends its process every time is not tried on all of them. */
+static void test_patience(void **state)
+{
+	enum { COUNT = 100 };
+	struct jq *jq = *state;
+	struct jq_input inputs[COUNT];
+	struct jq_result results[COUNT];
+	struct err err = { 0 };
+	int number = must_add(jq, "if . > 0 then def f: f; f else . end", NULL);
+
+	for (size_t i = 0; i < COUNT; i++)
+		inputs[i] = (struct jq_input){ .value = json(i == 0 || i == 3 ? "0" : "1") };
+	assert_true(jq_run(jq, number, inputs, COUNT, results, &err));
+	for (size_t i = 0; i < COUNT; i++) {
+		bool good = i == 0 || i == 3;
+
+		assert_int_equal(results[i].outcome, good		    ? JQ_RESULT
+						     : i <= 3 + JQ_PATIENCE ? JQ_DEADLINE
+									    : JQ_SKIPPED);
+	}
+	inputs[0].value = json("0");
+	assert_true(jq_run(jq, number, inputs, 1, results, &err));
+	assert_int_equal(results[0].outcome, JQ_RESULT);
+}
+
 /* ---- programs that are refused ---- */
 
 static void test_refused(void **state)
@@ -584,6 +609,7 @@ int main(void)
 		TEST(test_nothing_to_find),
 		HASTY(test_evil),
 		HASTY(test_culprits_in_a_batch),
+		HASTY(test_patience),
 		TEST(test_refused),
 		TEST(test_variables),
 		TEST(test_ids),
