@@ -55,6 +55,7 @@ bool contain_session(const struct turn *turn, const char *account, enum saga_pha
 /* Asks a person: approval, by link and code. False with err: Redis. */
 bool contain_ask(struct turn *turn, const char *why, struct err *err);
 bool contain_asks(const struct turn *turn);
+void contain_stop_asking(struct turn *turn);
 
 /* A line for the ticket's next note on containment. */
 void contain_tell(struct turn *turn, const char *words);
@@ -67,6 +68,10 @@ struct saga_end contain_pending(const struct turn *turn, enum saga_phase phase,
 				uint64_t since_ms, const char *note);
 /* Redis did not do it, or another incident acts on the host: again soon. */
 struct saga_end contain_again(enum saga_phase phase, const char *note);
+/* The host is in a state in which nothing can be done, since then: again, the later the longer
+ * it takes. */
+struct saga_end contain_later(const struct turn *turn, enum saga_phase phase, uint64_t since_ms,
+			      const char *note);
 
 /* After each step: an incident that let its hosts go while open can do so once more. */
 void contain_tidy(struct turn *turn);

@@ -26,6 +26,7 @@
 
 enum {
 	LEASE_MS = 5 * 60 * 1000,
+	HOUR_MS = 60 * 60 * 1000,
 	ACTIONS_MAX = 1000,
 	FOUND_MAX = 10,
 };
@@ -384,12 +385,24 @@ static size_t read_list(const struct rescue *rescue, enum containment_list list,
 		   : 0;
 }
 
+/* Those of incidents that are gone. */
+static void drop_expired(const struct rescue *rescue, uint64_t now_ms)
+{
+	struct err ignored = { 0 };
+	struct key key;
+
+	key_format(&key, rescue->partition, "containment:approvals");
+	redis_run(rescue->redis, &ignored, "ZREMRANGEBYSCORE %s -inf %llu", key.text,
+		  (unsigned long long)(now_ms - HOUR_MS));
+}
+
 void rescue_count(const struct rescue *rescue, struct rescue_count *count)
 {
 	struct containment_row *rows = NULL;
 	size_t hosts = read_list(rescue, CONTAINMENT_HOSTS, &rows);
 	uint64_t now = clock_wall_ms();
 
+	drop_expired(rescue, now);
 	if (hosts > 0 && now > rows[0].time_ms && now - rows[0].time_ms > count->longest_ms)
 		count->longest_ms = now - rows[0].time_ms;
 	count->hosts += (unsigned)hosts;

@@ -135,13 +135,15 @@ static struct saga_end begin(struct turn *turn, enum containment_method method)
 
 static struct saga_end isolation_found(struct turn *turn, const struct machine *machine)
 {
+	uint64_t since = entry_of(turn, CONTAINMENT_ISOLATE)->since_ms;
+
 	switch (machine->isolation) {
 	case MACHINE_FREE:
 		return released(turn, CONTAINMENT_ISOLATE, SAGA_PREPARE,
 				"is not isolated any more");
 	case MACHINE_STARTING:
 		if (machine->ours)
-			return contain_again(SAGA_PREPARE,
+			return contain_later(turn, SAGA_PREPARE, since,
 					     "the isolation has not come about yet");
 		break;
 	case MACHINE_ISOLATED:
@@ -153,7 +155,7 @@ static struct saga_end isolation_found(struct turn *turn, const struct machine *
 		return contain_pending(turn, SAGA_PREPARE, turn_now_ms(turn),
 				       "the isolation is ending");
 	case MACHINE_UNKNOWN:
-		return contain_again(SAGA_PREPARE,
+		return contain_later(turn, SAGA_PREPARE, since,
 				     "the host is in a state that we do not know");
 	}
 	return not_ours(turn, CONTAINMENT_ISOLATE, SAGA_PREPARE,
@@ -259,7 +261,8 @@ static struct saga_end isolate_call(struct turn *turn)
 			     turn->arena, &answer, &err))
 		return call_failed(turn, CONTAINMENT_ISOLATE, SAGA_CALL, &session, &err);
 	if (answer.refused)
-		return contain_again(SAGA_CALL, "the host is in another state, or busy");
+		return contain_later(turn, SAGA_CALL, entry->since_ms,
+				     "the host is in another state, or busy");
 	return asked(turn, CONTAINMENT_ISOLATE, answer.action);
 }
 

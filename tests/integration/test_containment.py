@@ -403,7 +403,8 @@ def test_moved_and_back(cisco, isolate):
     acme.start()
     acme.find(1, "WS-1")
     wait_until(lambda: acme.step(1, "contain.move_group") == "done", 20, "moved")
-    assert acme.state("WS-1") == ("isolated" if isolate else "not_isolated", TRIAGE)
+    wait_until(lambda: acme.state("WS-1") == ("isolated" if isolate else "not_isolated", TRIAGE), 20, "isolated")
+    wait_until(lambda: any(f"from group {HOME}" in n for n in notes(tickets(acme.system)[0])), 20, "told")
     acme.close(1)
     wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
     assert acme.state("WS-1") == ("not_isolated", HOME)
@@ -830,3 +831,27 @@ def test_twelve_hosts_of_one_parent(cisco):
     wait_until(lambda: all(acme.free(host) for host in hosts), 40, "all are free")
     wait_until(lambda: all(incident(acme.system, acme.of(n))["state"] == "closed" for n in range(1, 13)), 20, "closed")
     assert len(acme.acts("release")) == 12
+
+
+def test_closed_while_the_isolation_has_not_come_about(cisco):
+    """A host that is off: closing does not wait for it, and lets it go when it comes."""
+    acme = cisco()
+    acme.host("WS-1")
+    acme.configure(isolation_start_ms=4000)
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "pending", 20, "asked for")
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 30, "closed in the end")
+    assert acme.free("WS-1") and acme.holders("WS-1") == set() and len(acme.acts("release")) == 1
+
+
+def test_closing_ends_the_question(cisco):
+    acme = cisco(mode="approve")
+    waits_for_approval(acme)
+    acme.close(1)
+    wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "closed")
+    assert approvals(acme) == set()
+    approve(acme, code_of(tickets(acme.system)[0]))
+    wait_until(lambda: "the incident is closing" in timeline(acme.system, acme.of(1)), 20, "refused")
+    assert acme.free("WS-1")
