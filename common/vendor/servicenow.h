@@ -34,7 +34,8 @@ enum servicenow_outcome {
 	SERVICENOW_THROTTLED,	 /* 429, not processed */
 	SERVICENOW_UNAUTHORIZED, /* 401: account */
 	SERVICENOW_FORBIDDEN,	 /* 403: access list, role or scope: account */
-	SERVICENOW_DATA_POLICY,	 /* 403: mandatory fields, see labels: account */
+	SERVICENOW_DATA_POLICY,	 /* 403: mandatory fields, see labels: account for a create,
+				    permanent for a change of one record */
 	SERVICENOW_BUSINESS_RULE, /* 403: aborted by a rule: account for a create, permanent for
 				     a change of one record */
 	SERVICENOW_NO_TABLE,	  /* 400 or 404: table, path or plug-in missing: account */

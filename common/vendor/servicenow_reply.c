@@ -136,8 +136,10 @@ static struct verdict judge_403(enum servicenow_act act, const char *said)
 	if (strcasestr(said, "Unique Key violation"))
 		return judge_400(said);
 	if (strcasestr(said, "Data Policy Exception"))
-		return (struct verdict){ SERVICENOW_DATA_POLICY, ERR_ACCOUNT, false,
-					 "mandatory columns are missing" };
+		/* Likewise: a close code that this ticket's table does not have, say. */
+		return (struct verdict){ SERVICENOW_DATA_POLICY,
+					 act == SERVICENOW_CHANGE ? ERR_PERMANENT : ERR_ACCOUNT,
+					 false, "mandatory columns are missing" };
 	if (strcasestr(said, "aborted by Business Rule"))
 		/* A rule that forbids a change looks at that record (it is closed, say); one
 		 * that forbids creating forbids the next one too. */

@@ -168,12 +168,14 @@ static void adopt_ticket(struct turn *turn, struct vendor_session *session,
 	incident->told_severity_id = incident->severity_id;
 	incident->ticket_ms = clock_wall_ms();
 	if (servicenow_table_is_over(turn_table(turn), ticket)) {
-		incident->state = INCIDENT_CLOSED;
-		incident->closed_ms = servicenow_table_over_ms(ticket);
-		incident->reason = arena_printf(turn->arena, "ticket %s was closed after this",
-						incident->number);
+		/* It closes like any other: more than the ticket may still be open. */
+		incident->closing.via = closure_via_name(CLOSURE_RECONCILER);
+		incident->closing.hint_ms = turn_now_ms(turn);
+		incident->steps[STEP_SERVICENOW_LINK] = (struct incident_step){
+			.status = STEP_SKIPPED,
+			.note = "the ticket is over",
+		};
 		incident->opening = NULL;
-		turn->drop_group = true;
 		return;
 	}
 	if (is_noted(turn, session, sys_id, "respond/trigger/tocsin/close"))

@@ -73,6 +73,7 @@ void closing_accept(struct turn *turn, const struct closing_look *look)
 	incident->closed_ms = look->over_ms > 0 ? look->over_ms : turn_now_ms(turn);
 	incident->closing.why = look->words;
 	incident->reason = look->words;
+	incident->closing.survivor = look->survivor;
 	if (look->verdict != VERDICT_NONE)
 		incident->closing.verdict = closure_verdict_name(look->verdict);
 	turn->drop_group = true;

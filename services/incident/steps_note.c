@@ -13,11 +13,6 @@
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
-static struct saga_end end_of(enum saga_phase phase, enum saga_result result, const char *note)
-{
-	return (struct saga_end){ .phase = phase, .result = result, .note = note };
-}
-
 static unsigned number_of(const struct servicenow_record *record, const char *column)
 {
 	const char *value = servicenow_record_value(record, column);
@@ -35,13 +30,13 @@ static struct saga_end closed(struct turn *turn, const struct servicenow_record 
 	if (over_ms > 0 && over_ms == incident->closing.past_ms) {
 		incident->waiting = incident->waiting_items = incident->writing = NULL;
 		incident->waiting_count = incident->writing_count = 0;
-		return end_of(SAGA_PREPARE, SAGA_OK,
-			      "reopened by a person, but the ticket is over: not written");
+		return turn_end(SAGA_PREPARE, SAGA_OK,
+				"reopened by a person, but the ticket is over: not written");
 	}
 	if (!incident->closing.via)
 		incident->closing.via = closure_via_name(CLOSURE_RECONCILER);
 	incident->closing.hint_ms = turn_now_ms(turn);
-	return end_of(SAGA_PREPARE, SAGA_REFUSED, "the ticket is over");
+	return turn_end(SAGA_PREPARE, SAGA_REFUSED, "the ticket is over");
 }
 
 /* Impact and urgency only upward, and only while nobody else has changed them. */
@@ -95,13 +90,14 @@ static struct saga_end note_prepare(struct turn *turn)
 			    turn->arena, &found, &ticket, NULL, &err))
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
 	if (!found)
-		return end_of(SAGA_PREPARE, SAGA_FAILED,
-			      "the ticket is gone or hidden from us");
+		return turn_end(SAGA_PREPARE, SAGA_FAILED,
+				"the ticket is gone or hidden from us");
 
 	const char *company = servicenow_record_value(&ticket, "company");
 
 	if (!company || strcmp(company, turn->customer->servicenow.company) != 0)
-		return end_of(SAGA_PREPARE, SAGA_FAILED, "the ticket is another company's now");
+		return turn_end(SAGA_PREPARE, SAGA_FAILED,
+				"the ticket is another company's now");
 	if (servicenow_table_is_over(turn_table(turn), &ticket))
 		return closed(turn, &ticket);
 	plan_raise(turn, &ticket);
@@ -109,7 +105,7 @@ static struct saga_end note_prepare(struct turn *turn)
 	turn->note = tickets_note(turn, &turn->note_problem, &err);
 	if (!turn->note)
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
-	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
 /* Keeps the findings that wait for the next note; those of this one are told. */
@@ -146,9 +142,9 @@ static struct saga_end note_look_up(struct turn *turn)
 				    &err))
 		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
 	if (!found)
-		return end_of(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: no note");
+		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: no note");
 	written(incident);
-	return end_of(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
+	return turn_end(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
 }
 
 /* Where the instance does not compute it. */
@@ -198,9 +194,9 @@ static struct saga_end note_call(struct turn *turn)
 		incident->urgency = turn->raise_urgency;
 	tickets_tell(turn, &turn->note_problem, 1);
 	written(incident);
-	return end_of(SAGA_CALL, SAGA_OK,
-		      arena_printf(turn->arena, "note %u on %u later event%s", incident->notes,
-				   count, count == 1 ? "" : "s"));
+	return turn_end(SAGA_CALL, SAGA_OK,
+			arena_printf(turn->arena, "note %u on %u later event%s",
+				     incident->notes, count, count == 1 ? "" : "s"));
 }
 
 const struct step step_servicenow_note = {

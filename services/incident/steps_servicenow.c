@@ -18,11 +18,6 @@
 
 enum { FOUND_MAX = 10 };
 
-static struct saga_end end_of(enum saga_phase phase, enum saga_result result, const char *note)
-{
-	return (struct saga_end){ .phase = phase, .result = result, .note = note };
-}
-
 /* ---- create ---- */
 
 static unsigned level_of(const struct servicenow_record *record, const char *column)
@@ -47,10 +42,10 @@ static struct saga_end created(struct turn *turn, const struct vendor_session *s
 	if (incident->observed_ms > 0 && now >= incident->observed_ms)
 		metric_observe(&app_ticket_seconds,
 			       (double)(now - incident->observed_ms) / 1000.0);
-	return end_of(phase, SAGA_OK,
-		      arena_printf(turn->arena, "%s %s",
-				   phase == SAGA_CALL ? "created" : "looked up: exists as",
-				   number && *number ? number : sys_id));
+	return turn_end(phase, SAGA_OK,
+			arena_printf(turn->arena, "%s %s",
+				     phase == SAGA_CALL ? "created" : "looked up: exists as",
+				     number && *number ? number : sys_id));
 }
 
 /* A ticket that belongs to no company, or to another one, is taken back before anything else,
@@ -70,9 +65,10 @@ static struct saga_end stray(struct turn *turn, struct vendor_session *session,
 				 turn->customer->id, column),
 		    NULL);
 	/* A look-up has then found nothing that could be kept. */
-	return end_of(phase, phase == SAGA_LOOK_UP ? SAGA_ABSENT : SAGA_REFUSED,
-		      arena_printf(turn->arena, "%s has not the %s asked for: to be cancelled",
-				   name, column));
+	return turn_end(phase, phase == SAGA_LOOK_UP ? SAGA_ABSENT : SAGA_REFUSED,
+			arena_printf(turn->arena,
+				     "%s has not the %s asked for: to be cancelled", name,
+				     column));
 }
 
 /* Whether this instance keeps configuration items that we may read at all: one that does not
@@ -131,7 +127,7 @@ static struct saga_end create_prepare(struct turn *turn)
 	if (!turn_session(turn, account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, account, SAGA_PREPARE);
 	if (has_moved(turn)) /* the next turn follows */
-		return end_of(SAGA_PREPARE, SAGA_REFUSED, "the customer has moved");
+		return turn_end(SAGA_PREPARE, SAGA_REFUSED, "the customer has moved");
 
 	const struct facts *facts = turn_facts(turn, &err);
 
@@ -141,7 +137,7 @@ static struct saga_end create_prepare(struct turn *turn)
 	turn->ticket = tickets_make(turn, &err);
 	if (!turn->ticket)
 		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
-	return end_of(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
 static bool is_ours(const struct turn *turn, const struct servicenow_record *record)
@@ -190,7 +186,7 @@ static struct saga_end create_look_up(struct turn *turn)
 		if (!state || strcmp(state, "8") != 0)
 			return stray(turn, &session, SAGA_LOOK_UP, &ticket, "company");
 	}
-	return end_of(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
+	return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
 }
 
 /* The first of the columns that must be as asked for, or the ticket is nobody's. */
@@ -266,7 +262,7 @@ static struct saga_end cancel_call(struct turn *turn)
 			      &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	turn->incident.stray = NULL;
-	return end_of(SAGA_CALL, SAGA_OK, "cancelled the ticket that was nobody's");
+	return turn_end(SAGA_CALL, SAGA_OK, "cancelled the ticket that was nobody's");
 }
 
 /* Sets the same values each time: made again, it changes nothing. */
@@ -295,8 +291,8 @@ static struct saga_end link_look_up(struct turn *turn)
 	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
 				    &err))
 		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
-	return end_of(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
-		      found ? "looked up: the note is there" : "looked up: no note");
+	return turn_end(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
+			found ? "looked up: the note is there" : "looked up: no note");
 }
 
 static struct saga_end link_call(struct turn *turn)
@@ -322,7 +318,7 @@ static struct saga_end link_call(struct turn *turn)
 		return turn_unconfigured(turn, account, SAGA_CALL);
 	if (!servicenow_patch(&session, &place, &column, 1, turn->arena, &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
-	return end_of(SAGA_CALL, SAGA_OK, "wrote the closing URL");
+	return turn_end(SAGA_CALL, SAGA_OK, "wrote the closing URL");
 }
 
 const struct step step_servicenow_link = {

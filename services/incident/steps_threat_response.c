@@ -14,11 +14,6 @@
 
 enum { INSPECT_TEXT_MAX = 32 << 10, INSPECTED_MAX = 64 };
 
-static struct saga_end end_of(enum saga_phase phase, enum saga_result result, const char *note)
-{
-	return (struct saga_end){ .phase = phase, .result = result, .note = note };
-}
-
 /* ---- inspect ---- */
 
 /* What the finding says in words and values; the vendor finds what we did not take for one. */
@@ -78,7 +73,7 @@ static struct saga_end inspect_call(struct turn *turn)
 		return turn_failed(turn, &session, SAGA_CALL, false, &err);
 	turn->incident.observables = observables_encode(found, count, turn->arena);
 	turn->facts = NULL; /* to be read again, with these */
-	return end_of(
+	return turn_end(
 	    SAGA_CALL, SAGA_OK,
 	    arena_printf(turn->arena, "found %zu observable%s", count, count == 1 ? "" : "s"));
 }
@@ -91,7 +86,7 @@ static struct saga_end created(struct turn *turn, enum saga_phase phase, const c
 			       const char *how)
 {
 	turn->incident.ctim_id = arena_strdup(turn->arena, id);
-	return end_of(phase, SAGA_OK, arena_printf(turn->arena, "%s %s", how, id));
+	return turn_end(phase, SAGA_OK, arena_printf(turn->arena, "%s %s", how, id));
 }
 
 static struct saga_end create_look_up(struct turn *turn)
@@ -111,7 +106,7 @@ static struct saga_end create_look_up(struct turn *turn)
 	if (!threat_response_find(&session, key, turn->arena, &found, &count, &err))
 		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
 	if (count == 0)
-		return end_of(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
+		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
 	return created(turn, SAGA_LOOK_UP, found[0].id, "looked up: exists as");
 }
 
@@ -173,8 +168,8 @@ static struct saga_end link_call(struct turn *turn)
 	if (!threat_response_add_reference(&session, incident->ctim_id, &reference, turn->arena,
 					   &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
-	return end_of(SAGA_CALL, SAGA_OK,
-		      arena_printf(turn->arena, "references %s", reference.external_id));
+	return turn_end(SAGA_CALL, SAGA_OK,
+			arena_printf(turn->arena, "references %s", reference.external_id));
 }
 
 /* It reads before it writes: made again, it finds its own reference. */

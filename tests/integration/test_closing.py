@@ -211,6 +211,24 @@ def test_findings_while_it_closes_open_a_new_one(system):
     assert states(system) == ["closed", "open"]
 
 
+def test_reopened_when_its_group_is_anothers(acme):
+    acme.start("incident")
+    (ticket,) = opened(acme, group="g")
+    (old,) = incident_ids(acme)
+    resolve(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    add(acme, finding(2, group="g", when_ms=int(time.time() * 1000) + 5000))
+    wait_until(lambda: len(tickets(acme)) == 2 and acme.drained(), 20, "a new ticket")
+    acme.tocsin("incident", "reopen", old)
+    wait_until(lambda: states(acme) == ["open", "open"], 20, "both are open")
+    add(acme, finding(3, group="g"))
+    quiet(acme)
+    (new,) = incident_ids(acme) - {old}
+    assert incident(acme, new)["findings"] == "2" and incident(acme, old)["findings"] == "1"
+    assert "another incident of its group is open" in timeline(acme, old)
+
+
 # ---- reopening
 
 
@@ -277,6 +295,25 @@ def test_close_template_of_the_customer(system):
     (after,) = tickets(system)
     assert (after["close_code"], after["close_notes"]) == ("User error", "A drill.")
     assert len(notes(after)) == 2
+
+
+def test_a_close_code_that_the_instance_has_not(system):
+    """The incident fails, visibly; the account goes on, and with a code that is there it is tried again."""
+    installation(system, ticket={"none": {"close_code": "Nonsense"}})
+    system.start("incident")
+    (ticket,) = opened(system)
+    system.tocsin("incident", "close", ticket["number"])
+    wait_until(lambda: states(system) == ["failed"], 20, "failed")
+    assert "mandatory" in incident(system)["reason"] and entity(system)["status"] == "Closed"
+    assert not system.redis.client.hget("tocsin:account:snow-main", "parked")
+    (after,) = tickets(system)
+    assert after["state"] != "6" and "FAILED" in notes(after)[2]
+    system.customer("acme", closing={**FRESH, "ticket": {"none": {"close_code": "User error"}}})
+    system.apply()
+    opened(system, first=5)  # by now the settings are known
+    system.tocsin("incident", "retry", ticket["number"])
+    closed(system)
+    assert {t["close_code"] for t in tickets(system) if t["state"] == "6"} == {"User error"}
 
 
 def test_an_analyst_in_threat_response(system):
