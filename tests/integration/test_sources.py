@@ -259,3 +259,34 @@ def test_a_source_that_only_loops(system):
     system.apply()
     wait_until(lambda: len(findings(system)) == 220 - buried, 60, "what was put off")
     assert len(dead(system)) == buried
+
+
+def test_an_alert_of_wazuh_becomes_a_ticket(system):
+    """Pushed as Wazuh would, mapped by the worked example, opened: the ticket names rule, host and file."""
+    system.servicenow()
+    program(system, "wazuh", WAZUH.read_text())
+    system.customer("acme", xdr=None)
+    secret = system.pusher("acme", "wazuh=id")
+    system.apply()
+    system.callback()
+    system.start("normalizer", "incident")
+    call = system.caller()
+    alerts = [alert for name in ("rootcheck", "other")
+              for alert in json.loads((SAMPLES / f"{name}.in.json").read_text())]
+    answer = call.push("acme/wazuh", alerts, secret)
+    assert (answer.status, answer.json) == (202, {"accepted": len(alerts), "duplicate": 0})
+    assert call.push("acme/wazuh", alerts[:1], secret).json == {"accepted": 0, "duplicate": 1}
+    call.close()
+    rootcheck = {"id": alerts[0]["id"]}
+    wait_until(lambda: (system.fate("acme", rootcheck["id"], "wazuh") or "").startswith("incident:"), 40,
+               "the incident")
+    fate = system.fate("acme", rootcheck["id"], "wazuh")
+    wait_until(lambda: system.redis.client.hget(system.key_name(fate), "state") == "open", 40, "it is open")
+    (ticket,) = system.sandbox.get("state/servicenow/main")["incidents"]
+    assert "Wazuh event [rootcheck] event for [web01]" in ticket["short_description"]
+    for words in ("Trojaned version of file detected.", "web01", "/bin/diff"):
+        assert words in json.dumps(ticket), words
+    assert system.fate("acme", alerts[1]["id"], "wazuh").startswith("skipped:not a detection: level 2")
+    # One below the customer's minimum severity is recorded.
+    wait_until(lambda: system.fate("acme", alerts[3]["id"], "wazuh") == "recorded", 20, "recorded")
+    assert not dead(system)
