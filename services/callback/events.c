@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/json_bytes.h"
 #include "model/json_tree.h"
 #include "model/raw.h"
 
@@ -32,8 +33,12 @@ static bool skip_string(struct cursor *cursor)
 {
 	const char *at = cursor->at + 1;
 
-	while (at < cursor->end && *at != '"')
-		at += *at == '\\' ? 2 : 1;
+	while (at < cursor->end && *at != '"') {
+		if (cursor->end - at >= 8 && json_eight_plain(at))
+			at += 8;
+		else
+			at += *at == '\\' ? 2 : 1;
+	}
 	if (at >= cursor->end)
 		return false;
 	cursor->at = at + 1;
