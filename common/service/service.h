@@ -82,7 +82,8 @@ enum { SERVICE_TEXT_SIZE = 240 };
  * from the health thread; must not block. */
 typedef bool service_check(void *opaque, char *ret_text);
 
-/* /readyz is 503 with the text until it holds: "redis", "roster". name is borrowed. */
+/* /readyz is 503 with the text until it holds: "redis", "roster"; and before there is any.
+ * name is borrowed. */
 void service_add_ready(struct service *service, const char *name, service_check *check,
 		       void *opaque);
 /* /healthz likewise: progress, not that a thread answers. */

@@ -99,16 +99,20 @@ void service_beat_end(struct service_beat *beat)
 /* Under the lock. */
 static bool checks_hold(const struct service_health *health, bool alive, struct buf *why)
 {
-	bool good = true;
+	bool good = true, any = alive;
 
 	for (const struct check *check = health->checks; check; check = check->next) {
 		char text[SERVICE_TEXT_SIZE] = "";
+		any |= check->alive == alive;
 		if (check->alive != alive || check->check(check->opaque, text))
 			continue;
 		buf_addf(why, "%s: %s\n", check->name, text);
 		good = false;
 	}
-	return good;
+	/* The port is open before a process knows what it needs. */
+	if (!any)
+		buf_adds(why, "starting\n");
+	return good && any;
 }
 
 static bool beats_fresh(struct service_health *health, struct buf *why)

@@ -1,5 +1,4 @@
 """A process of ours: started with an environment of its own, watched, stopped."""
-import itertools
 import json
 import os
 import pathlib
@@ -37,19 +36,22 @@ def wait_until(condition, deadline=20.0, what="condition", every=0.02):
 
 
 # Below those that the kernel gives to whoever asks for any, so that nobody takes one between here and its
-# use; each program of tests begins somewhere else, and never gives one twice.
-_ports = itertools.count(random.randrange(10000, 32000))
+# use; by chance, so that programs of tests that run side by side seldom meet.
+_given = set()
 
 
 def free_port() -> int:
     while True:
-        port = 10000 + (next(_ports) - 10000) % 22000
+        port = random.randrange(10000, 32000)
+        if port in _given:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        _given.add(port)
+        return port
 
 
 class Process:

@@ -347,7 +347,11 @@ static void health_tells_what_is_the_matter(void **state)
 /* Stays until it is unready because of the stop, for as long as the test wants to look. */
 static bool linger(struct service *service, const struct config *config)
 {
+	_Atomic bool ready = true;
+
 	(void)config;
+	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	service_add_ready(service, "redis", is_ready, &ready);
 	while (service_wait_ms(service, 60000))
 		;
 	log_info("lingering");
@@ -417,6 +421,7 @@ static void a_stopping_process_is_not_ready(void **state)
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		struct process process;
 		spawn(&process, linger, NULL);
+		wait_for(&process, "/readyz", 503, "starting\n");
 		wait_for(&process, "/readyz", 200, "ready\n");
 		kill(process.pid, signals[i]);
 		wait_for(&process, "/readyz", 503, "stopping\n");
