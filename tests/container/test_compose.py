@@ -124,7 +124,7 @@ def test_services_get_only_what_they_need(stack):
                 for service in SERVICES}
     assert networks == {"redis": {"redis"}, "setup": {"redis"}, "normalizer": {"redis"},
                         "collector": {"redis", "vendors"}, "incident": {"redis", "vendors"},
-                        "sandbox": {"vendors", "outside"}}
+                        "callback": {"redis", "outside"}, "sandbox": {"vendors", "outside"}}
     network = json.loads(stack.docker("network", "inspect", f"{stack.project}_redis"))[0]
     assert network["Internal"]
 
