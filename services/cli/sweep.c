@@ -28,7 +28,7 @@ enum {
 	FATES_AT_ONCE = 500,
 };
 
-static const uint64_t DAY_MS = 24 * 60 * 60 * 1000;
+static const uint64_t DAY_MS = UINT64_C(24) * 60 * 60 * 1000;
 
 /* ---- what was asked for ---- */
 

@@ -22,8 +22,8 @@ bool sweep_report_init(struct sweep_report *ret_report, const struct sweep *swee
 void sweep_report_source(struct sweep_report *report, const struct sweep_target *target)
 {
 	report->source = json_pack("{s:s,s:s,s:i,s:{},s:[],s:i,s:n}", "customer",
-				   target->customer->id, "source", target->name,
-				   "events", 0, "tally", "list", "unlisted", 0, "error");
+				   target->customer->id, "source", target->name, "events", 0,
+				   "tally", "list", "unlisted", 0, "error");
 	report->tally = json_object_get(report->source, "tally");
 	report->list = json_object_get(report->source, "list");
 	json_array_append_new(json_object_get(report->document, "sources"), report->source);
