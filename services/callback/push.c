@@ -229,7 +229,8 @@ enum httpd_outcome push_handle(struct httpd_exchange *exchange, void *state)
 	if (request.known && !request.known->record->push.given)
 		request.known = NULL;
 	enum httpd_outcome outcome;
-	if (is_authorized(&request)) {
+	/* In this order: who is not known is checked too, for the time it takes. */
+	if (is_authorized(&request) && request.known) {
 		struct arena *arena = arena_new();
 		outcome = take(&request, arena);
 		arena_free(arena);

@@ -11,6 +11,6 @@ enum { PUSH_BODY_MAX = 1 << 20, PUSH_EVENTS_MAX = 500 };
  * token. All of its events are taken or none, and 2xx is said only when they are durable.
  * 202 {"accepted": n, "duplicate": n}.
  */
-enum httpd_outcome push_handle(struct httpd_exchange *exchange, void *app);
+enum httpd_outcome push_handle(struct httpd_exchange *exchange, void *state); /* the app */
 
 #endif
