@@ -16,7 +16,7 @@ local function settle_all(keys, args, at, recent)
       fate = args[at + 3], reason = args[at + 4], from = at + 6, to = at + 5 + fields * 2 }
     if entry.to > #args then refuse('REFUSED', 'fewer fields than announced') end
     if args[at + 2] ~= '0' and not entry.fate_key then refuse('REFUSED', 'no such fate key') end
-    if entry.what == 'p' then
+    if entry.what == 'p' or entry.what == 'k' then
       publishes = true
       if fields == 0 then refuse('REFUSED', 'nothing to publish') end
     elseif entry.what == 'b' then
@@ -52,10 +52,12 @@ local function settle_all(keys, args, at, recent)
     if deliveries and entry.what == 'b' then
       bury_entry(key, dead, group, entry.id, entry.reason, deliveries, entry.fate_key, ttl)
     elseif deliveries then
-      if entry.what == 'p' then
+      if entry.what == 'p' or entry.what == 'k' then
         redis.call('XADD', out, '*', unpack(args, entry.from, entry.to))
       end
-      if recent and entry.to > entry.from then keep_recent(recent, args, entry.from, entry.to) end
+      if recent and entry.to > entry.from and entry.what ~= 'p' then
+        keep_recent(recent, args, entry.from, entry.to)
+      end
       if entry.fate_key then redis.call('SET', entry.fate_key, entry.fate, 'PX', ttl) end
       done[#done + 1] = entry.id
     end
@@ -73,7 +75,8 @@ local function settle(keys, args)
 end
 
 -- KEYS in, out, dead, recent, fates...   ARGV group, consumer, fate ttl ms, how many are kept, how
--- long ms, then entries as settle has them. The fields of what is dropped are only kept.
+-- long ms, then entries as settle has them, and k(ept as well as published). The fields of what is
+-- dropped are only kept.
 local function settle_keep(keys, args)
   return settle_all(keys, args, 6, { key = keys[4], count = number(args[4], 'count'),
     span = number(args[5], 'span') })

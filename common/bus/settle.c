@@ -42,11 +42,11 @@ static size_t chunk_size(const struct settle_item *items, size_t count)
 	return i;
 }
 
-static const char *kind_letter(enum settle_kind kind)
+static const char *kind_letter(const struct settle_item *item)
 {
-	switch (kind) {
+	switch (item->kind) {
 	case SETTLE_PUBLISH:
-		return "p";
+		return item->keep ? "k" : "p";
 	case SETTLE_BURY:
 		return "b";
 	case SETTLE_DROP:
@@ -82,7 +82,7 @@ static void build_call(struct redis_call *call, const struct settle_from *from,
 	for (size_t i = 0; i < count; i++) {
 		const struct settle_item *item = &items[i];
 		redis_call_text(call, item->id);
-		redis_call_text(call, kind_letter(item->kind));
+		redis_call_text(call, kind_letter(item));
 		redis_call_number(call, item->fate_key ? ++fates : 0);
 		redis_call_text(call, item->fate ? item->fate : "");
 		redis_call_text(call, item->reason ? item->reason : "");

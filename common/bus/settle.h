@@ -23,8 +23,8 @@ struct settle_from {
 	struct key deferred;
 	char consumer[128];
 	uint64_t fate_ttl_ms;
-	/* Fields that are published, or dropped, are also kept for people to look at: about so
-	 * many, no longer than so. "": they are not. */
+	/* Where fields that are to be kept are, for people to look at: about so many, no longer
+	 * than so. "": nowhere. */
 	struct key recent;
 	unsigned recent_count;
 	uint64_t recent_ms;
@@ -43,6 +43,7 @@ struct settle_item {
 	const struct field
 	    *fields; /* SETTLE_PUBLISH: what is appended to output; SETTLE_DROP: kept only */
 	size_t field_count;
+	bool keep; /* SETTLE_PUBLISH: in recent as well */
 };
 
 /* keys of partition; output NULL for a sink. */

@@ -32,8 +32,9 @@ enum outcome_kind {
 /* Zeroed before the handler sees it. Strings and fields live in worker_arena() or longer. */
 struct outcome {
 	enum outcome_kind kind;
-	const struct field *fields; /* PUBLISH; DONE: for the recent ones only */
+	const struct field *fields; /* PUBLISH; DONE: only kept */
 	size_t field_count;
+	bool keep;	      /* PUBLISH: in STREAM_RECENT as well */
 	const char *fate_key; /* DONE, PUBLISH, BURY; NULL: no fate is written */
 	const char *fate;     /* DONE, PUBLISH ("queued", "skipped:<why>") */
 	const char *reason;   /* DEFER, BURY: for people, kept with the entry */
@@ -67,8 +68,8 @@ struct worker_spec {
 	 * one. False: this one has none. */
 	bool (*fate)(const struct entry *entry, unsigned partition, struct key *ret_key);
 	size_t stack_bytes; /* 0: 256 KiB */
-	/* What is published, or done with fields, is also kept in STREAM_RECENT: about so many,
-	 * no longer than so. 0: it is not. */
+	/* How much of what is to be kept is in STREAM_RECENT: about so many, no longer than so.
+	 * 0: nothing is. */
 	unsigned recent_count;
 	uint64_t recent_ms;
 };

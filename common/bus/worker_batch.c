@@ -71,6 +71,7 @@ static void add_item(struct batch *batch, const struct entry *entry,
 		.reason = outcome->reason,
 		.fields = kind == SETTLE_BURY ? NULL : outcome->fields,
 		.field_count = kind == SETTLE_BURY ? 0 : outcome->field_count,
+		.keep = outcome->keep,
 	};
 }
 

@@ -256,13 +256,13 @@ static bool suppresses(const struct rule *rule)
 	       (rule->action == RULE_MAINTENANCE && !rule->maintenance.record);
 }
 
-void rules_decide(const struct rules *rules, const struct rule_match *found,
+void rules_decide(const struct rules *rules, const struct rule_match *matches,
 		  const struct rule_subject *subject, struct arena *arena,
 		  struct policy *ret_policy)
 {
 	policy_clear(ret_policy);
 	for (size_t i = 0; i < rules->count; i++) {
-		if (!found[i].matched || !suppresses(&rules->items[i]))
+		if (!matches[i].matched || !suppresses(&rules->items[i]))
 			continue;
 		ret_policy->suppress = rules->items[i].name;
 		ret_policy->rules[ret_policy->rule_count++] = rules->items[i].name;
@@ -271,7 +271,8 @@ void rules_decide(const struct rules *rules, const struct rule_match *found,
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct rule *rule = &rules->items[i];
 
-		if (found[i].matched && decide(ret_policy, rule, &found[i], subject, arena) &&
+		if (matches[i].matched &&
+		    decide(ret_policy, rule, &matches[i], subject, arena) &&
 		    ret_policy->rule_count < POLICY_RULES_MAX)
 			ret_policy->rules[ret_policy->rule_count++] = rule->name;
 	}

@@ -33,7 +33,7 @@ struct handler_shared {
 void handler_handle(struct worker_thread *self, const struct entry *entries,
 		    struct outcome *outcomes, size_t count);
 bool handler_open(struct worker_thread *self, void **ret_local, struct err *err);
-void handler_close(void *local);
+void handler_close(void *opaque);
 /* The fate's key of an entry that the worker itself has to bury. */
 bool handler_fate(const struct entry *entry, unsigned partition, struct key *ret_key);
 

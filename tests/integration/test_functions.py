@@ -52,12 +52,13 @@ def test_settle_answers_per_entry_and_repeats_harmlessly(library):
 def test_settle_keeps_what_people_may_look_at(library):
     a, b, c = [library.add("raw") for _ in range(3)]
     library.read("raw")
-    assert library.settle_keep((a, "p", {"uid": "a"}), (b, "d", {"uid": "b"}), (c, "d", {})) == [1, 1, 1]
-    assert library.body("findings") == [{"uid": "a"}]
+    assert library.settle_keep((a, "k", {"uid": "a"}), (b, "d", {"uid": "b"}), (c, "p", {"uid": "c"})) \
+        == [1, 1, 1]
+    assert library.body("findings") == [{"uid": "a"}, {"uid": "c"}]
     assert library.body("recent") == [{"uid": "a"}, {"uid": "b"}]
     assert library.redis.get(key(f"seen:acme:se:{b}")) == "fate"
     # Not once more for a lost answer, not for ever, and not without bound.
-    assert library.settle_keep((a, "p", {"uid": "a"})) == [0]
+    assert library.settle_keep((a, "k", {"uid": "a"})) == [0]
     assert library.redis.xlen(key("recent")) == 2
     for _ in range(5):
         ids = [library.add("raw") for _ in range(100)]
