@@ -17,7 +17,8 @@ static const char helpers[] =
 static const char prelude[] =
     "{finding: ., customer: $customer, source: $source, host: (.device as $d | "
     "{name: ($d.name // $d.hostname), hostname: $d.hostname, uid: $d.uid, ip: $d.ip, "
-    "os: $d.os.name})} |\n";
+    "os: $d.os.name}), hashes: [.evidences[]?.file?.hashes[]?.value?], "
+    "files: [.evidences[]?.file?.name? // empty]} |\n";
 
 bool judge_asks(const struct rule *rule)
 {

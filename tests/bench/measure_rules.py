@@ -16,11 +16,11 @@ RULES, EVENTS = 200, 4000
 CONDITIONS = (
     '.finding.device.hostname == "SRV-{n}.corp.example.com"',
     '.customer.id == "acme" and .finding.severity_id >= 5 and .host.name == "SRV-{n}"',
-    'any(.finding.evidences[]; .file.name == "tool-{n}.exe")',
+    '.files | index("tool-{n}.exe")',
     '.finding.actor.user.name == "scanner{n}" and .source == "secure_endpoint"',
     '.finding.finding_info.title | contains("W32.Never{n}")',
     '(.host.hostname // "") | startswith("LAB-{n}-")',
-    'any(.finding.evidences[].file.hashes[]?; .value == "{n:064x}")',
+    '.hashes | index("{n:064x}")',
     '.finding.malware[0].name == "W32.Other{n}" and (.finding.device.groups | length) > 3',
 )
 

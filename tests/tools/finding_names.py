@@ -33,7 +33,7 @@ while todo:
         if target.startswith("=") and target[1:] not in todo and \
                 not any(row.startswith(target[1:] + ":") for row in reached):
             todo.append(target[1:])
-print("root: customer=customer finding=finding host=host source")
+print("root: customer=customer files[] finding=finding hashes[] host=host source")
 print("customer: id label minimum_severity_id mode name")
 print("host: hostname ip name os uid")
 print("\n".join(reached))

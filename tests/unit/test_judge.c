@@ -92,7 +92,8 @@ static struct judgement judge_one(struct fixture *fixture, const char *payload)
 static const char payload[] =
     "{\"severity_id\":4,\"device\":{\"hostname\":\"ws-1.corp\",\"name\":\"ws-1\",\"uid\":\"g\"}"
     ","
-    "\"evidences\":[{\"file\":{\"name\":\"a.exe\"}},{\"file\":{\"name\":\"b.exe\"}}],"
+    "\"evidences\":[{\"file\":{\"name\":\"a.exe\"}},{\"file\":{\"name\":\"b.exe\",\"hashes\":[{"
+    "\"value\":\"ab12\"}]}},{}],"
     "\"unmapped\":{\"id\":9007199254740993}}";
 
 static void test_conditions(void **state)
@@ -107,12 +108,16 @@ static void test_conditions(void **state)
 		{ "\"anything\"", true, false },
 		{ "empty", false, false },
 		{ "true, false", true, false },
+		{ ".files == [\"a.exe\", \"b.exe\"] and .hashes == [\"ab12\"]", true, false },
+		{ ".hashes | index(\"ab12\")", true, false },
+		{ ".hashes | index(\"ab13\")", false, false },
 		{ ".finding.severity_id == 4 # so it is", true, false },
 		{ ".customer.label == \"eu\" and .source == \"secure_endpoint\"", true, false },
 		{ ".host.name == \"ws-1\" and .host.hostname == \"ws-1.corp\"", true, false },
 		{ "any(.finding.evidences[]; .file.name == \"b.exe\")", true, false },
 		{ ".finding.evidences | any(.file.name == \"c.exe\")", false, false },
-		{ "all(.finding.evidences[]; .file.name | endswith(\".exe\"))", true, false },
+		{ "all(.finding.evidences[]; .file.name // \".exe\" | endswith(\".exe\"))",
+		  true, false },
 		{ "[] | all", true, false },
 		{ "[] | any", false, false },
 		{ ".finding.unmapped.id == \"9007199254740993\"", true, false },

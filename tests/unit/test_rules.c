@@ -392,6 +392,8 @@ static void test_paths(void **state)
 		{ ".findings.device", ".findings -> .finding;" },
 		{ ".finding.unmapped.anything.at.all", "" },
 		{ ".finding.zzz", ".finding.zzz;" },
+		{ ".hashes | index(\"x\")", "" },
+		{ ".hashs | index(\"x\")", ".hashs -> .hashes;" },
 		{ ".finding[\"devce\"].ip", ".finding.devce -> .finding.device;" },
 		{ ".finding.\"devce\"", ".finding.devce -> .finding.device;" },
 		{ ".finding.device?.ip?", "" },
