@@ -121,6 +121,8 @@ static void render_show(struct buf *out, const struct screen *screen, const json
 		{ "Title", "title" },
 		{ "State", "state", CELL_STATE },
 		{ "Why", "reason" },
+		{ "Closed by", "closed_by" },
+		{ "Verdict", "verdict" },
 		{ "Shadow", "shadow" },
 		{ "Customer", "customer" },
 		{ "Host", "host" },

@@ -31,6 +31,21 @@ static json_t *view_step(const struct incident *incident, enum incident_step_id 
 			 "due_ms", view_ms(step->due_ms), "note", view_text(step->note));
 }
 
+/* Who closed it, and what becomes of its hosts; null while nobody has said anything. */
+static json_t *view_closing(const struct incident *incident)
+{
+	const struct incident_closing *closing = &incident->closing;
+
+	if (!closing->via)
+		return json_null();
+	return json_pack(
+	    "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "via", closing->via, "actor",
+	    view_text(closing->actor), "verdict", view_text(closing->verdict), "note",
+	    view_text(closing->note), "since_ms", view_ms(closing->since_ms), "hosts",
+	    view_text(incident_release_name(closing->release)), "survivor",
+	    view_text(closing->survivor), "confirmed", view_text(closing->confirmed));
+}
+
 /* In shadow mode nothing goes on outside, so the saga's own state would say the wrong thing. */
 static const char *shown_state(const struct incident *incident)
 {
@@ -67,6 +82,9 @@ static json_t *view_head(const struct incident *incident, unsigned partition, co
 	    view_ms(incident->event_ms), "observed_ms", view_ms(incident->observed_ms),
 	    "ticket_ms", view_ms(incident->ticket_ms));
 
+	json_object_set_new(view, "closing", view_closing(incident));
+	json_object_set_new(view, "closed_by", view_text(incident->closing.actor));
+	json_object_set_new(view, "verdict", view_text(incident->closing.verdict));
 	json_object_set_new(view, "number", view_text(incident->number));
 	json_object_set_new(view, "sys_id", view_text(incident->sys_id));
 	json_object_set_new(view, "ticket_url", view_text(incident->ticket_url));

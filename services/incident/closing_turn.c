@@ -122,6 +122,15 @@ struct saga_end closing_hold(struct turn *turn, const char *why)
 	return turn_end(SAGA_CALL, SAGA_OK, why);
 }
 
+/* Nobody is asked about it any more. */
+static void take_back_question(struct turn *turn)
+{
+	struct key asks;
+
+	key_format(&asks, worker_partition(turn->worker), "asks:%s", turn->incident.customer);
+	redis_run(turn->redis, NULL, "HDEL %s %s", asks.text, turn->incident.id);
+}
+
 void closing_reopen(struct turn *turn, uint64_t past_ms)
 {
 	struct incident *incident = &turn->incident;
@@ -134,6 +143,7 @@ void closing_reopen(struct turn *turn, uint64_t past_ms)
 			   incident->closing.survivor);
 		redis_run(turn->redis, NULL, "SREM %s %s", waits.text, incident->id);
 	}
+	take_back_question(turn);
 	saga_reopen(incident);
 	contain_reopened(turn);
 	incident->closing.past_ms = past_ms;
@@ -222,7 +232,6 @@ bool closing_wait(struct turn *turn, const char *sys_id, uint64_t *ret_waiting, 
 void closing_confirm(struct turn *turn, const struct closure *closure)
 {
 	struct incident *incident = &turn->incident;
-	struct key asks;
 
 	incident->closing.confirmed = *closure->actor ? closure->actor : "a person";
 	if (incident->closing.release == RELEASE_KEEP) {
@@ -231,8 +240,7 @@ void closing_confirm(struct turn *turn, const struct closure *closure)
 	}
 	if (incident->closing.release != RELEASE_UNDECIDED)
 		incident->closing.release = RELEASE_NOW;
-	key_format(&asks, worker_partition(turn->worker), "asks:%s", incident->customer);
-	redis_run(turn->redis, NULL, "HDEL %s %s", asks.text, incident->id);
+	take_back_question(turn);
 	turn_tell(turn, "release confirmed by", incident->closing.confirmed);
 	saga_set_state(incident);
 }

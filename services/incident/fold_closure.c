@@ -182,6 +182,11 @@ static void fold_release(struct turn *turn, const struct closure *closure)
 		closing_confirm(turn, closure);
 		return;
 	}
+	/* A confirmation for all that wait is no order for what does not wait any more. */
+	if (!*closure->incident) {
+		refuse(turn, closure, "it is open again");
+		return;
+	}
 	why = contain_release(turn, closure);
 	if (why)
 		refuse(turn, closure, why);

@@ -174,7 +174,7 @@ static bool page_add(struct page *page, const char *account, const struct incide
 {
 	const char *table = table_of(page->watch, incident);
 
-	if (!servicenow_sys_id_valid(sys_id))
+	if (!table || !servicenow_sys_id_valid(sys_id))
 		return true;
 	if ((page->count == PAGE || (page->count > 0 && strcmp(table, page->table) != 0)) &&
 	    !page_read(page, account, err))

@@ -277,6 +277,8 @@ def test_the_client_closes_the_ticket_too(acme, verdict, status, code):
     (after,) = tickets(acme)
     assert (after["state"], after["close_code"]) == ("6", code)
     assert "seen by Ann" in after["close_notes"]
+    shown = acme.tocsin("incident", "show", ticket["number"])
+    assert shown["verdict"] == verdict and shown["closing"]["via"] == "cli" and shown["closed_by"]
     assert entity(acme)["status"] == status
     assert len(notes(after)) == 3 and "Tocsin has closed this incident" in notes(after)[2]
     # What their business rule then says is no news.

@@ -7,7 +7,7 @@ from harness.closing import FRESH, cancel, close, open_again, resolve, said, say
 from harness.linked import LinkKeys
 from harness.system import SYS_ID
 from test_containment import Estate
-from test_incident import incident, notes, tickets
+from test_incident import incident, notes, tickets, timeline
 
 SOON = {"TOCSIN_RECONCILE_INTERVAL": "300ms"}
 
@@ -153,6 +153,11 @@ def test_reopened_while_it_waits_for_the_answer(acme):
     wait_until(lambda: incident(acme.system, acme.of(1)).get("closing.release") == "ask", 20, "asked")
     open_again(acme.system, ticket)
     wait_until(lambda: state(acme, 1) == "open", 20, "open again")
+    # The question is taken back; an answer that comes all the same lets nothing go.
+    assert not acme.system.redis.client.exists(acme.system.key_name("asks:acme"))
+    acme.system.redis.client.hset(acme.system.key_name("asks:acme"), acme.of(1), "stale")
+    acme.system.tocsin("incident", "release", "--customer", "acme")
+    wait_until(lambda: "it is open again" in timeline(acme.system, acme.of(1)), 20, "refused")
     assert acme.isolated("WS-1") and not acme.acts("release")
 
 
