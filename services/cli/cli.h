@@ -27,7 +27,7 @@ struct cli_settings {
 	char *callback_key_file;
 	char *link_key_file, *link_public_key_file;
 	char *public_url; /* NULL: not set */
-	char *grouping; /* as the normalizer's */
+	char *grouping;	  /* as the normalizer's */
 };
 
 /*

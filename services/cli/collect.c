@@ -14,7 +14,6 @@ static bool foretell(const struct sweep_target *target, const struct source_page
 	struct sweep_job *job = opaque;
 	const char **fates = arena_alloc(arena, (events->count + 1) * sizeof *fates);
 
-	(void)page;
 	if (!sweep_fates(&job->sweep, events, arena, fates, err))
 		return false;
 	for (size_t i = 0; i < events->count; i++) {
@@ -26,9 +25,7 @@ static bool foretell(const struct sweep_target *target, const struct source_page
 					     arena, err);
 		if (!row)
 			return false;
-		sweep_report_count(&job->report,
-				   json_string_value(json_object_get(row, "outcome")), 1);
-		sweep_report_list(&job->report, row);
+		sweep_report_forecast(&job->report, row, page->events[i].time_ms);
 	}
 	return true;
 }

@@ -8,11 +8,30 @@
 #include "run.h"
 #include "sweep_job.h"
 
-static bool foretell(struct sweep_job *job, const struct sweep_target *target,
-		     const struct events *events, const char *const *fates, struct arena *arena,
+/* The fates of a page's events; those that stay as they are have been counted. NULL with err.
+ */
+static const char **look_at(struct sweep_job *job, const struct events *events,
+			    struct arena *arena, struct err *err)
+{
+	const char **fates = arena_alloc(arena, (events->count + 1) * sizeof *fates);
+
+	if (!sweep_fates(&job->sweep, events, arena, fates, err))
+		return NULL;
+	for (size_t i = 0; i < events->count; i++) {
+		if (!replay_may_change(fates[i]))
+			sweep_report_count(&job->report, sweep_fate_kind(fates[i], arena), 1);
+	}
+	return fates;
+}
+
+static bool foretell(const struct sweep_target *target, const struct source_page *page,
+		     const struct events *events, struct arena *arena, void *opaque,
 		     struct err *err)
 {
-	for (size_t i = 0; i < events->count; i++) {
+	struct sweep_job *job = opaque;
+	const char **fates = look_at(job, events, arena, err);
+
+	for (size_t i = 0; fates && i < events->count; i++) {
 		struct raw raw;
 		json_t *row = NULL;
 
@@ -24,63 +43,33 @@ static bool foretell(struct sweep_job *job, const struct sweep_target *target,
 		if (!row)
 			return false;
 		json_object_set_new(row, "fate", json_string(fates[i]));
-		sweep_report_count(&job->report,
-				   json_string_value(json_object_get(row, "outcome")), 1);
-		sweep_report_list(&job->report, row);
+		sweep_report_forecast(&job->report, row, page->events[i].time_ms);
 	}
-	return true;
+	return fates != NULL;
 }
 
-static bool take_through(struct sweep_job *job, const struct sweep_target *target,
-			 const struct events *events, const char *const *fates,
-			 struct arena *arena, struct err *err)
+static bool take_through(const struct sweep_target *target, const struct source_page *page,
+			 const struct events *events, struct arena *arena, void *opaque,
+			 struct err *err)
 {
+	struct sweep_job *job = opaque;
 	struct again_item *items = arena_alloc(arena, (events->count + 1) * sizeof *items);
+	const char **fates = look_at(job, events, arena, err);
 	size_t count = 0, taken;
 	struct key raw;
 
+	(void)page;
 	key_format(&raw, target->customer->partition, "%s", STREAM_RAW);
-	for (size_t i = 0; i < events->count; i++) {
+	for (size_t i = 0; fates && i < events->count; i++) {
 		if (replay_may_change(fates[i]))
 			items[count++] = (struct again_item){ events->items[i], fates[i] };
 	}
-	if (!page_append_again(job->sweep.redis, &raw, items, count,
-			       sweep_fate_ttl(&job->sweep), &taken, err))
+	if (!fates || !page_append_again(job->sweep.redis, &raw, items, count,
+					 sweep_fate_ttl(&job->sweep), &taken, err))
 		return false;
 	sweep_report_count(&job->report, "taken through", taken);
 	sweep_report_count(&job->report, "changed meanwhile", count - taken);
 	return true;
-}
-
-static bool visit(const struct sweep_target *target, const struct events *events, bool dry,
-		  struct arena *arena, struct sweep_job *job, struct err *err)
-{
-	const char **fates = arena_alloc(arena, (events->count + 1) * sizeof *fates);
-
-	if (!sweep_fates(&job->sweep, events, arena, fates, err))
-		return false;
-	for (size_t i = 0; i < events->count; i++) {
-		if (!replay_may_change(fates[i]))
-			sweep_report_count(&job->report, sweep_fate_kind(fates[i], arena), 1);
-	}
-	return dry ? foretell(job, target, events, fates, arena, err)
-		   : take_through(job, target, events, fates, arena, err);
-}
-
-static bool visit_dry(const struct sweep_target *target, const struct source_page *page,
-		      const struct events *events, struct arena *arena, void *opaque,
-		      struct err *err)
-{
-	(void)page;
-	return visit(target, events, true, arena, opaque, err);
-}
-
-static bool visit_wet(const struct sweep_target *target, const struct source_page *page,
-		      const struct events *events, struct arena *arena, void *opaque,
-		      struct err *err)
-{
-	(void)page;
-	return visit(target, events, false, arena, opaque, err);
 }
 
 static void render(struct buf *out, const struct screen *screen, const json_t *document)
@@ -95,7 +84,7 @@ int run_replay(struct cli *cli)
 	const struct sweep_plan plan = {
 		.origin = ORIGIN_REPLAY,
 		.writes = !dry,
-		.visit = dry ? visit_dry : visit_wet,
+		.visit = dry ? foretell : take_through,
 		.read_pushed = dry ? replay_pushed_dry : replay_pushed_wet,
 		.render = render,
 	};

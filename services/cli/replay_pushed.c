@@ -98,8 +98,7 @@ static bool decide(struct kept *kept, struct err *err)
 		return take_through(kept, err);
 	}
 	json_object_set_new(row, "fate", json_string(kept->fate));
-	sweep_report_count(report, json_string_value(json_object_get(row, "outcome")), 1);
-	sweep_report_list(report, row);
+	sweep_report_forecast(report, row, kept->finding.time_ms);
 	return true;
 }
 

@@ -54,6 +54,14 @@ void sweep_report_list(struct sweep_report *report, json_t *row)
 	json_decref(row);
 }
 
+void sweep_report_forecast(struct sweep_report *report, json_t *row, uint64_t time_ms)
+{
+	if (!json_object_get(row, "time_ms"))
+		json_object_set_new(row, "time_ms", view_ms(time_ms));
+	sweep_report_count(report, json_string_value(json_object_get(row, "outcome")), 1);
+	sweep_report_list(report, row);
+}
+
 void sweep_report_error(struct sweep_report *report, const struct err *err)
 {
 	json_object_set_new(report->source, "error", view_text(err->text));

@@ -30,6 +30,9 @@ void sweep_report_source(struct sweep_report *report, const struct sweep_target 
 void sweep_report_count(struct sweep_report *report, const char *word, size_t count);
 /* Takes row. */
 void sweep_report_list(struct sweep_report *report, json_t *row);
+/* Counts a row of forecast_event() by its outcome and lists it, with the vendor's time. Takes
+ * it. */
+void sweep_report_forecast(struct sweep_report *report, json_t *row, uint64_t time_ms);
 /* The source in hand failed: what was counted so far stands. */
 void sweep_report_error(struct sweep_report *report, const struct err *err);
 /* How often that word was counted, over all sources. */
