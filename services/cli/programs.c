@@ -89,6 +89,20 @@ static size_t append_set(struct redis *redis, const struct programs_files *files
 	return count;
 }
 
+/* What of it is wrong now is as it was before. */
+static bool is_broken(const struct programs_files *files, const char *name)
+{
+	for (size_t i = 0; i < program_set_count(files->broken); i++) {
+		const char *broken = program_set_at(files->broken, i)->name;
+		size_t size = strlen(broken);
+
+		if (strcmp(broken, name) == 0 ||
+		    (broken[size - 1] == '/' && strncmp(broken, name, size) == 0))
+			return true;
+	}
+	return false;
+}
+
 static size_t append_remove(struct redis *redis, const struct programs_files *files,
 			    const struct program_set *current)
 {
@@ -97,8 +111,7 @@ static size_t append_remove(struct redis *redis, const struct programs_files *fi
 	for (size_t i = 0; i < program_set_count(current); i++) {
 		const struct program_set_item *old = program_set_at(current, i);
 
-		if (program_set_find(files->good, old->name) ||
-		    program_set_find(files->broken, old->name))
+		if (program_set_find(files->good, old->name) || is_broken(files, old->name))
 			continue;
 		redis_append(redis, "HDEL %s %s", KEY_PROGRAMS, old->name);
 		count++;

@@ -20,17 +20,18 @@ struct store;
  */
 struct programs_files {
 	const char *config_dir;
-	const struct store *store;  /* the customers' files */
-	struct jq *jq;		    /* to compile with */
-	struct program_set *good;   /* what is to be in force */
-	struct program_set *broken; /* names whose files are wrong; without texts */
-	struct plan *plan;	    /* takes the problems */
+	const struct store *store; /* the customers' files */
+	struct jq *jq;		   /* to compile with */
+	struct program_set *good;  /* what is to be in force */
+	struct program_set
+	    *broken;	   /* names whose files are wrong, "x/" for all that begin so */
+	struct plan *plan; /* takes the problems */
 };
 
 /* Reads and checks one kind. False only when nothing can be said of any, as err does. */
 typedef bool programs_reader(struct programs_files *files, struct err *err);
 
-programs_reader programs_read_sources;	 /* sources/<name>.jq and .json: source.c */
+programs_reader programs_read_sources;	 /* sources/<name>.jq: programs_sources.c */
 programs_reader programs_read_rules;	 /* rules.json: rules_file.c */
 programs_reader programs_read_templates; /* templates/<name>.json: template_files.c */
 

@@ -128,6 +128,20 @@ static bool read_folder(struct programs_files *files, const struct directory *cu
 	return good;
 }
 
+/* Of a customer whose file cannot be read nothing is known. */
+static void keep_broken(struct programs_files *files)
+{
+	for (size_t i = 0; i < files->store->count; i++) {
+		const struct store_file *file = &files->store->files[i];
+		char name[PROGRAM_SET_NAME_MAX + 1];
+
+		if (file->kind != STORE_CUSTOMER || file->err.kind == ERR_NONE)
+			continue;
+		snprintf(name, sizeof name, "source:%.64s/", file->id);
+		program_set_add(files->broken, name, "", 0);
+	}
+}
+
 bool programs_read_sources(struct programs_files *files, struct err *err)
 {
 	struct directory *customers = store_directory(files->store);
@@ -136,5 +150,6 @@ bool programs_read_sources(struct programs_files *files, struct err *err)
 	for (size_t i = 0; good && i < directory_count(customers); i++)
 		good = read_customer(files, directory_at(customers, i), err);
 	directory_free(customers);
+	keep_broken(files);
 	return good;
 }

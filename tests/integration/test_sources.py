@@ -150,6 +150,13 @@ def test_programs_change_without_restart(system):
     wait_until(lambda: title(f"c{os.urandom(4).hex()}", "other") == "three", 10, "the new program")
     assert title("d") == "acme alone"
 
+    # While the customer's file is broken, what it named stays in force.
+    before = version(system)
+    file.write_text("{")
+    system.tocsin("setup", expect=4)
+    assert version(system) == before
+    file.write_text(json.dumps(body))
+
     (system.config / "sources/web.jq").unlink()
     del body["push"]
     file.write_text(json.dumps(body))
