@@ -121,7 +121,7 @@ end
 local function append_again(keys, args)
   bounded(args)
   local target, ttl, answers, at = keys[1], number(args[1], 'fate ttl'), {}, 2
-  local events = {}
+  local events, seen = {}, {}
   room()
   stream(target)
   permitted({ 'XADD', target, '*', 'f', 'v' })
@@ -129,8 +129,9 @@ local function append_again(keys, args)
     local to = at + 1 + number(args[at + 1], 'field count') * 2
     if to == at + 1 or to > #args then refuse('REFUSED', 'fewer fields than announced') end
     permitted({ 'SET', keys[i], 'x', 'PX', ttl })
-    local same = typed(keys[i], 'string') and redis.call('GET', keys[i]) == args[at]
-    answers[i - 1] = same and 1 or 0
+    local same = not seen[keys[i]] and typed(keys[i], 'string') and
+      redis.call('GET', keys[i]) == args[at]
+    answers[i - 1], seen[keys[i]] = same and 1 or 0, true
     if same then events[#events + 1] = { keys[i], at + 2, to } end
     at = to + 1
   end

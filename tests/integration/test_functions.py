@@ -419,6 +419,46 @@ def test_intake_stops_before_redis_is_full(library):
     assert library.commit("w1:1", ["a"]) == [1]
 
 
+def append_again(library, *items, stream="raw"):
+    """Items are (event, the fate that was seen)."""
+    keys, args = [key(stream)], [60000]
+    for event, fate in items:
+        keys.append(key(f"seen:{event}"))
+        args += [fate, *counted({"payload": event})]
+    return library.call("append_again", keys, *args)
+
+
+def test_again_takes_only_what_is_still_as_it_was_seen(library):
+    for name, fate in (("a", "recorded"), ("b", "suppressed:noise"), ("c", "incident:1")):
+        library.redis.set(key(f"seen:{name}"), fate, px=60000)
+    assert append_again(library, ("a", "recorded"), ("b", "suppressed:other"), ("c", "recorded"),
+                        ("gone", "recorded")) == [1, 0, 0, 0]
+    assert [entry["payload"] for entry in library.body("raw")] == ["a"]
+    assert library.redis.get(key("seen:a")) == "queued" and library.redis.pttl(key("seen:a")) > 0
+    assert library.redis.get(key("seen:c")) == "incident:1"
+    assert library.redis.get(key("seen:gone")) is None
+    assert append_again(library, ("a", "recorded")) == [0]  # after a lost answer
+    library.redis.set(key("seen:twice"), "recorded", px=60000)  # listed twice on one page
+    assert append_again(library, ("twice", "recorded"), ("twice", "recorded")) == [1, 0]
+
+
+def test_again_changes_nothing_when_something_is_wrong(library, as_user):
+    library.redis.set(key("seen:a"), "recorded", px=60000)
+    library.redis.lpush(key("seen:list"), "x")
+    before = snapshot(library.redis)
+    refused(append_again, library, ("a", "recorded"), ("list", "recorded"), match="WRONGTYPE")
+    refused(append_again, library, ("a", "recorded"), stream="nothing", match="NOSTREAM")
+    refused(library.call, "append_again", [key("raw"), key("seen:a")], 60000, "recorded", 3, "f",
+            match="REFUSED")
+    refused(library.call, "append_again", [key("raw"), key("seen:a")], 60000, "recorded", 1, "f", "v", "x",
+            match="REFUSED")
+    commands = {"fcall", "time", "type", "info", "get", "set", "xadd"}
+    for missing in ("set", "xadd"):
+        user = as_user("~tocsin:*", *[f"+{c}" for c in commands - {missing}])
+        refused(append_again, user, ("a", "recorded"), match=NO_RIGHT)
+    assert snapshot(library.redis) == before
+
+
 def append(library, *items, stream="raw", ttl=60000):
     """Items are (nonce, fate, fields); a nonce is a name, or (name, what it is taken for)."""
     keys, args = [key(stream)], [60000]
