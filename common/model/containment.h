@@ -61,8 +61,8 @@ const char *containment_ledger_encode(const struct containment_ledger *ledger,
 				      struct arena *arena);
 /* Whether it is there, and something is left to undo or to find out: INTENT to RELEASING. */
 bool containment_is_due(const struct containment_entry *entry);
-/* How many such entries the text has; 0 when it is malformed. */
-size_t containment_due_count(const char *ledger);
+/* How many such entries a ledger's text has; 0 when it is malformed. */
+size_t containment_due_count(const char *text);
 
 /* 1 to 64 of letters, digits and -: goes into keys and paths. */
 bool containment_machine_valid(const char *machine);

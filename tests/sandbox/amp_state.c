@@ -112,8 +112,13 @@ struct amp_computer *amp_add_computer(struct amp_state *state, const json_t *obj
 	struct amp_computer *computer = index_get(&state->by_guid, guid);
 
 	if (computer) {
-		json_object_update(computer->object, (json_t *)object);
-		json_object_del(computer->object, "isolation");
+		json_t *changes = json_copy((json_t *)object);
+
+		/* The guid is borrowed from the object, by the index too. */
+		json_object_del(changes, "connector_guid");
+		json_object_del(changes, "isolation");
+		json_object_update(computer->object, changes);
+		json_decref(changes);
 		set_isolation(computer, isolation);
 		return computer;
 	}
