@@ -96,6 +96,7 @@ static const struct column columns[] = {
 	{ "approval.expires_ms", COLUMN_NUMBER, AT(containment.expires_ms) },
 	{ "approval.reason", COLUMN_TEXT, AT(containment.asked) },
 	{ "approval.wrong_codes", COLUMN_COUNT, AT(containment.wrong_codes) },
+	{ "approval.mailed", COLUMN_FLAG, AT(containment.mailed) },
 	{ "approval.by", COLUMN_TEXT, AT(containment.approved) },
 	{ "release.by", COLUMN_TEXT, AT(containment.release) },
 	{ "contain.warned", COLUMN_COUNT, AT(containment.warned) },

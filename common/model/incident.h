@@ -126,6 +126,7 @@ struct incident_containment {
 	uint64_t expires_ms; /* until when it can be given */
 	const char *asked;   /* why it is not done without */
 	unsigned wrong_codes;
+	bool mailed;	      /* those who get mail know that they are asked */
 	const char *approved; /* by whom; NULL: not (yet) */
 	const char *release;  /* who wants the hosts let go while it stays open */
 	unsigned warned;      /* of its maximum time: 1 at half, 2 at 90 %, 3 at the end */

@@ -50,6 +50,7 @@ bool contain_ask(struct turn *turn, const char *why, struct err *err)
 		containment->asked = why;
 		containment->approved = NULL;
 		containment->wrong_codes = 0;
+		containment->mailed = false;
 		contain_tell(turn, ask_words(turn, why));
 		metric_add(&app_containments, 1, "approval", "asked");
 	}

@@ -20,6 +20,9 @@ uint64_t saga_watch_due_ms(const struct incident *incident, const struct saga_po
 	const struct incident_containment *containment = &incident->containment;
 	uint64_t warning = 0;
 
+	if (containment->asked_ms > 0 && !containment->mailed)
+		return containment->asked_ms;
+
 	if (containment->due > 0 && containment->since_ms > 0 &&
 	    containment->warned < sizeof(percents) / sizeof(percents[0]))
 		warning = containment->since_ms +

@@ -8,6 +8,8 @@
 #include "bus/worker.h"
 #include "contain.h"
 #include "links.h"
+#include "mailer.h"
+#include "model/customer.h"
 #include "turn.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
@@ -150,6 +152,20 @@ static const char *span_text(struct turn *turn, uint64_t ms)
 	return arena_strdup(turn->arena, text);
 }
 
+/* By mail, with the link: what it says is read from Redis, so the question must be there. */
+static struct saga_end ask_by_mail(struct turn *turn)
+{
+	struct incident *incident = &turn->incident;
+	struct err err = { 0 };
+
+	if (!turn_journal(turn, &err) ||
+	    (customer_mail_wanted(&turn->customer->mail) &&
+	     !mailer_tell(turn->redis, turn->customer, incident, true, &err)))
+		return contain_again(SAGA_CALL, arena_strdup(turn->arena, err.text));
+	incident->containment.mailed = true;
+	return contain_end(SAGA_CALL, SAGA_OK, NULL);
+}
+
 static struct saga_end approval_expired(struct turn *turn)
 {
 	struct incident *incident = &turn->incident;
@@ -200,6 +216,8 @@ static struct saga_end watch_call(struct turn *turn)
 
 	if (containment->asked_ms > 0 && !contain_asks(turn))
 		return approval_expired(turn);
+	if (containment->asked_ms > 0 && !containment->mailed)
+		return ask_by_mail(turn);
 	if (saga_watch_due_ms(&turn->incident, &turn->policy) > turn_now_ms(turn))
 		return contain_end(SAGA_CALL, SAGA_OK, NULL);
 	return warn(turn);

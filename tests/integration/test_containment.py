@@ -855,3 +855,31 @@ def test_closing_ends_the_question(cisco):
     approve(acme, code_of(tickets(acme.system)[0]))
     wait_until(lambda: "the incident is closing" in timeline(acme.system, acme.of(1)), 20, "refused")
     assert acme.free("WS-1")
+
+
+def test_the_link_comes_by_mail_and_the_code_does_not(system):
+    """Neither is enough alone, and they never travel together."""
+    pytest.importorskip("aiosmtpd")
+    from harness.mail_sink import MailSink
+    sink = MailSink()
+    try:
+        acme = Estate(system, "secure_endpoint", {"mode": "approve"}, closing=FRESH,
+                      mail={"to": ["soc@acme.example"], "wait": "0s", "interval": "0s"})
+        acme.env.update(TOCSIN_SMTP_URL=sink.url, TOCSIN_MAIL_FROM="tocsin@mssp.example", TOCSIN_MAIL_LOOK="100ms",
+                        TOCSIN_PUBLIC_URL="https://tocsin.example.com")
+        waits_for_approval(acme)
+        link = re.compile(r"https://tocsin\.example\.com/v1/approve/([\w.-]+)")
+
+        def bodies():
+            return [part.get_content() for mail in sink.mails for part in mail.walk()
+                    if part.get_content_type() == "text/plain"]
+        wait_until(lambda: any(link.search(body) for body in bodies()), 20, "the mail has the link")
+        code = code_of(tickets(acme.system)[0])
+        assert all(code not in body for body in bodies())
+        assert not any(link.search(note) for note in notes(tickets(acme.system)[0]))
+        token = next(link.search(body) for body in bodies() if link.search(body)).group(1)
+        say(acme.system, op="approve", via="link", incident=acme.of(1), customer="acme", actor="mail link",
+            token=token, code=code)
+        wait_until(lambda: acme.isolated("WS-1"), 20, "isolated")
+    finally:
+        sink.stop()
