@@ -1,11 +1,13 @@
 /*
- * tocsin-incident: groups findings into incidents and opens them outside.
+ * tocsin-incident: groups findings into incidents, opens them outside, and closes them.
  *
- *   findings ──▶ intake ──▶ incident:<id> (hash, inbox) ──wake-up──▶ actions ──▶ act
+ *   findings ──▶ intake ───┐
+ *   closures ──▶ closures ─┼▶ incident:<id> (hash, inbox) ──wake-up──▶ actions ──▶ act
+ *          reconciler ─────┘
  *
- * intake.c decides which incident a finding belongs to, fold.c what it changes there, saga.c
- * which step is next, act.c runs it, steps_*.c are the steps, tickets.c and bundle.c their
- * texts.
+ * intake.c and closures.c decide which incident it is about, fold*.c what it changes there,
+ * saga*.c which step is next, act.c runs it, steps_*.c are the steps, tickets.c and bundle.c
+ * their texts. The reconciler reads tickets and says what it sees like everybody else.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -276,7 +278,8 @@ static struct metric *const *const metrics[] = {
 static const struct service_about about = {
 	.name = "incident",
 	.summary =
-	    "groups findings into incidents and opens them in ServiceNow and Threat Response",
+	    "groups findings into incidents, opens and closes them in ServiceNow and Threat "
+	    "Response",
 	.metrics = metrics,
 };
 
