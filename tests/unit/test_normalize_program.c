@@ -46,92 +46,90 @@ static struct answer normalize_text(const char *result, const char *customer,
 	return answer;
 }
 
+static const struct {
+	const char *result;
+	enum normalize_verdict verdict;
+	const char *words; /* of the finding, why it is none, or what is wrong */
+} verdicts[] = {
+	{ "null", NORMALIZE_SKIP, "program" },
+	{ "\"only a heartbeat\"", NORMALIZE_SKIP, "only a heartbeat" },
+	{ "\"\"", NORMALIZE_REFUSE, "neither" },
+	{ "7", NORMALIZE_REFUSE, "neither" },
+	{ "[]", NORMALIZE_REFUSE, "neither" },
+	{ "{}", NORMALIZE_REFUSE, "no title" },
+	{ "{\"title\":\"\"}", NORMALIZE_REFUSE, "no title" },
+	{ "{\"title\":7,\"severity\":1}", NORMALIZE_REFUSE, "no title" },
+	{ "{\"title\":\"t\"}", NORMALIZE_REFUSE, "severity must be" },
+	{ "{\"title\":\"t\",\"severity\":\"bad\"}", NORMALIZE_REFUSE, "severity must be" },
+	{ "{\"title\":\"t\",\"severity\":7}", NORMALIZE_REFUSE, "severity must be" },
+	{ "{\"title\":\"t\",\"severity\":1,\"hots\":\"h\"}", NORMALIZE_REFUSE,
+	  "unknown member hots" },
+	{ "{\"title\":\"t\",\"severity\":1,\"host\":{\"nam\":1}}", NORMALIZE_REFUSE,
+	  "unknown member host.nam" },
+	{ "{\"title\":\"t\",\"severity\":1,\"evidences\":[{\"sha\":1}]}", NORMALIZE_REFUSE,
+	  "unknown member evidences.sha" },
+	{ "{\"title\":\"t\",\"severity\":\"Critical\"}", NORMALIZE_FINDING,
+	  "\"severity_id\":5" },
+	{ "{\"title\":\"t\",\"severity\":6}", NORMALIZE_FINDING, "\"severity_id\":6" },
+	/* what has another form counts as absent */
+	{ "{\"title\":\"t\",\"severity\":0,\"host\":null,\"user\":7,\"time\":\"now\"}",
+	  NORMALIZE_FINDING, "\"time\":1763750000000" },
+	{ "{\"title\":\"t\",\"severity\":1,\"time\":1795283883}", NORMALIZE_FINDING,
+	  "\"time\":1795283883000" },
+	{ "{\"title\":\"t\",\"severity\":1,\"time\":1795283883.25}", NORMALIZE_FINDING,
+	  "\"time\":1795283883250" },
+	{ "{\"title\":\"t\",\"severity\":1,\"time\":1795283883417}", NORMALIZE_FINDING,
+	  "\"time\":1795283883417" },
+	{ "{\"title\":\"t\",\"severity\":1,\"status\":\"resolved\"}", NORMALIZE_FINDING,
+	  "\"status\":\"Resolved\"" },
+	{ "{\"title\":\"t\",\"severity\":1,\"disposition\":\"blocked\"}", NORMALIZE_FINDING,
+	  "\"disposition\":\"Blocked\"" },
+	{ "{\"title\":\"t\",\"severity\":1,\"disposition\":\"tarpitted\"}", NORMALIZE_FINDING,
+	  "\"disposition\":\"tarpitted\"" },
+	{ "{\"title\":\"t\",\"severity\":1,\"observables\":[{\"type\":\"ip\","
+	  "\"value\":\"192.0.2.7\"}]}",
+	  NORMALIZE_FINDING,
+	  "{\"name\":\"evidences[0].dst_endpoint.ip\",\"type_id\":2,\"type\":\"IP "
+	  "Address\",\"value\":\"192.0.2.7\"}" },
+	/* the event is kept as it came, exactly, unless the program says what is */
+	{ "{\"title\":\"t\",\"severity\":1}", NORMALIZE_FINDING,
+	  "\"unmapped\":{\"id\":9007199254740993,\"left\":{\"a\":[true,null]}}" },
+	{ "{\"title\":\"t\",\"severity\":1,\"unmapped\":{\"b\":2}}", NORMALIZE_FINDING,
+	  "\"unmapped\":{\"b\":2}}" },
+	/* a whole finding */
+	{ "{" FULL "}", NORMALIZE_FINDING,
+	  "\"finding_info\":{\"uid\":\"9007199254740993\",\"title\":\"t\"}" },
+	{ "{" FULL ",\"metadata\":{\"version\":\"1.7.0\",\"original_event_uid\":\"x\"}}",
+	  NORMALIZE_FINDING,
+	  "\"metadata\":{\"version\":\"1.7.0\",\"original_event_uid\":"
+	  "\"9007199254740993\",\"product\":{" },
+	{ "{" FULL ",\"activity_id\":2,\"type_uid\":1}", NORMALIZE_FINDING,
+	  "\"type_uid\":200402" },
+	{ "{" FULL ",\"device\":{\"hostname\":\"h\",\"type_id\":0}}", NORMALIZE_FINDING,
+	  "\"device\":{\"hostname\":\"h\",\"type_id\":0}" },
+	{ "{" FULL ",\"a\\\"b\":1}", NORMALIZE_REFUSE, "unknown member" },
+	{ "{\"class_uid\":2001,\"severity_id\":1}", NORMALIZE_REFUSE,
+	  "class_uid must be 2004" },
+	{ "{\"class_uid\":2004,\"finding_info\":{\"title\":\"t\"}}", NORMALIZE_REFUSE,
+	  "severity_id" },
+	{ "{\"class_uid\":2004,\"severity_id\":1}", NORMALIZE_REFUSE, "finding_info.title" },
+	{ "{" FULL ",\"time\":\"now\"}", NORMALIZE_REFUSE, "time" },
+};
+
 static void test_verdicts(void **state)
 {
-	static const struct {
-		const char *result;
-		enum normalize_verdict verdict;
-		const char *words; /* of the finding, why it is none, or what is wrong */
-	} cases[] = {
-		{ "null", NORMALIZE_SKIP, "program" },
-		{ "\"only a heartbeat\"", NORMALIZE_SKIP, "only a heartbeat" },
-		{ "\"\"", NORMALIZE_REFUSE, "neither" },
-		{ "7", NORMALIZE_REFUSE, "neither" },
-		{ "[]", NORMALIZE_REFUSE, "neither" },
-		{ "{}", NORMALIZE_REFUSE, "no title" },
-		{ "{\"title\":\"\"}", NORMALIZE_REFUSE, "no title" },
-		{ "{\"title\":7,\"severity\":1}", NORMALIZE_REFUSE, "no title" },
-		{ "{\"title\":\"t\"}", NORMALIZE_REFUSE, "severity must be" },
-		{ "{\"title\":\"t\",\"severity\":\"bad\"}", NORMALIZE_REFUSE,
-		  "severity must be" },
-		{ "{\"title\":\"t\",\"severity\":7}", NORMALIZE_REFUSE, "severity must be" },
-		{ "{\"title\":\"t\",\"severity\":1,\"hots\":\"h\"}", NORMALIZE_REFUSE,
-		  "unknown member hots" },
-		{ "{\"title\":\"t\",\"severity\":1,\"host\":{\"nam\":1}}", NORMALIZE_REFUSE,
-		  "unknown member host.nam" },
-		{ "{\"title\":\"t\",\"severity\":1,\"evidences\":[{\"sha\":1}]}",
-		  NORMALIZE_REFUSE, "unknown member evidences.sha" },
-		{ "{\"title\":\"t\",\"severity\":\"Critical\"}", NORMALIZE_FINDING,
-		  "\"severity_id\":5" },
-		{ "{\"title\":\"t\",\"severity\":6}", NORMALIZE_FINDING, "\"severity_id\":6" },
-		/* what has another form counts as absent */
-		{ "{\"title\":\"t\",\"severity\":0,\"host\":null,\"user\":7,\"time\":\"now\"}",
-		  NORMALIZE_FINDING, "\"time\":1763750000000" },
-		{ "{\"title\":\"t\",\"severity\":1,\"time\":1795283883}", NORMALIZE_FINDING,
-		  "\"time\":1795283883000" },
-		{ "{\"title\":\"t\",\"severity\":1,\"time\":1795283883.25}", NORMALIZE_FINDING,
-		  "\"time\":1795283883250" },
-		{ "{\"title\":\"t\",\"severity\":1,\"time\":1795283883417}", NORMALIZE_FINDING,
-		  "\"time\":1795283883417" },
-		{ "{\"title\":\"t\",\"severity\":1,\"status\":\"resolved\"}", NORMALIZE_FINDING,
-		  "\"status\":\"Resolved\"" },
-		{ "{\"title\":\"t\",\"severity\":1,\"disposition\":\"blocked\"}",
-		  NORMALIZE_FINDING, "\"disposition\":\"Blocked\"" },
-		{ "{\"title\":\"t\",\"severity\":1,\"disposition\":\"tarpitted\"}",
-		  NORMALIZE_FINDING, "\"disposition\":\"tarpitted\"" },
-		{ "{\"title\":\"t\",\"severity\":1,\"observables\":[{\"type\":\"ip\","
-		  "\"value\":\"192.0.2.7\"}]}",
-		  NORMALIZE_FINDING,
-		  "{\"name\":\"evidences[0].dst_endpoint.ip\",\"type_id\":2,\"type\":\"IP "
-		  "Address\",\"value\":\"192.0.2.7\"}" },
-		/* the event is kept as it came, exactly, unless the program says what is */
-		{ "{\"title\":\"t\",\"severity\":1}", NORMALIZE_FINDING,
-		  "\"unmapped\":{\"id\":9007199254740993,\"left\":{\"a\":[true,null]}}" },
-		{ "{\"title\":\"t\",\"severity\":1,\"unmapped\":{\"b\":2}}", NORMALIZE_FINDING,
-		  "\"unmapped\":{\"b\":2}}" },
-		/* a whole finding */
-		{ "{" FULL "}", NORMALIZE_FINDING,
-		  "\"finding_info\":{\"uid\":\"9007199254740993\",\"title\":\"t\"}" },
-		{ "{" FULL
-		  ",\"metadata\":{\"version\":\"1.7.0\",\"original_event_uid\":\"x\"}}",
-		  NORMALIZE_FINDING,
-		  "\"metadata\":{\"version\":\"1.7.0\",\"original_event_uid\":"
-		  "\"9007199254740993\",\"product\":{" },
-		{ "{" FULL ",\"activity_id\":2,\"type_uid\":1}", NORMALIZE_FINDING,
-		  "\"type_uid\":200402" },
-		{ "{" FULL ",\"device\":{\"hostname\":\"h\",\"type_id\":0}}", NORMALIZE_FINDING,
-		  "\"device\":{\"hostname\":\"h\",\"type_id\":0}" },
-		{ "{" FULL ",\"a\\\"b\":1}", NORMALIZE_REFUSE, "unknown member" },
-		{ "{\"class_uid\":2001,\"severity_id\":1}", NORMALIZE_REFUSE,
-		  "class_uid must be 2004" },
-		{ "{\"class_uid\":2004,\"finding_info\":{\"title\":\"t\"}}", NORMALIZE_REFUSE,
-		  "severity_id" },
-		{ "{\"class_uid\":2004,\"severity_id\":1}", NORMALIZE_REFUSE,
-		  "finding_info.title" },
-		{ "{" FULL ",\"time\":\"now\"}", NORMALIZE_REFUSE, "time" },
-	};
 	struct arena *arena = arena_new();
 
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct answer answer = normalize_text(cases[i].result, "acme", arena);
+	for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
+		struct answer answer = normalize_text(verdicts[i].result, "acme", arena);
 		const char *said = answer.verdict == NORMALIZE_FINDING ? answer.finding.payload
 				   : answer.verdict == NORMALIZE_SKIP  ? answer.skip
 								       : answer.err.text;
 
-		if (answer.verdict != cases[i].verdict || !strstr(said, cases[i].words))
-			fail_msg("%s: %d %s, not %s", cases[i].result, (int)answer.verdict,
-				 said, cases[i].words);
+		if (answer.verdict != verdicts[i].verdict || !strstr(said, verdicts[i].words))
+			fail_msg("%s: %d %s, not %s", verdicts[i].result, (int)answer.verdict,
+				 said, verdicts[i].words);
 		if (answer.verdict == NORMALIZE_FINDING)
 			assert_non_null(json_tree_parse(
 			    answer.finding.payload, answer.finding.payload_size, arena, NULL));
