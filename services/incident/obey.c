@@ -18,6 +18,20 @@ static void route(struct turn *turn)
 	turn->customer = customer;
 }
 
+static void tell(struct turn *turn)
+{
+	const struct policy *policy = &turn->decided;
+	const char *names = NULL;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		names = arena_printf(turn->arena, "%s%s%s", names ? names : "",
+				     names ? ", " : "", policy->rules[i]);
+	if (names)
+		turn_tell(turn, "rules", names);
+	if (turn->incident.storm)
+		turn_tell(turn, "storm", "the one incident for all beyond the limit");
+}
+
 /* One that cannot be read is as good as none: it was ours. */
 static void read_policy(struct turn *turn, const char *text, struct policy *ret_policy)
 {
@@ -42,6 +56,7 @@ void obey_opening(struct turn *turn, const struct finding *finding)
 	read_policy(turn, finding->policy, &turn->decided);
 	turn->incident.priority = turn->decided.priority;
 	route(turn);
+	tell(turn);
 }
 
 void obey_later(struct turn *turn, const struct finding *finding)

@@ -1,5 +1,6 @@
 """What deploy/redis/users.acl grants: with it each process's functions work, and what belongs to another
 kind of process stays out of its reach."""
+import json
 import pathlib
 
 import pytest
@@ -206,6 +207,10 @@ def test_the_processes_need_no_more(system, users):
     system.customer("acme")
     (system.config / "sources").mkdir()
     (system.config / "sources/web.jq").write_text("null")
+    (system.config / "rules.json").write_text(json.dumps({"rules": [
+        {"name": "asked", "owner": "me", "when": ".finding.device > (1 | error)", "suppress": True},
+        {"name": "storm", "owner": "me", "storm": {"limit": 2}},
+        {"name": "quiet", "owner": "me", "hosts": ["WS-04711*"], "suppress": True}]}))
     for name in ("setup", "collector", "normalizer", "incident"):
         system.service(name, TOCSIN_RECONCILE_INTERVAL="300ms", **users(name))
     problems = [threat_detected(number) for number in range(3)]
@@ -236,6 +241,9 @@ def operate(system, env, event_id):
     number = system.tocsin("incident", "list", **env)["incidents"][0]["number"]
     system.tocsin("incident", "show", number, **env)
     system.tocsin("trace", str(event_id), **env)
+    rules = {rule["name"]: rule for rule in system.tocsin("rules", "list", **env)["rules"]}
+    assert rules["storm"]["matches"] == 3 and rules["asked"]["errors"] == 3
+    assert system.tocsin("rules", "test", **env)["count"] == 3
     window = ("--customer", "acme", "--since", "1h")
     system.tocsin("collect", "--once", *window, "--dry-run", **env)
     system.tocsin("collect", "--once", *window, **env)
