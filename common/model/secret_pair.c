@@ -49,14 +49,3 @@ void secret_pair_clear(struct secret_pair *pair)
 	free(pair->text[1]);
 	*pair = (struct secret_pair){ 0 };
 }
-
-void secret_pair_renew(struct secret_pair *pair, char *text, bool keep)
-{
-	char *older = keep ? pair->text[0] : NULL;
-
-	if (!keep)
-		free(pair->text[0]);
-	free(pair->text[1]);
-	pair->text[0] = text;
-	pair->text[1] = older;
-}

@@ -23,8 +23,5 @@ bool secret_pair_read(struct secret_pair *ret_pair, const struct form *form, con
 /* Adds the member when there is a secret. */
 void secret_pair_write(const struct secret_pair *pair, json_t *object, const char *name);
 void secret_pair_clear(struct secret_pair *pair);
-/* Takes text over as the newer one; what was the newer one stays valid when keep, else alone
- * goes. */
-void secret_pair_renew(struct secret_pair *pair, char *text, bool keep);
 
 #endif

@@ -97,6 +97,17 @@ void callback_draft_keep(json_t *draft, const json_t *older, enum store_kind kin
 		     json_object_get(servicenow_of(older, kind), "callback"), callback);
 }
 
+void callback_draft_hide(json_t *draft, enum store_kind kind)
+{
+	json_t *push = json_object_get(draft, "push");
+	json_t *callback = json_object_get(servicenow_of(draft, kind), "callback");
+
+	json_object_del(push, "hmac");
+	json_object_del(push, "bearer");
+	json_object_del(callback, "secret");
+	json_object_del(callback, "hmac");
+}
+
 static bool reseal_list(const struct callback_place *place, const struct vault *vault,
 			size_t *ret_count, struct err *err)
 {

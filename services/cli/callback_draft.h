@@ -36,6 +36,8 @@ bool callback_draft_finish(const struct callback_place *place, struct err *err);
 
 /* A draft that says who may call but not with what keeps the secrets its file had. */
 void callback_draft_keep(json_t *draft, const json_t *older, enum store_kind kind);
+/* Takes them out, for showing a file. */
+void callback_draft_hide(json_t *draft, enum store_kind kind);
 /* Seals again what was sealed with an older key of the callback; counts secrets. */
 bool callback_draft_reseal(json_t *draft, enum store_kind kind, const struct vault *vault,
 			   size_t *ret_count, struct err *err);

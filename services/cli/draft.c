@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "callback_draft.h"
 #include "model/customer.h"
 #include "model/vault.h"
 
@@ -390,6 +391,7 @@ json_t *draft_without_secrets(const json_t *draft, enum store_kind kind)
 		if (object)
 			json_object_del(object, "secret");
 	}
+	callback_draft_hide(copy, kind);
 	return copy;
 }
 

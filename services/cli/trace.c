@@ -284,6 +284,29 @@ static bool look(json_t *events, const struct quarry *quarry, struct err *err)
 	return good;
 }
 
+/* Where an event of this customer can have come from: what is polled, what may be pushed, and
+ * what was asked for by name, which any program may have appended. */
+static bool look_at_sources(json_t *events, struct quarry *quarry,
+			    const struct customer *customer, const char *source,
+			    struct err *err)
+{
+	if (source) {
+		quarry->source = source;
+		return look(events, quarry, err);
+	}
+	for (size_t i = 0; i < customer->source_count; i++) {
+		quarry->source = customer->sources[i].name;
+		if (!look(events, quarry, err))
+			return false;
+	}
+	for (size_t i = 0; i < customer->push.source_count; i++) {
+		quarry->source = customer->push.sources[i].name;
+		if (!customer_source(customer, quarry->source) && !look(events, quarry, err))
+			return false;
+	}
+	return true;
+}
+
 static bool look_everywhere(struct cli *cli, struct redis *redis, json_t *events,
 			    struct err *err)
 {
@@ -300,11 +323,7 @@ static bool look_everywhere(struct cli *cli, struct redis *redis, json_t *events
 		if (customer && strcmp(customer, at->id) != 0)
 			continue;
 		known = true;
-		for (size_t k = 0; good && k < at->source_count; k++) {
-			quarry.source = at->sources[k].name;
-			if (!source || strcmp(source, quarry.source) == 0)
-				good = look(events, &quarry, err);
-		}
+		good = look_at_sources(events, &quarry, at, source, err);
 	}
 	directory_free(directory);
 	/* A customer that was removed still has fates. */

@@ -69,3 +69,7 @@ def test_the_ticket_says_what_was_pushed(system):
     for piece in ("Threat Detected", "pc-17", "203.0.113.9", "c2.bad.example", "invoice.exe", "5f" * 32):
         assert piece in text, piece
     assert shown["host"] == "pc-17"
+    # Its way is told like that of a polled one.
+    (event_id,) = [key.rsplit(":", 1)[1] for key in system.redis.client.keys(system.key_name("seen:acme:generic:*"))]
+    traced = json.dumps(system.tocsin("trace", event_id))
+    assert rows[0]["number"] in traced and "generic" in traced

@@ -104,5 +104,16 @@ def test_a_record_that_cannot_be_read_shuts_out_nobody_else(system):
     call.close()
 
 
+def test_what_is_shown_holds_no_secret(system):
+    system.pusher("acme")
+    shown = system.tocsin("customer", "show", "acme")
+    assert "generic" in json.dumps(shown) and "v1." not in json.dumps(shown) and "h1." not in json.dumps(shown)
+    system.servicenow("prod")
+    system.tocsin("servicenow", "connect", "snow-prod")
+    system.apply()
+    shown = json.dumps(system.tocsin("account", "show", "snow-prod"))
+    assert "snow-prod" in shown and "h1." not in shown
+
+
 def known_record(system, name):
     return json.loads(system.redis.client.hget("tocsin:callback:credentials", name))
