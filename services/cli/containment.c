@@ -63,6 +63,19 @@ static void add_policy(json_t *row, const struct directory *directory, const cha
 			    view_ms(since_ms + customer->containment.maximum_time_ms));
 }
 
+static void add_once(json_t *list, json_t *text)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		if (json_equal(item, text))
+			return;
+	}
+	json_array_append(list, text);
+}
+
 /* One host: who holds it, and what the first of them knows of it. */
 static json_t *host_row(struct redis *redis, const struct directory *directory,
 			unsigned partition, const struct containment_row *host, struct err *err)
@@ -86,8 +99,8 @@ static json_t *host_row(struct redis *redis, const struct directory *directory,
 		bool found = false;
 		json_t *view = incident_view(redis, partition, id, true, &found, err);
 
-		json_array_append(incidents, json_object_get(holder, "incident"));
-		json_array_append(methods, json_object_get(holder, "method"));
+		add_once(incidents, json_object_get(holder, "incident"));
+		add_once(methods, json_object_get(holder, "method"));
 		if (view && (!json_object_get(row, "state") || error_of(view)))
 			describe(row, view);
 		json_decref(view);

@@ -451,6 +451,8 @@ static const char *step_words(const char *step)
 		{ "servicenow.note", "write later findings into the ticket" },
 		{ "contain.isolate", "isolate the host" },
 		{ "contain.move_group", "move the host to another group" },
+		{ "contain.watch", "watch how long it lasts" },
+		{ "contain.note", "tell the ticket of it" },
 		{ "servicenow.verify", "read whether the ticket is over" },
 		{ "threat_response.reopen", "open it again in Threat Response" },
 		{ "threat_response.close", "close it in Threat Response" },

@@ -118,7 +118,7 @@ static struct saga_end act(struct turn *turn, enum containment_method method,
 	case HOST_CEILING:
 		return ask(turn, method,
 			   arena_printf(turn->arena,
-					"%s incidents have contained hosts within the hour",
+					"the ceiling is reached: %s contained within the hour",
 					reply.other));
 	case HOST_BUSY:
 	case HOST_SHARED:
