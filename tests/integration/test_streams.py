@@ -151,10 +151,6 @@ def taken(system):
         start = "(" + page[-1][0]
 
 
-def last_ok_ms(system, vendor):
-    return int(system.redis.client.hget(system.key_name(f"cursor:acme:{vendor.source}"), "last_ok_ms") or 0)
-
-
 @pytest.mark.parametrize("kind", [SecureEndpoint, Umbrella, Defender])
 def test_a_hundred_thousand_events_each_once(system, kind):
     vendor, rng = kind(system), random.Random(20261121)
@@ -177,12 +173,10 @@ def test_a_hundred_thousand_events_each_once(system, kind):
     writer.start()
     wait_until(lambda: system.length("raw") >= EVENTS, 90, "all are taken in", every=0.2)
     writer.join()
-    now_ms = time.time() * 1000
-    wait_until(lambda: last_ok_ms(system, vendor) > now_ms, 60, "and read again", every=0.2)
+    system.stop()
     ids = taken(system)
     assert set(ids.values()) == {1} and len(ids) == EVENTS
     if made[0]:
         assert set(ids) == set(made)
-    system.stop()
     (audit,) = system.tocsin("audit", "--customer", "acme", "--since", "3h")["sources"]
     assert set(audit["tally"]) <= {"queued", "not polled yet"} and audit["tally"]["queued"] >= EVENTS
