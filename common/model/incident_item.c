@@ -67,6 +67,7 @@ const char *incident_item_encode(const struct incident_item *item, struct arena 
 		member_add(&buf, "source", finding->source);
 		member_add(&buf, "event_id", finding->event_id);
 		member_add(&buf, "uid", finding->uid);
+		member_add(&buf, "group", finding->group);
 		member_add(&buf, "trace", finding->trace);
 		member_add(&buf, "origin", origin_name(finding->origin));
 		if (finding->policy && *finding->policy)
@@ -137,6 +138,7 @@ static bool item_read(struct incident_item *item, const json_t *head, struct are
 	finding->source = member_text(head, "source", arena);
 	finding->event_id = member_text(head, "event_id", arena);
 	finding->uid = member_text(head, "uid", arena);
+	finding->group = member_text(head, "group", arena);
 	finding->trace = member_text(head, "trace", arena);
 	finding->policy = member_text(head, "policy", arena);
 	finding->origin = origin_parse(json_string_value(json_object_get(head, "origin")));
@@ -162,7 +164,9 @@ bool incident_item_decode(struct incident_item *ret_item, const char *text,
 	if (!ok)
 		return false;
 	ret_item->finding.customer = incident->customer;
-	ret_item->finding.group = incident->group;
+	/* Its own, where one incident stands for several groups. */
+	if (!ret_item->finding.group || !*ret_item->finding.group)
+		ret_item->finding.group = incident->group;
 	ret_item->finding.payload = *end ? end + 1 : end;
 	ret_item->finding.payload_size = strlen(ret_item->finding.payload);
 	return true;

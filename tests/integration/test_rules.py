@@ -131,6 +131,29 @@ def test_severity_and_priority(system):
     wait_until(raised, 20, "the ticket is raised to P1")
 
 
+def test_rules_that_never_match_are_reported(system):
+    start(system, {"name": "old", "hosts": ["NOBODY-*"], "suppress": True},
+          {"name": "quiet", "hosts": ["WS-00001*"], "suppress": True},
+          {"name": "new", "hosts": ["NOBODY-*"], "severity": "low"})
+    event = threat_detected(1)
+    add(system, event)
+    settled(system, event)
+    key, day = system.key_name("rules"), 86400 * 1000
+    now = int(time.time() * 1000)
+    system.redis.client.hset(key, mapping={"old:since": now - 40 * day, "quiet:since": now - 50 * day,
+                                           "quiet:last": now - 35 * day, "gone": 5, "gone:last": 1})
+    said = [problem["text"] for problem in system.tocsin("rules", "check", expect=4)["problems"]]
+    assert said == ["rules.json:3: old: has never matched in 40d",
+                    "rules.json:11: quiet: has not matched for 35d",
+                    "rules.json:19: new: does nothing: old in line 3 matches all that it does, and suppresses it"]
+    said = system.tocsin("rules", "check", "--idle", "60d", expect=4)["problems"]
+    assert len(said) == 1
+    # What is no longer in the file is no longer counted.
+    write(system, {"name": "old", "hosts": ["NOBODY-*"], "suppress": True})
+    system.apply()
+    assert set(system.redis.client.hgetall(key)) == {"old:since"}
+
+
 def test_routed_to_another_instance(system):
     system.servicenow("other")
     system.sandbox.servicenow("other", "tocsin", "snow-secret", OTHER)
