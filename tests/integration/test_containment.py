@@ -723,9 +723,10 @@ def test_reopened_asks_before_it_contains_again(cisco):
 
 
 def lose_everything(acme):
+    """Setup is watching: it notices, and makes everything again."""
     acme.system.redis.client.flushall()
-    acme.system.apply()
-    acme.system.redis.client.hset(acme.system.key_name("meta"), "lost_ms", str(int(time.time() * 1000)))
+    wait_until(lambda: acme.system.redis.client.hget(acme.system.key_name("meta"), "lost_ms"), 20, "noticed")
+    wait_until(lambda: acme.system.redis.client.hexists("tocsin:customers", "acme"), 20, "applied again")
 
 
 @pytest.mark.parametrize("triage", [None, TRIAGE])
@@ -736,6 +737,7 @@ def test_contained_hosts_are_known_again(estate, source, triage):
     for host in ("WS-1", "WS-2", "WS-3"):
         acme.host(host)
     by_an_analyst(acme, "WS-3")
+    acme.system.start("setup")
     service = acme.start()
     acme.find(1, "WS-1")
     acme.find(2, "WS-2")

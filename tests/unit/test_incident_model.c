@@ -220,6 +220,8 @@ static void test_item_refused(void **state)
 		"{",
 		"[]\n",
 		"{\"op\":\"destroy\"}\n",
+		"{\"op\":\"host\"}\n",
+		"{\"op\":\"host\",\"ledger\":[]}\n",
 		"{\"op\":\"finding\"}\n{}",
 		"{\"op\":\"finding\",\"source\":1,\"event_id\":\"\",\"uid\":\"\",\"trace\":"
 		"\"\"}"
