@@ -201,10 +201,10 @@ static bool read_umbrella(struct account *account, const struct form *form, stru
 
 static bool read_servicenow(struct account *account, const struct form *form, struct err *err)
 {
-	static const char *const members[] = { "id",	 "kind",	   "url",
-					       "auth",	 "username",	   "client_id",
-					       "secret", "calls_per_hour", "in_flight",
-					       "callback", NULL };
+	static const char *const members[] = {
+		"id",	  "kind",	    "url",	 "auth",     "username", "client_id",
+		"secret", "calls_per_hour", "in_flight", "callback", NULL
+	};
 	static const char *const auths[] = { "basic", "oauth", NULL };
 	unsigned auth = ACCOUNT_AUTH_BASIC;
 

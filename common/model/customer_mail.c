@@ -11,7 +11,7 @@
 
 enum { ADDRESSES_MAX = 50, ADDRESS_MAX_BYTES = 200 };
 
-#define WAIT_MS	     (30 * 1000)
+#define WAIT_MS	     (30 * SECOND_MS)
 #define INTERVAL_MS  (15 * MINUTE_MS)
 #define LINK_TIME_MS (7 * DAY_MS)
 

@@ -17,37 +17,103 @@
 #include "source/cursor.h"
 #include "status.h"
 
-#define GAUGE(variable, metric_name, label_names, words)                                       \
-	static struct metric variable = {                                                      \
-		.name = metric_name,                                                           \
-		.kind = METRIC_GAUGE,                                                          \
-		.labels = label_names,                                                         \
-		.help = words,                                                                 \
-	}
+static struct metric work_left = {
+	.name = "tocsin_work_left",
+	.kind = METRIC_GAUGE,
+	.labels = "stream",
+	.help = "entries of a stream that are not settled yet",
+};
 
-GAUGE(work_left, "tocsin_work_left", "stream", "entries of a stream that are not settled yet");
-GAUGE(work_oldest, "tocsin_work_oldest_seconds", "stream",
-      "age of the oldest of them; 0 when there is none");
-GAUGE(deferred_count, "tocsin_work_deferred", NULL, "work that was put off");
-GAUGE(dead_count, "tocsin_dead", NULL, "entries that wait for a person: tocsin dead list");
-GAUGE(open_count, "tocsin_incidents_open", NULL, "incidents with an open ticket");
-GAUGE(account_parked, "tocsin_account_parked", "account,kind",
-      "1: its work waits until a probe works, or an operator resumes it");
-GAUGE(account_failing, "tocsin_account_failing", "account,kind",
-      "1: its calls fail, it is left alone for a while");
-GAUGE(account_budget, "tocsin_account_budget_calls", "account,kind",
-      "calls left of the budget at this moment; it grows back over the hour");
-GAUGE(source_age, "tocsin_source_age_seconds", "customer,source",
-      "since the last poll that worked");
-GAUGE(source_failures, "tocsin_source_failures", "customer,source",
-      "polls that failed in a row");
-GAUGE(source_late, "tocsin_source_lateness_seconds", "customer,source",
-      "vendor's time of an event to our first sight of it, 99 % are below");
-GAUGE(redis_memory, "tocsin_redis_memory_bytes", NULL, "memory that Redis uses");
-GAUGE(redis_limit, "tocsin_redis_memory_limit_bytes", NULL,
-      "maxmemory; producers slow down from 80 % of it");
-GAUGE(redis_trip, "tocsin_redis_round_trip_seconds", NULL, "one command and its answer");
-GAUGE(read_at, "tocsin_gauges_read_timestamp_seconds", NULL, "when these were last read");
+static struct metric work_oldest = {
+	.name = "tocsin_work_oldest_seconds",
+	.kind = METRIC_GAUGE,
+	.labels = "stream",
+	.help = "age of the oldest of them; 0 when there is none",
+};
+
+static struct metric deferred_count = {
+	.name = "tocsin_work_deferred",
+	.kind = METRIC_GAUGE,
+	.help = "work that was put off",
+};
+
+static struct metric dead_count = {
+	.name = "tocsin_dead",
+	.kind = METRIC_GAUGE,
+	.help = "entries that wait for a person: tocsin dead list",
+};
+
+static struct metric open_count = {
+	.name = "tocsin_incidents_open",
+	.kind = METRIC_GAUGE,
+	.help = "incidents with an open ticket",
+};
+
+static struct metric account_parked = {
+	.name = "tocsin_account_parked",
+	.kind = METRIC_GAUGE,
+	.labels = "account,kind",
+	.help = "1: its work waits until a probe works, or an operator resumes it",
+};
+
+static struct metric account_failing = {
+	.name = "tocsin_account_failing",
+	.kind = METRIC_GAUGE,
+	.labels = "account,kind",
+	.help = "1: its calls fail, it is left alone for a while",
+};
+
+static struct metric account_budget = {
+	.name = "tocsin_account_budget_calls",
+	.kind = METRIC_GAUGE,
+	.labels = "account,kind",
+	.help = "calls left of the budget at this moment; it grows back over the hour",
+};
+
+static struct metric source_age = {
+	.name = "tocsin_source_age_seconds",
+	.kind = METRIC_GAUGE,
+	.labels = "customer,source",
+	.help = "since the last poll that worked",
+};
+
+static struct metric source_failures = {
+	.name = "tocsin_source_failures",
+	.kind = METRIC_GAUGE,
+	.labels = "customer,source",
+	.help = "polls that failed in a row",
+};
+
+static struct metric source_late = {
+	.name = "tocsin_source_lateness_seconds",
+	.kind = METRIC_GAUGE,
+	.labels = "customer,source",
+	.help = "vendor's time of an event to our first sight of it, 99 % are below",
+};
+
+static struct metric redis_memory = {
+	.name = "tocsin_redis_memory_bytes",
+	.kind = METRIC_GAUGE,
+	.help = "memory that Redis uses",
+};
+
+static struct metric redis_limit = {
+	.name = "tocsin_redis_memory_limit_bytes",
+	.kind = METRIC_GAUGE,
+	.help = "maxmemory; producers slow down from 80 % of it",
+};
+
+static struct metric redis_trip = {
+	.name = "tocsin_redis_round_trip_seconds",
+	.kind = METRIC_GAUGE,
+	.help = "one command and its answer",
+};
+
+static struct metric read_at = {
+	.name = "tocsin_gauges_read_timestamp_seconds",
+	.kind = METRIC_GAUGE,
+	.help = "when these were last read",
+};
 
 struct metric *const gauges_metrics[] = {
 	&work_left,   &work_oldest,	&deferred_count,  &dead_count,

@@ -57,7 +57,7 @@ static const struct conf_option options[] = {
 	{ "TOCSIN_POLL_RETRY_MAX", CONF_MILLIS, FIELD(retry_cap_ms), "5m", .min = 100,
 	  .max = HOUR_MS, .help = "longest such wait, unless the vendor asks for more" },
 	{ "TOCSIN_LOOK_BACK_MAX", CONF_MILLIS, FIELD(look_back_max_ms), "24h",
-	  .max = 7 * 24 * HOUR_MS,
+	  .max = 604800000, /* 7 d */
 	  .help = "a source whose events come late is read with a look-back of twice the "
 		  "lateness of 99 of 100 events, up to this; 0: only as configured" },
 	{ "TOCSIN_WIDE_POLL_INTERVAL", CONF_MILLIS, FIELD(wide_interval_ms), "6h",

@@ -1,8 +1,7 @@
 /*
- * The thread that sends mails:
- *
- *   mail:due ─▶ mail_take (fixes incidents and Message-ID) ─▶ words ─▶ SMTP ──────────▶
- * mail_sent └─▶ ServiceNow ─▶ asked again
+ * The thread that sends mails: what is due is taken (which fixes its incidents and Message-ID),
+ * written, and given to a mail server, or to ServiceNow, which is asked later what became of
+ * it.
  *
  * A crash after the server has taken a mail repeats it with the same Message-ID.
  */
@@ -22,13 +21,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bus/bus.h"
-#include "bus/key.h"
 #include "bus/mail.h"
 #include "bus/redis.h"
-#include "bus/reply.h"
-#include "digest.h"
-#include "links.h"
-#include "model/containment.h"
+#include "letter.h"
 #include "model/customer.h"
 #include "model/incident.h"
 #include "net/smtp.h"
@@ -65,13 +60,11 @@ struct metric *const mailer_metrics[] = { &mails, NULL };
 
 enum {
 	DUE_MAX = 100,
-	TEAM_HEX = 16,
 	BUSY_MS = 120 * 1000, /* longer than a mail can take */
 	ASK_MS = 10 * 1000,   /* ServiceNow, what became of it */
 	BACKOFF_MS = 10 * 1000,
 	BACKOFF_CAP_MS = 15 * 60 * 1000,
 	REFUSED_MS = 60 * 60 * 1000,
-	TO_MAX = 101,
 };
 
 bool mailer_settings_check(const struct mailer_settings *settings, struct err *err)
@@ -91,102 +84,6 @@ bool mailer_settings_check(const struct mailer_settings *settings, struct err *e
 	return true;
 }
 
-/* ---- which mails tell of it ---- */
-
-static const char *customer_digest(const struct customer *customer, char *buf, size_t size)
-{
-	snprintf(buf, size, "c.%s", customer->id);
-	return buf;
-}
-
-/* An address becomes part of a key as a digest of itself. */
-static const char *team_digest(const char *address, char *buf, size_t size)
-{
-	unsigned char hash[crypto_generichash_BYTES_MIN];
-	char hex[sizeof(hash) * 2 + 1];
-
-	crypto_generichash(hash, sizeof(hash), (const unsigned char *)address, strlen(address),
-			   NULL, 0);
-	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-	snprintf(buf, size, "t.%.*s", TEAM_HEX, hex);
-	return buf;
-}
-
-bool mailer_tell(struct redis *redis, const struct customer *customer,
-		 const struct incident *incident, bool approval, struct err *err)
-{
-	const struct customer_mail *settings = &customer->mail;
-	char id[64], member[64];
-	struct mail_digest digest = { customer->partition, id };
-	uint64_t wait_ms = approval ? 0 : settings->wait_ms;
-	uint64_t interval_ms = approval ? 0 : settings->interval_ms;
-
-	if (!approval && incident->severity_id < settings->minimum_severity)
-		return true;
-	/* Told of once as new, and once more when it waits for approval. */
-	snprintf(member, sizeof(member), "%s%s", incident->id, approval ? ".approve" : "");
-	if (settings->to_count > 0) {
-		customer_digest(customer, id, sizeof(id));
-		if (!mail_add(redis, &digest, member, wait_ms, interval_ms, err))
-			return false;
-	}
-	for (size_t i = 0; i < settings->internal_count; i++) {
-		team_digest(settings->internal[i], id, sizeof(id));
-		if (!mail_add(redis, &digest, member, wait_ms, interval_ms, err))
-			return false;
-	}
-	return true;
-}
-
-/* ---- to whom ---- */
-
-struct letter {
-	const char *to[TO_MAX];
-	size_t to_count;
-	const struct customer *customer; /* whose settings it goes by */
-};
-
-static void letter_for_team(struct letter *letter, const struct directory *directory,
-			    const char *id)
-{
-	char own[64];
-
-	for (size_t i = 0; i < directory_count(directory) && letter->to_count == 0; i++) {
-		const struct customer *customer = directory_at(directory, i);
-
-		for (size_t j = 0; j < customer->mail.internal_count; j++) {
-			const char *address = customer->mail.internal[j];
-
-			if (strcmp(team_digest(address, own, sizeof(own)), id) != 0)
-				continue;
-			letter->to[letter->to_count++] = address;
-			letter->customer = customer;
-			break;
-		}
-	}
-}
-
-/* Recipients as they are now; none when nobody is to be told any more. */
-static void letter_find(struct letter *ret_letter, const struct directory *directory,
-			const char *id)
-{
-	*ret_letter = (struct letter){ 0 };
-	if (strncmp(id, "t.", 2) == 0) {
-		letter_for_team(ret_letter, directory, id);
-		return;
-	}
-	const struct customer *customer =
-	    strncmp(id, "c.", 2) == 0 ? directory_customer(directory, id + 2) : NULL;
-
-	if (!customer)
-		return;
-	ret_letter->customer = customer;
-	for (size_t i = 0; i < customer->mail.to_count && i + 1 < TO_MAX; i++)
-		ret_letter->to[ret_letter->to_count++] = customer->mail.to[i];
-}
-
-/* ---- what it says ---- */
-
 struct mailer {
 	const struct app *app;
 	const struct mailer_settings *settings;
@@ -199,129 +96,10 @@ struct mailer {
 	bool stopping;
 };
 
-/* False when it is gone, or cannot be read; one that cannot be told of does not stop others. */
-static bool read_incident(struct mailer *mailer, unsigned partition, const char *id,
-			  struct incident *ret_incident, struct err *err)
-{
-	struct key key;
-
-	key_format(&key, partition, "incident:%s", id);
-	struct redis_reply *reply = redis_command(mailer->redis, err, "HGETALL %s", key.text);
-	size_t count = reply_count(reply) / 2;
-	struct field *fields = arena_alloc(mailer->arena, (count + 1) * sizeof(*fields));
-
-	for (size_t i = 0; i < count; i++) {
-		const struct redis_reply *value = reply_at(reply, i * 2 + 1);
-
-		fields[i] = (struct field){
-			.name = arena_strdup(mailer->arena, reply_text(reply_at(reply, i * 2))),
-			.value =
-			    arena_strndup(mailer->arena, reply_text(value), reply_size(value)),
-			.size = reply_size(value),
-		};
-	}
-	bool ok = reply && count > 0 && incident_decode(ret_incident, fields, count, err);
-
-	reply_free(reply);
-	return ok;
-}
-
-static void add_links(const struct mailer *mailer, const struct incident *incident,
-		      const struct customer *customer, struct digest_line *line)
-{
-	const struct links *links = mailer->app->links;
-	const struct incident_containment *containment = &incident->containment;
-	bool held = containment_due_count(containment->ledger) > 0;
-	bool asked = containment->asked_ms && !containment->approved &&
-		     containment->expires_ms > clock_wall_ms();
-	const char *token = links_token(links, LINK_VERDICT, incident, customer,
-					incident->created_ms + customer->mail.link_time_ms,
-					held, mailer->arena);
-
-	if (asked)
-		line->approve_url =
-		    links_url(links, LINK_APPROVE,
-			      links_token(links, LINK_APPROVE, incident, customer,
-					  containment->expires_ms, true, mailer->arena),
-			      NULL, mailer->arena);
-	if (incident->state == INCIDENT_CLOSED || incident->state == INCIDENT_CLOSING)
-		return;
-	line->verdict_url = links_url(links, LINK_VERDICT, token, NULL, mailer->arena);
-	line->false_positive_url =
-	    links_url(links, LINK_VERDICT, token, "false_positive", mailer->arena);
-	line->benign_url = links_url(links, LINK_VERDICT, token, "benign", mailer->arena);
-	line->true_positive_url =
-	    links_url(links, LINK_VERDICT, token, "true_positive", mailer->arena);
-}
-
-static struct digest_line line_of(const struct mailer *mailer, const struct incident *incident,
-				  const struct customer *customer)
-{
-	struct digest_line line = {
-		.customer = customer->name,
-		.number = incident->number,
-		.url = incident->ticket_url,
-		.severity = finding_severity_name(incident->severity_id),
-		.title = customer->mail.titles ? incident->title : NULL,
-		.state = incident->state == INCIDENT_OPENING || incident->state == INCIDENT_OPEN
-			     ? NULL
-			     : incident_state_name(incident->state),
-		.since_ms = incident->created_ms,
-		.findings = incident->findings,
-	};
-
-	add_links(mailer, incident, customer, &line);
-	return line;
-}
-
-static bool same_incident(const char *a, const char *b)
-{
-	size_t size = strcspn(a, ".");
-
-	return size == strcspn(b, ".") && strncmp(a, b, size) == 0;
-}
-
-/* Lines of the incidents that are still there, each once. */
-static size_t gather(struct mailer *mailer, const struct mail_digest *mail_id,
-		     const struct mail_current *current, const struct directory *directory,
-		     struct digest_line *lines)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < current->count; i++) {
-		const char *member = current->incidents[i];
-		struct incident incident;
-		struct err err = { 0 };
-		size_t earlier = 0;
-
-		while (earlier < i && !same_incident(current->incidents[earlier], member))
-			earlier++;
-		if (earlier < i)
-			continue;
-		const char *id = arena_strndup(mailer->arena, member, strcspn(member, "."));
-
-		if (!read_incident(mailer, mail_id->partition, id, &incident, &err)) {
-			log_warn("incident %s is not in the mail: %s", id,
-				 err.kind ? err.text : "it is gone");
-			continue;
-		}
-		const struct customer *customer =
-		    directory_customer(directory, incident.customer);
-
-		if (customer)
-			lines[count++] = line_of(mailer, &incident, customer);
-	}
-	return count;
-}
-
 /* ---- sending ---- */
 
-struct words {
-	const char *subject, *text, *html;
-};
-
-static bool by_smtp(struct mailer *mailer, const struct letter *letter,
-		    const struct words *words, const char *message_id, struct err *err)
+static bool by_smtp(struct mailer *mailer, const struct letter *letter, const char *message_id,
+		    struct err *err)
 {
 	const struct mailer_settings *settings = mailer->settings;
 	const struct smtp_server server = {
@@ -333,11 +111,11 @@ static bool by_smtp(struct mailer *mailer, const struct letter *letter,
 	const struct smtp_mail mail = {
 		.from = settings->from,
 		.to = letter->to,
-		.subject = words->subject,
+		.subject = letter->subject,
 		.message_id = message_id,
 		.date_ms = clock_wall_ms(),
-		.text = words->text,
-		.html = words->html,
+		.text = letter->text,
+		.html = letter->html,
 	};
 
 	if (!server.url)
@@ -365,15 +143,15 @@ static bool session_of(struct mailer *mailer, const struct letter *letter,
 }
 
 static bool by_servicenow(struct mailer *mailer, const struct letter *letter,
-			  const struct directory *directory, const struct words *words,
-			  struct mail_current *current, struct err *err)
+			  const struct directory *directory, struct mail_current *current,
+			  struct err *err)
 {
 	struct vendor_session session;
 	const struct servicenow_email email = {
 		.to = letter->to,
-		.subject = words->subject,
-		.text = words->text,
-		.html = words->html,
+		.subject = letter->subject,
+		.text = letter->text,
+		.html = letter->html,
 		.message_id = current->message_id,
 	};
 
@@ -419,20 +197,20 @@ static void sent(struct mailer *mailer, const struct mail_digest *digest,
 			 err.text);
 }
 
-static void send_words(struct mailer *mailer, const struct mail_digest *digest,
-		       const struct letter *letter, const struct directory *directory,
-		       struct mail_current *current, const struct words *words)
+static void send_letter(struct mailer *mailer, const struct mail_digest *digest,
+			const struct letter *letter, const struct directory *directory,
+			struct mail_current *current)
 {
 	struct err err = { 0 };
 
 	if (letter->customer->mail.via == CUSTOMER_MAIL_SMTP) {
-		if (by_smtp(mailer, letter, words, current->message_id, &err))
+		if (by_smtp(mailer, letter, current->message_id, &err))
 			sent(mailer, digest, letter, current);
 		else
 			put_off(mailer, digest, letter, current, &err);
 		return;
 	}
-	if (!by_servicenow(mailer, letter, directory, words, current, &err)) {
+	if (!by_servicenow(mailer, letter, directory, current, &err)) {
 		put_off(mailer, digest, letter, current, &err);
 		return;
 	}
@@ -465,29 +243,17 @@ static void ask(struct mailer *mailer, const struct mail_digest *digest,
 	}
 }
 
-static void compose(struct mailer *mailer, const struct mail_digest *digest_id,
-		    const struct letter *letter, const struct directory *directory,
+static void compose(struct mailer *mailer, const struct mail_digest *digest,
+		    struct letter *letter, const struct directory *directory,
 		    struct mail_current *current)
 {
-	struct digest_line *lines =
-	    arena_alloc(mailer->arena, (current->count + 1) * sizeof(*lines));
-	const struct digest digest = {
-		.installation = mailer->app->installation,
-		.lines = lines,
-		.count = gather(mailer, digest_id, current, directory, lines),
-	};
+	const struct letter_desk desk = { mailer->app, mailer->redis, mailer->arena,
+					  directory };
 
-	if (digest.count == 0) {
-		sent(mailer, digest_id, letter, current);
-		return;
-	}
-	const struct words words = {
-		.subject = digest_subject(&digest, mailer->arena),
-		.text = digest_text(&digest, mailer->arena),
-		.html = digest_html(&digest, mailer->arena),
-	};
-
-	send_words(mailer, digest_id, letter, directory, current, &words);
+	if (letter_write(&desk, digest, current, letter))
+		send_letter(mailer, digest, letter, directory, current);
+	else
+		sent(mailer, digest, letter, current);
 }
 
 /* Unlike any other, and at our sender's domain. */

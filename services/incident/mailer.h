@@ -9,15 +9,10 @@
 #include "base/metric.h"
 
 struct app;
-struct customer;
-struct incident;
-struct redis;
 
 /*
- * Mails about new incidents: mailer_tell() notes that one is to be told of, a thread of its own
- * sends what is due. A customer's recipients get a mail of that customer only; an internal
- * recipient gets one of all customers that name him. What waits while nothing can be sent
- * becomes one mail when it can.
+ * Mails about new incidents: letter_announce() notes that one is to be told of, a thread of its
+ * own sends what is due. What waits while nothing can be sent becomes one mail when it can.
  */
 struct mailer_settings {
 	char *smtp_url; /* NULL: no mail server */
@@ -33,11 +28,6 @@ extern struct metric *const mailer_metrics[];
 
 /* A sender that is no address, a server without a sender. */
 bool mailer_settings_check(const struct mailer_settings *settings, struct err *err);
-
-/* Adds the incident to the mails of its customer; doing it again does nothing. approval: it
- * waits for one, tell of it at once. */
-bool mailer_tell(struct redis *redis, const struct customer *customer,
-		 const struct incident *incident, bool approval, struct err *err);
 
 struct mailer;
 

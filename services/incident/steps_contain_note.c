@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "bus/worker.h"
 #include "contain.h"
+#include "letter.h"
 #include "links.h"
-#include "mailer.h"
 #include "model/customer.h"
 #include "turn.h"
 #include "vendor/servicenow.h"
@@ -160,7 +160,7 @@ static struct saga_end ask_by_mail(struct turn *turn)
 
 	if (!turn_journal(turn, &err) ||
 	    (customer_mail_wanted(&turn->customer->mail) &&
-	     !mailer_tell(turn->redis, turn->customer, incident, true, &err)))
+	     !letter_announce(turn->redis, turn->customer, incident, true, &err)))
 		return contain_again(SAGA_CALL, arena_strdup(turn->arena, err.text));
 	incident->containment.mailed = true;
 	return contain_end(SAGA_CALL, SAGA_OK, NULL);

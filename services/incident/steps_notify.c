@@ -2,7 +2,7 @@
  */
 #include "app.h"
 #include "base/arena.h"
-#include "mailer.h"
+#include "letter.h"
 #include "model/customer.h"
 #include "turn.h"
 
@@ -18,7 +18,7 @@ static struct saga_end notify_call(struct turn *turn)
 	if (!customer_mail_wanted(&turn->customer->mail) ||
 	    turn_now_ms(turn) > incident->created_ms + DAY_MS)
 		return end;
-	if (mailer_tell(turn->redis, turn->customer, incident, false, &err)) {
+	if (letter_announce(turn->redis, turn->customer, incident, false, &err)) {
 		end.result = SAGA_OK;
 		return end;
 	}

@@ -47,7 +47,7 @@ static const struct conf_option options[] = {
 	{ "TOCSIN_RECENT_FINDINGS", CONF_UINT, FIELD(recent_count), "10000", .max = 1000000,
 	  .help = "findings of a partition that are kept to try rules on, suppressed ones "
 		  "too; 0: none" },
-	{ "TOCSIN_RECENT_AGE", CONF_MILLIS, FIELD(recent_ms), "24h", .min = 60 * 1000,
+	{ "TOCSIN_RECENT_AGE", CONF_MILLIS, FIELD(recent_ms), "24h", .min = 60000,
 	  .help = "none of them is kept longer" },
 	{ 0 },
 };

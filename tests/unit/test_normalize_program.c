@@ -46,11 +46,13 @@ static struct answer normalize_text(const char *result, const char *customer,
 	return answer;
 }
 
-static const struct {
+struct verdict_case {
 	const char *result;
 	enum normalize_verdict verdict;
 	const char *words; /* of the finding, why it is none, or what is wrong */
-} verdicts[] = {
+};
+
+static const struct verdict_case verdicts[] = {
 	{ "null", NORMALIZE_SKIP, "program" },
 	{ "\"only a heartbeat\"", NORMALIZE_SKIP, "only a heartbeat" },
 	{ "\"\"", NORMALIZE_REFUSE, "neither" },
