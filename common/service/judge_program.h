@@ -5,7 +5,10 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "model/rules.h"
+
+struct jq;
 
 /* Names of what comes with each finding, for jq_add(). */
 extern const char *const judge_variables[];
@@ -25,6 +28,11 @@ bool judge_asks(const struct rule *rule);
 void judge_program_write(struct buf *out, const struct rules *rules, const bool *left_out);
 /* The same of one rule. */
 void judge_program_write_one(struct buf *out, const struct rule *rule);
+
+/* The program's number; JUDGE_NOTHING when there is nothing to ask, JUDGE_FAILED with err. */
+enum { JUDGE_NOTHING = -1, JUDGE_FAILED = -2 };
+int judge_compile(struct jq *jq, const struct rules *rules, const bool *left_out,
+		  struct err *err);
 
 /* Of a line of judge_program_write_one(): the line within the rule's `when`, from 0; -1 when it
  * is in the first path of a group, or a later one. */
