@@ -18,6 +18,7 @@
 #include "common/bus/functions_intake.lua.h"
 #include "common/bus/functions_mail.lua.h"
 #include "common/bus/functions_queue.lua.h"
+#include "common/bus/functions_retention.lua.h"
 #include "common/bus/functions_rules.lua.h"
 
 /* A library is one text. */
@@ -31,6 +32,7 @@ static const char *const library[] = {
 	functions_containment_lua,
 	functions_rules_lua,
 	functions_mail_lua,
+	functions_retention_lua,
 };
 
 static const struct {

@@ -242,6 +242,11 @@ static const struct command_option dead_drop_options[] = {
 	{ 0 },
 };
 
+static const struct command_option dead_export_options[] = {
+	{ "acknowledge", NULL, "the FILE is safe: drop what it holds" },
+	{ 0 },
+};
+
 #define ANY 100
 
 const struct command commands[] = {
@@ -529,6 +534,10 @@ const struct command commands[] = {
 	{ "dead replay", "[ID...]", 0, ANY,
 	  "puts dead entries back to the stream they came from", "Their age starts again.",
 	  dead_replay_options, run_dead_replay },
+	{ "dead export", "FILE", 1, 1, "writes dead entries to a file, or drops those in it",
+	  "FILE is made, a JSON object a line. Nothing is dropped before the same command is\n"
+	  "given with --acknowledge, and then exactly what FILE holds: what died since stays.",
+	  dead_export_options, run_dead_export },
 	{ "dead drop", "[ID...]", 0, ANY, "forgets dead entries, after printing them",
 	  "What is dropped is printed whole, so that the output is an export.",
 	  dead_drop_options, run_dead_drop },

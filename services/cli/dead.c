@@ -1,16 +1,16 @@
-/* tocsin dead list, show, replay, drop: what could never succeed, in every partition. */
+/* tocsin dead list, show, replay, export, drop: what could never succeed, in every partition.
+ */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "bus/dead.h"
 #include "bus/entry.h"
 #include "cli.h"
+#include "export.h"
 #include "run.h"
 #include "view.h"
 
@@ -318,32 +318,6 @@ int run_dead_replay(struct cli *cli)
 			 render_replay, EXIT_OK);
 }
 
-/* One JSON object a line, on the disk before anything is forgotten. */
-static bool export(const char *path, const json_t *rows, struct err *err)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-	bool good = file != NULL;
-	size_t index;
-	json_t *row;
-
-	if (file) {
-		json_array_foreach(rows, index, row)
-		{
-			good = good && json_dumpf(row, file, JSON_COMPACT) == 0 &&
-			       fputc('\n', file) != EOF;
-		}
-		good = good && fflush(file) == 0 && fsync(fd) == 0;
-	}
-	if (!good)
-		err_fill(err, ERR_PERMANENT, "cannot write %s: %s", path, strerror(errno));
-	if (file)
-		fclose(file);
-	else if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 static void render_drop(struct buf *out, const struct screen *screen, const json_t *document)
 {
 	const json_t *rows = json_object_get(document, "entries"), *row;
@@ -378,7 +352,7 @@ int run_dead_drop(struct cli *cli)
 	json_t *rows = select_entries(cli, redis, &err);
 	if (!rows)
 		return not_found(cli, &err);
-	if (path && !export(path, rows, &err)) {
+	if (path && !export_write(path, rows, &err)) {
 		json_decref(rows);
 		return cli_fail(cli, EXIT_FAILED, &err);
 	}
@@ -397,4 +371,101 @@ int run_dead_drop(struct cli *cli)
 	}
 	json_decref(rows);
 	return good || code != EXIT_OK ? code : cli_fail(cli, EXIT_UNREACHABLE, &err);
+}
+
+/* ---- export, and the word that it is safe ---- */
+
+static void render_export(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	const char *file = json_string_value(json_object_get(document, "file"));
+	json_int_t dropped = json_integer_value(json_object_get(document, "dropped"));
+
+	(void)screen;
+	if (json_object_get(document, "dropped"))
+		buf_addf(out, "%lld of %s are dropped.\n", (long long)dropped, file);
+	else
+		buf_addf(out,
+			 "%lld are in %s. When it is safe: tocsin dead export %s "
+			 "--acknowledge\n",
+			 (long long)json_integer_value(json_object_get(document, "exported")),
+			 file, file);
+}
+
+static bool drop_row(struct cli *cli, struct redis *redis, const json_t *row, size_t line,
+		     size_t *dropped, struct err *err)
+{
+	const json_t *partition = json_object_get(row, "partition");
+	bool found = false;
+
+	if (!id_of(row) || !json_is_integer(partition) ||
+	    partition_of(row) >= cli->bus.partitions)
+		return err_set(err, ERR_PERMANENT, "line %zu is no dead entry", line);
+	if (!dead_drop(redis, partition_of(row), id_of(row), &found, err))
+		return false;
+	*dropped += found;
+	return true;
+}
+
+/* Exactly what the file holds; what died since stays. */
+static bool drop_file(struct cli *cli, struct redis *redis, FILE *file, size_t *dropped,
+		      struct err *err)
+{
+	bool good = true;
+
+	for (size_t line = 1; good; line++) {
+		json_error_t where;
+		json_t *row = json_loadf(file, JSON_DISABLE_EOF_CHECK, &where);
+
+		if (!row)
+			return json_error_code(&where) == json_error_premature_end_of_input ||
+			       (feof(file) && where.position <= 1) ||
+			       err_set(err, ERR_PERMANENT, "line %zu is no JSON", line);
+		good = drop_row(cli, redis, row, line, dropped, err);
+		json_decref(row);
+	}
+	return false;
+}
+
+static int acknowledge(struct cli *cli, struct redis *redis, const char *path)
+{
+	struct err err = { 0 };
+	size_t dropped = 0;
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return cli_failf(cli, EXIT_FAILED, "%s: %s: export it first", path,
+				 strerror(errno));
+	bool good = drop_file(cli, redis, file, &dropped, &err);
+	fclose(file);
+	if (!good)
+		return cli_fail(cli, err.kind == ERR_PERMANENT ? EXIT_FAILED : EXIT_UNREACHABLE,
+				&err);
+	return cli_print(cli,
+			 json_pack("{s:s,s:I}", "file", path, "dropped", (json_int_t)dropped),
+			 render_export, EXIT_OK);
+}
+
+int run_dead_export(struct cli *cli)
+{
+	const char *path = args_operand(&cli->args, 0);
+	struct listing listing = { .limit = (size_t)-1, .whole = true };
+	struct err err = { 0 };
+	struct redis *redis = cli_redis(cli, &err);
+
+	if (!redis)
+		return cli_fail(cli, EXIT_UNREACHABLE, &err);
+	if (args_flag(&cli->args, "acknowledge"))
+		return acknowledge(cli, redis, path);
+	listing.rows = json_array();
+	size_t count = 0;
+	bool good = walk_all(cli, redis, list_one, &listing, &err);
+	bool written = good && export_write(path, listing.rows, &err);
+
+	count = json_array_size(listing.rows);
+	json_decref(listing.rows);
+	if (!written)
+		return cli_fail(cli, good ? EXIT_FAILED : EXIT_UNREACHABLE, &err);
+	return cli_print(cli,
+			 json_pack("{s:s,s:I}", "file", path, "exported", (json_int_t)count),
+			 render_export, EXIT_OK);
 }

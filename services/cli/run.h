@@ -70,5 +70,6 @@ int run_dead_list(struct cli *cli);
 int run_dead_show(struct cli *cli);
 int run_dead_replay(struct cli *cli);
 int run_dead_drop(struct cli *cli);
+int run_dead_export(struct cli *cli);
 
 #endif

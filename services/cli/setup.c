@@ -14,6 +14,7 @@
 #include "gauges.h"
 #include "jq/jq.h"
 #include "keeper.h"
+#include "retention.h"
 #include "run.h"
 #include "service/roster.h"
 #include "service/service.h"
@@ -101,7 +102,8 @@ static struct metric passes_total = {
 };
 static struct metric *const setup_metrics[] = { &customers_gauge, &problems_gauge,
 						&passes_total, NULL };
-static struct metric *const *const metrics[] = { setup_metrics, gauges_metrics, NULL };
+static struct metric *const *const metrics[] = { setup_metrics, gauges_metrics,
+						 retention_metrics, NULL };
 
 struct watch_settings {
 	bool metric_customers;
@@ -123,6 +125,8 @@ struct watch {
 	struct bus_settings bus;
 	struct jq_settings jq;
 	struct watch_settings own;
+	struct retention_settings keep;
+	struct retention retention;
 	struct roster *roster;
 	struct service *service;
 	pthread_mutex_t lock; /* of the two below, which the health thread reads */
@@ -238,6 +242,14 @@ static void prune(struct watch *watch)
 	}
 }
 
+static void retain(struct watch *watch)
+{
+	struct err err = { 0 };
+
+	if (!retention_step(&watch->retention, watch->redis, &err))
+		log_warn("incidents that are over stay for now: %s", err.text);
+}
+
 static void look(struct watch *watch)
 {
 	uint64_t stamp = keeper_stamp(watch->settings.config_dir);
@@ -267,6 +279,8 @@ static void look(struct watch *watch)
 		watch->gauged_ms = now_ms;
 		gauges_read(&gauges);
 	}
+	if (watch->has_pass)
+		retain(watch);
 }
 
 static int watch_until_stopped(struct watch *watch)
@@ -274,7 +288,8 @@ static int watch_until_stopped(struct watch *watch)
 	struct redis_settings redis_settings;
 	struct err err = { 0 };
 
-	if (!bus_settings_check(&watch->bus, &err))
+	if (!bus_settings_check(&watch->bus, &err) ||
+	    !retention_check(&watch->keep, &watch->bus, &err))
 		return service_fail(watch->service, &err);
 	bus_redis_settings(&watch->bus, &redis_settings);
 	watch->redis = redis_new(&redis_settings, "tocsin-setup");
@@ -283,6 +298,8 @@ static int watch_until_stopped(struct watch *watch)
 	service_add_ready(watch->service, "setup", is_applied, watch);
 	watch->beat = service_beat_new(watch->service, "watch", STUCK_MS);
 	watch->pruned_ms = clock_mono_ms();
+	watch->retention =
+	    (struct retention){ .settings = &watch->keep, .partitions = watch->bus.partitions };
 	do {
 		look(watch);
 		service_beat(watch->beat);
@@ -309,6 +326,7 @@ static int run_watch(struct cli *cli, char *argument)
 		{ "Redis and times", bus_options, &watch.bus },
 		{ "Programs", jq_options, &watch.jq },
 		{ "Metrics", watch_options, &watch.own },
+		{ "Retention", retention_options, &watch.keep },
 		{ 0 },
 	};
 	char *argv[] = { cli->argv[0], argument, NULL };
@@ -321,6 +339,7 @@ static int run_watch(struct cli *cli, char *argument)
 	conf_clear(bus_options, &watch.bus);
 	conf_clear(jq_options, &watch.jq);
 	conf_clear(watch_options, &watch.own);
+	conf_clear(retention_options, &watch.keep);
 	return code;
 }
 

@@ -6,7 +6,7 @@ import redis
 SOURCES = pathlib.Path(__file__).parents[2] / "common" / "bus"
 PARTS = ("functions.lua", "functions_queue.lua", "functions_intake.lua", "functions_incident.lua",
          "functions_closing.lua", "functions_account.lua", "functions_containment.lua",
-         "functions_rules.lua")
+         "functions_rules.lua", "functions_mail.lua", "functions_retention.lua")
 GROUP = "tocsin"
 STREAMS = ("raw", "findings", "closures", "actions")
 TAG = "tocsin:{p0}:"
