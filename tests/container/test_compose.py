@@ -117,7 +117,7 @@ def test_services_get_only_what_they_need(stack):
     assert mounts(stack, "incident") == {("key", False), ("link-key", False), ("password-incident", False)}
     assert mounts(stack, "callback") == {("callback-key", False), ("password-callback", False)}
     assert mounts(stack, "normalizer") == {("password-normalizer", False)}
-    assert mounts(stack, "setup") == {("config", False), ("password-setup", False)}
+    assert mounts(stack, "setup") == {("config", True), ("export", True), ("password-setup", False)}
     assert mounts(stack, "redis") == {("redis", True), ("acl", False)}
     networks = {service: {name.removeprefix(f"{stack.project}_") for name in
                           stack.inspect(stack.containers(service)[0])["NetworkSettings"]["Networks"]}
