@@ -17,7 +17,7 @@ class MailSink:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
-        options = {"authenticator": self._login(user, password), "auth_require_tls": False,
+        options = {"authenticator": self._login(user, password), "auth_require_tls": True,
                    "auth_required": True} if user else {}
         with socket.socket() as free:  # the controller knows only ports that are given
             free.bind(("127.0.0.1", 0))

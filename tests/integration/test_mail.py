@@ -1,5 +1,6 @@
 """Mails about new incidents: who gets which, what is in them, and that none is lost or doubled."""
 import re
+import subprocess
 
 import pytest
 from harness import System, wait_until
@@ -121,6 +122,77 @@ def test_a_recipient_that_is_gone_stops_no_other(system, sink):
     add(system, finding(1))
     wait_until(lambda: sink.mails, 20)
     assert sink.mails[0].recipients == ["soc@acme.example"]
+
+
+def emails(system):
+    return system.sandbox.get("state/servicenow/main")["emails"]
+
+
+def test_servicenow_sends_it_and_is_asked_what_became_of_it(system, sink):
+    system.customer("acme", mail={"to": ["soc@acme.example"], "via": "servicenow", **QUICK})
+    begin(system)
+    add(system, finding(1))
+    wait_until(lambda: emails(system), 20)
+    (mail,) = emails(system)
+    assert mail["to"] == ["soc@acme.example"] and mail["subject"].startswith("[Tocsin] 1 new incident at Acme")
+    assert "https://tocsin.example.com/v1/verdict/" in mail["html"]
+    assert mail["headers"]["Message-ID"].startswith("<")
+    wait_until(lambda: waiting(system) == 0, 30, "the record says that it was sent")
+    assert len(emails(system)) == 1 and sink.mails == []
+
+
+def test_an_instance_without_the_role_stops_no_tickets(system):
+    system.sandbox.post("accounts", {"vendor": "servicenow", "account": "main", "users": [
+        {"user_name": "tocsin", "password": "snow-secret", "name": "Tocsin",
+         "roles": ["itil", "snc_basic_auth_api_access"]}]})
+    system.customer("acme", mail={"to": ["soc@acme.example"], "via": "servicenow", **QUICK})
+    begin(system)
+    add(system, finding(1), finding(2))
+    wait_until(lambda: len(tickets(system)) == 2, 20)
+    process = system.services[0]
+    wait_until(lambda: "could not be sent" in process.log_path.read_text(), 20, "the log says why")
+    add(system, finding(3))
+    wait_until(lambda: len(tickets(system)) == 3, 20, "tickets go on")
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """(certificate, key) of localhost, signed by itself."""
+    files = tmp_path / "mail.pem", tmp_path / "mail.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", files[0], "-keyout", files[1]],
+                   check=True, capture_output=True)
+    return files
+
+
+@pytest.mark.parametrize("password, sent", [("right", True), ("wrong", False)])
+def test_starttls_and_authentication(system, certificate, password, sent):
+    server = MailSink("tocsin", "right", certificate)
+    system.env.update({"TOCSIN_SMTP_URL": server.url, "TOCSIN_SMTP_CA_FILE": str(certificate[0]),
+                       "TOCSIN_SMTP_USER": "tocsin", "TOCSIN_SMTP_PASSWORD": password})
+    system.customer("acme", mail={"to": ["soc@acme.example"], **QUICK})
+    begin(system)
+    add(system, finding(1))
+    log = system.services[0].log_path
+    if sent:
+        wait_until(lambda: server.mails, 20)
+    else:
+        wait_until(lambda: "could not be sent" in log.read_text(), 20)
+        assert server.mails == []
+    assert password not in log.read_text()
+    server.stop()
+
+
+def test_a_certificate_that_nobody_signed_is_refused(system, certificate):
+    server = MailSink("tocsin", "right", certificate)
+    system.env.update({"TOCSIN_SMTP_URL": server.url, "TOCSIN_SMTP_USER": "tocsin", "TOCSIN_SMTP_PASSWORD": "right"})
+    system.customer("acme", mail={"to": ["soc@acme.example"], **QUICK})
+    begin(system)
+    add(system, finding(1))
+    log = system.services[0].log_path
+    wait_until(lambda: "could not be sent" in log.read_text(), 20)
+    assert "certificate" in log.read_text() and server.mails == []
+    server.stop()
 
 
 @pytest.mark.parametrize("mail, words", [
