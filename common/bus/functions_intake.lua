@@ -1,6 +1,7 @@
 -- How events come in. What fills Redis has no allow-oom and stops early; leases are few and small.
 
 local FULL_SHARE = 0.8
+local APPEND_ARGS_MAX = 8000 -- many small entries; none of them is unpacked with the others
 
 local function room()
   local info = redis.call('INFO', 'memory')
@@ -83,7 +84,7 @@ end
 -- fields...   Answers per item: 0 added, 1 nonce taken for the same before, 2 has a fate already,
 -- 3 nonce taken for something else.
 local function append(keys, args)
-  bounded(args)
+  if #args > APPEND_ARGS_MAX then refuse('REFUSED', 'more than 8000 arguments') end
   local target, ttl, items, at = keys[1], number(args[1], 'fate ttl'), {}, 2
   room()
   stream(target)

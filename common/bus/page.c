@@ -94,14 +94,14 @@ bool page_commit(struct redis *redis, const struct lease *lease, const struct ke
 	return true;
 }
 
-enum { APPEND_ITEMS = 128, APPEND_ITEM_ARGS = 7 };
+enum { APPEND_ITEMS = 256, APPEND_ARGS = 7500, APPEND_BYTES = 512 << 10, APPEND_ITEM_ARGS = 7 };
 
 bool append_room_take(struct append_room *room, const struct append_item *item)
 {
 	size_t bytes = room->bytes + event_bytes(&item->event);
 	size_t args = room->args + APPEND_ITEM_ARGS + 2 * item->event.field_count;
 	if (room->items > 0 &&
-	    (room->items == APPEND_ITEMS || bytes > CHUNK_BYTES || args > CHUNK_ARGS))
+	    (room->items == APPEND_ITEMS || bytes > APPEND_BYTES || args > APPEND_ARGS))
 		return false;
 	*room = (struct append_room){ room->items + 1, bytes, args };
 	return true;

@@ -65,7 +65,7 @@ struct append_item {
 	uint64_t nonce_ttl_ms; /* 0: only look; an item after it in the same request takes it */
 };
 
-/* How much one call takes: 128 items, 256 KiB. Zeroed before the first item; false when the
+/* How much one call takes: 256 items, 512 KiB. Zeroed before the first item; false when the
  * item needs another call. The first always fits. */
 struct append_room {
 	size_t items, bytes, args;
