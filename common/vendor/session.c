@@ -30,6 +30,9 @@ enum {
 	REDIRECTS_MAX = 3,
 };
 
+/* Takes the seat of a single call. */
+static const char NOBODY[] = "";
+
 struct vendor {
 	struct http *http;
 	const struct vault *vault;
@@ -534,14 +537,15 @@ static bool call_through_gate(struct vendor_session *session,
 	return ok;
 }
 
-bool vendor_seat_take(struct vendor *vendor, const char *account, uint64_t wait_ms)
+bool vendor_seat_take(struct vendor *vendor, const char *account, const char *customer,
+		      uint64_t wait_ms)
 {
-	return share_take_within(vendor->share, account, wait_ms);
+	return share_take_within(vendor->share, account, customer, wait_ms);
 }
 
-void vendor_seat_give(struct vendor *vendor, const char *account)
+void vendor_seat_give(struct vendor *vendor, const char *account, const char *customer)
 {
-	share_give(vendor->share, account);
+	share_give(vendor->share, account, customer);
 }
 
 bool vendor_call(struct vendor_session *session, const struct vendor_request *request,
@@ -557,10 +561,10 @@ bool vendor_call(struct vendor_session *session, const struct vendor_request *re
 	session->refusal = VENDOR_ATTEMPTED;
 	session->wait_ms = 0;
 	session->status = 0;
-	if (seated || share_take(share, id)) {
+	if (seated || share_take(share, id, NOBODY)) {
 		ok = call_through_gate(session, request, ret_response, &failure);
 		if (!seated)
-			share_give(share, id);
+			share_give(share, id, NOBODY);
 	} else {
 		refuse(session, VENDOR_SHARE,
 		       backoff_random(SHARE_WAIT_MIN_MS, SHARE_WAIT_MAX_MS),

@@ -201,11 +201,12 @@ static const char *account_of(const struct turn *turn, enum step_side side)
 static bool step_run(struct turn *turn, const struct saga_move *move, struct err *err)
 {
 	const char *account = account_of(turn, steps[move->step]->side);
+	const char *customer = turn->incident.customer;
 
 	turn->step = move->step;
 	if (!account)
 		return step_go(turn, move, err);
-	if (!vendor_seat_take(turn->app->vendor, account, SEAT_WAIT_MS)) {
+	if (!vendor_seat_take(turn->app->vendor, account, customer, SEAT_WAIT_MS)) {
 		const struct saga_end end = {
 			.phase = move->look_up ? SAGA_LOOK_UP : SAGA_PREPARE,
 			.result = SAGA_REFUSED,
@@ -219,7 +220,7 @@ static bool step_run(struct turn *turn, const struct saga_move *move, struct err
 	}
 	bool ok = step_go(turn, move, err);
 
-	vendor_seat_give(turn->app->vendor, account);
+	vendor_seat_give(turn->app->vendor, account, customer);
 	return ok;
 }
 
