@@ -1,6 +1,7 @@
 """The rows of make bench, in the order in which they are measured."""
 from measure_callback import callback
 from measure_collector import collector
+from measure_demo import demo
 from measure_fleet import collectors_5000, lease_takeover
 from measure_flood import flood
 from measure_idle import idle
@@ -10,4 +11,4 @@ from measure_rules import rules_cost
 
 ALL = [normalizer, normalizer_sources, normalizer_jq_source, rules_cost, vs_bare_curl, cpu_vs_script, kill9,
        collector, collectors_5000, lease_takeover, callback, latency,
-       flood, idle]
+       flood, idle, demo]
