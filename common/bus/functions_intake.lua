@@ -56,22 +56,21 @@ local function commit_page(keys, args)
 end
 
 -- Keys differ in what follows their kind, which no right looks at: one of each kind is asked about.
-local function settable(keys, from)
-  local asked = {}
-  for i = from, #keys do
-    local prefix = string.match(keys[i], '^(.-}:%a+:)') or keys[i]
-    if not asked[prefix] then
-      asked[prefix] = true
+local function settable(keys)
+  local prefix = ''
+  for i = 1, #keys do
+    if keys[i] and (prefix == '' or string.sub(keys[i], 1, #prefix) ~= prefix) then
       permitted({ 'SET', keys[i], 'x', 'PX', 1 })
+      prefix = string.match(keys[i], '^(.-}:%a+:)') or ''
     end
   end
 end
 
--- What the nonce was taken for before, or false; takes it when ttl is not 0. Something else under its
--- name counts as taken for something else: an error here would come after the first write.
+-- What the nonce was taken for before, or false; takes it when ttl (a text) is not 0. Something else
+-- under its name counts as taken for something else: an error here would come after the first write.
 local function take_nonce(key, value, ttl)
   local before
-  if ttl > 0 then
+  if ttl ~= '0' then
     before = redis.pcall('SET', key, value, 'NX', 'GET', 'PX', ttl)
   else
     before = redis.pcall('GET', key)
@@ -85,29 +84,33 @@ end
 -- 3 nonce taken for something else.
 local function append(keys, args)
   if #args > APPEND_ARGS_MAX then refuse('REFUSED', 'more than 8000 arguments') end
-  local target, ttl, items, at = keys[1], number(args[1], 'fate ttl'), {}, 2
+  local target, ttl, items, at = keys[1], args[1], {}, 2
+  local nonces, fates = {}, {}
+  number(ttl, 'fate ttl')
   room()
   stream(target)
   permitted({ 'XADD', target, '*', 'f', 'v' })
-  settable(keys, 2)
   while at <= #args do
     local to = at + 4 + number(args[at + 4], 'field count') * 2
     if to == at + 4 or to > #args then refuse('REFUSED', 'fewer fields than announced') end
-    number(args[at], 'nonce')
     number(args[at + 2], 'ttl')
-    number(args[at + 3], 'fate')
-    items[#items + 1], at = at, to + 1
+    items[#items + 1] = at
+    nonces[#items] = keys[number(args[at], 'nonce')] or false
+    fates[#items] = keys[number(args[at + 3], 'fate')] or false
+    at = to + 1
   end
+  settable(nonces)
+  settable(fates)
   items[#items + 1] = at
 
+  -- Numbers are passed on as the texts they came as: writing them anew costs as much as a command.
   local answers = {}
   for i = 1, #items - 1 do
     local from, answer = items[i], 0
-    local nonce, fate = keys[tonumber(args[from])], keys[tonumber(args[from + 3])]
-    local before = nonce and take_nonce(nonce, args[from + 1], tonumber(args[from + 2]))
+    local before = nonces[i] and take_nonce(nonces[i], args[from + 1], args[from + 2])
     if before then
       answer = before == args[from + 1] and 1 or 3
-    elseif fate and not redis.call('SET', fate, 'queued', 'NX', 'PX', ttl) then
+    elseif fates[i] and not redis.call('SET', fates[i], 'queued', 'NX', 'PX', ttl) then
       answer = 2
     else
       redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, from + 5, items[i + 1] - 1))
