@@ -450,8 +450,9 @@ static bool turn_once(struct turn *turn, const struct entry *entry, struct outco
 	if (outcome->kind != OUTCOME_UNDECIDED)
 		return true;
 	if (customer_ready(turn)) {
-		turn->lost_ms = adopt_lost_ms(turn->app, turn->redis,
-					      worker_partition(turn->worker), turn->arena);
+		if (!adopt_lost_ms(turn->redis, worker_partition(turn->worker), &turn->lost_ms,
+				   err))
+			return false;
 		policy_init(turn);
 		fold_inbox(turn);
 		if (!steps_run(turn, &move, err) || !hand_on_if_closing(turn, err) ||

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "bus/redis.h"
 #include "fold.h"
-#include "memo.h"
 #include "ticket/ticket.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
@@ -21,28 +20,19 @@ enum { FOUND_MAX = 50 };
 /* An open ticket is reused whatever its age; beyond this nobody still expects it. */
 static const uint64_t remembered_ms = 30ULL * 24 * 60 * 60 * 1000;
 
-uint64_t adopt_lost_ms(const struct app *app, struct redis *redis, unsigned partition,
-		       struct arena *arena)
+bool adopt_lost_ms(struct redis *redis, unsigned partition, uint64_t *ret_lost_ms,
+		   struct err *err)
 {
-	const char *name = arena_printf(arena, "lost %u", partition);
-	const char *known = memo_get(app->losses, name, arena);
-	struct err ignored;
 	struct key meta;
 
-	if (!known) {
-		key_format(&meta, partition, "meta");
-		struct redis_reply *reply =
-		    redis_command(redis, &ignored, "HGET %s lost_ms", meta.text);
+	key_format(&meta, partition, "meta");
+	struct redis_reply *reply = redis_command(redis, err, "HGET %s lost_ms", meta.text);
+	uint64_t lost_ms = (uint64_t)reply_integer(reply);
+	bool read = reply != NULL;
 
-		if (!reply)
-			return 0;
-		known = arena_strdup(arena, reply_text(reply));
-		memo_set(app->losses, name, known);
-		reply_free(reply);
-	}
-	uint64_t lost_ms = strtoull(known, NULL, 10);
-
-	return clock_wall_ms() < lost_ms + remembered_ms ? lost_ms : 0;
+	reply_free(reply);
+	*ret_lost_ms = clock_wall_ms() < lost_ms + remembered_ms ? lost_ms : 0;
+	return read;
 }
 
 static struct saga_end end_of(enum saga_result result, const char *note)

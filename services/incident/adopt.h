@@ -14,8 +14,9 @@ step_phase adopt_threat_response;
 step_phase adopt_servicenow;
 
 /* When this partition's data were lost, as setup noticed; 0: never, or too long ago for what
- * was opened before to matter. */
-uint64_t adopt_lost_ms(const struct app *app, struct redis *redis, unsigned partition,
-		       struct arena *arena);
+ * was opened before to matter. Read each time: one that was read before the loss would open
+ * everything twice. */
+bool adopt_lost_ms(struct redis *redis, unsigned partition, uint64_t *ret_lost_ms,
+		   struct err *err);
 
 #endif

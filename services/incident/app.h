@@ -26,7 +26,6 @@ struct app {
 	const struct jq_settings *jq; /* of the children that run them */
 	struct vendor *vendor;
 	struct memo *hosts;  /* "<account> <host>": sys_id of its configuration item */
-	struct memo *losses; /* per partition: when Redis lost its data */
 	struct memo *alarms; /* what was complained about lately */
 };
 

@@ -50,9 +50,7 @@ struct config {
 
 enum {
 	HOUR_MS = 60 * 60 * 1000,
-	MINUTE_MS = 60 * 1000,
 	HOSTS_REMEMBERED = 4096,
-	LOSSES_REMEMBERED = 256,
 	ALARMS_REMEMBERED = 256,
 	FINDING_BATCH = 32,
 	MALLOC_ARENAS = 4,
@@ -159,7 +157,6 @@ static bool build(struct incidents *incidents, struct err *err)
 		.jq = &incidents->jq,
 		.vendor = vendor_new(&needs),
 		.hosts = memo_new(HOSTS_REMEMBERED, HOUR_MS / 6),
-		.losses = memo_new(LOSSES_REMEMBERED, MINUTE_MS),
 		.alarms = memo_new(ALARMS_REMEMBERED, HOUR_MS),
 	};
 	return true;
@@ -215,7 +212,6 @@ static void take_down(struct incidents *incidents)
 	roster_free(incidents->app.roster);
 	programs_free(incidents->app.programs);
 	memo_free(incidents->app.hosts);
-	memo_free(incidents->app.losses);
 	memo_free(incidents->app.alarms);
 	links_close(&incidents->links);
 	vault_free(incidents->vault);

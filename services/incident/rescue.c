@@ -354,11 +354,12 @@ static void rescue_customer(const struct rescue *rescue, const struct customer *
 
 void rescue_hosts(const struct rescue *rescue)
 {
-	uint64_t lost_ms =
-	    adopt_lost_ms(rescue->app, rescue->redis, rescue->partition, rescue->arena);
+	struct err err = { 0 };
+	uint64_t lost_ms;
 	char loss[24];
 
-	if (lost_ms == 0)
+	/* What cannot be read now is read in the next round. */
+	if (!adopt_lost_ms(rescue->redis, rescue->partition, &lost_ms, &err) || lost_ms == 0)
 		return;
 	snprintf(loss, sizeof(loss), "%" PRIu64, lost_ms);
 	for (size_t i = 0; i < directory_count(rescue->directory); i++) {
