@@ -247,6 +247,11 @@ static const struct command_option dead_export_options[] = {
 	{ 0 },
 };
 
+static const struct command_option restore_options[] = {
+	{ "force", NULL, "replace what Redis holds of ours, and files that are there" },
+	{ 0 },
+};
+
 #define ANY 100
 
 const struct command commands[] = {
@@ -284,6 +289,16 @@ const struct command commands[] = {
 	  "only\n"
 	  "hashed: the callback's key it was made with must stay until it is rotated.",
 	  keygen_options, run_keygen },
+
+	{ "backup", "FILE", 1, 1, "writes the customers' files and all of Redis to a file",
+	  "While everything runs. Secrets in it stay sealed; the keys that open them are not\n"
+	  "in it, keep a copy of those elsewhere.",
+	  NULL, run_backup },
+	{ "restore", "FILE", 1, 1, "puts a backup into an empty Redis",
+	  "Nothing but Redis may run meanwhile. Files that are there stay as they are. Needs\n"
+	  "the rights of Redis's user setup. Then start everything: what was opened outside\n"
+	  "since the backup is looked up and not opened again.",
+	  restore_options, run_restore },
 
 	{ "customer add", "ID", 1, 1, "adds a customer",
 	  "ID is 1 to 24 of a-z 0-9 and -, and never changes. Credentials are the customer's\n"

@@ -11,6 +11,8 @@ int run_completion(struct cli *cli);
 int run_source_check(struct cli *cli);
 int run_setup(struct cli *cli);
 int run_keygen(struct cli *cli);
+int run_backup(struct cli *cli);
+int run_restore(struct cli *cli);
 
 int run_customer_add(struct cli *cli);
 int run_customer_apply(struct cli *cli);

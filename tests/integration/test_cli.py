@@ -186,7 +186,7 @@ EVERY = [
     ["containment", "approve", "INC1"], ["containment", "release", "INC1"], ["freeze"], ["unfreeze"],
     ["trace", "1"], ["dead", "list"], ["dead", "show", "1-1"], ["rules", "list"],
     ["rules", "check", "/nonexistent"], ["rules", "test", "/nonexistent"],
-    ["dead", "replay", "1-1"], ["dead", "drop", "1-1"], ["dead", "export", "/nonexistent/x"],
+    ["dead", "replay", "1-1"], ["dead", "drop", "1-1"], ["dead", "export", "/nonexistent/x"], ["backup", "/nonexistent/x"], ["restore", "/nonexistent"],
     ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
     ["push", "send", "acme", "generic", "/nonexistent"], ["collect"], ["replay"], ["audit"],
     ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"], ["servicenow", "test", "now"],
