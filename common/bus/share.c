@@ -5,10 +5,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/backoff.h"
 #include "base/buf.h"
 #include "base/clock.h"
 
-enum { WAITING_SHARES = 4 };
+enum { WAITING_SHARES = 4, SOON_MIN_MS = 300, SOON_MAX_MS = 1200 };
 
 struct share_guest {
 	struct share_guest *next;
@@ -138,11 +139,6 @@ static void drop_unused(struct share_row *row)
 	row->account = NULL;
 }
 
-bool share_take(struct share *share, const char *account, const char *guest)
-{
-	return share_take_within(share, account, guest, 0);
-}
-
 /* Whether there is a seat, and nobody waits for it who holds fewer. */
 static bool may_sit(const struct share *share, const struct share_row *row,
 		    const struct share_guest *guest)
@@ -170,17 +166,30 @@ static void wait_for_room(struct share *share, const char *account, struct share
 	find_row(share, account)->waiting--;
 }
 
+static bool is_moving(const struct share_row *row, uint64_t wait_ms)
+{
+	return clock_mono_ms() - row->moved_ms < wait_ms;
+}
+
 /* Whether one more thread may wait; the account has no room now. */
 static bool may_wait(const struct share *share, const struct share_row *row,
 		     const struct share_guest *guest, uint64_t wait_ms)
 {
-	bool moving = clock_mono_ms() - row->moved_ms < wait_ms;
-	unsigned line = share->limit * (moving ? WAITING_SHARES : 1);
+	unsigned line = share->limit * (is_moving(row, wait_ms) ? WAITING_SHARES : 1);
 	return row->waiting < line && guest->waiting < (line + 1) / 2;
 }
 
+static uint64_t again_ms(const struct share *share, const struct share_row *row,
+			 const struct share_guest *guest, uint64_t wait_ms)
+{
+	bool modest = guest->held + guest->waiting < (share->limit + 1) / 2;
+	return modest && is_moving(row, wait_ms)
+		   ? backoff_random(SOON_MIN_MS, SOON_MAX_MS)
+		   : backoff_random(SHARE_WAIT_MIN_MS, SHARE_WAIT_MAX_MS);
+}
+
 bool share_take_within(struct share *share, const char *account, const char *name,
-		       uint64_t wait_ms)
+		       uint64_t wait_ms, uint64_t *ret_again_ms)
 {
 	if (share->limit == 0)
 		return true;
@@ -200,9 +209,16 @@ bool share_take_within(struct share *share, const char *account, const char *nam
 	/* Another one that waits may have been kept from a free seat by this one. */
 	if (row->waiting > 0 && row->held < share->limit)
 		pthread_cond_broadcast(&share->given);
+	*ret_again_ms = taken ? 0 : again_ms(share, row, guest, wait_ms);
 	drop_unused(row);
 	pthread_mutex_unlock(&share->lock);
 	return taken;
+}
+
+bool share_take(struct share *share, const char *account, const char *guest)
+{
+	uint64_t again;
+	return share_take_within(share, account, guest, 0, &again);
 }
 
 void share_give(struct share *share, const char *account, const char *name)

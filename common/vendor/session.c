@@ -20,8 +20,6 @@ enum {
 	DEFAULT_DEADLINE_MS = 30 * 1000,
 	DEFAULT_START_BY_MS = 5 * 1000,
 	DEFAULT_SHARE = 8,
-	SHARE_WAIT_MIN_MS = 1000,
-	SHARE_WAIT_MAX_MS = 5000,
 	GATE_WAIT_MIN_MS = 500,
 	GATE_WAIT_MAX_MS = 2000,
 	RATE_RESET_MAX_S = 3600,
@@ -538,9 +536,9 @@ static bool call_through_gate(struct vendor_session *session,
 }
 
 bool vendor_seat_take(struct vendor *vendor, const char *account, const char *customer,
-		      uint64_t wait_ms)
+		      uint64_t wait_ms, uint64_t *ret_again_ms)
 {
-	return share_take_within(vendor->share, account, customer, wait_ms);
+	return share_take_within(vendor->share, account, customer, wait_ms, ret_again_ms);
 }
 
 void vendor_seat_give(struct vendor *vendor, const char *account, const char *customer)

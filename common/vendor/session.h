@@ -83,11 +83,11 @@ struct vendor_session {
 /*
  * A seat in the account's share of this process, for who makes several calls in a row or writes
  * an intent before one: calls of a session that is seated take none of their own. Waits for one
- * at most wait_ms, and only while few others do; false: come back in 1 to 5 s. Customers who
- * share an account get its seats in turn.
+ * at most wait_ms, and only while few others do; false: come back in *ret_again_ms. Customers
+ * who share an account get its seats in turn.
  */
 bool vendor_seat_take(struct vendor *vendor, const char *account, const char *customer,
-		      uint64_t wait_ms);
+		      uint64_t wait_ms, uint64_t *ret_again_ms);
 void vendor_seat_give(struct vendor *vendor, const char *account, const char *customer);
 
 /* "parked", "breaker", ...: for logs and metrics; "attempted" for 0. */

@@ -38,9 +38,7 @@ enum {
 	OVERDUE_MS = 5 * 60 * 1000,
 	HOLD_SLACK_MS = 5000,
 	HANDED_ON_MAX = 64,
-	SEAT_WAIT_MS = 300, /* in the thread, for a burst to pass */
-	SEAT_MIN_MS = 1000, /* off the thread */
-	SEAT_MAX_MS = 5000,
+	SEAT_WAIT_MS = 300,	/* in the thread, for a burst to pass */
 	ALL_ITEMS = 1000000000, /* the inbox may stay as it is */
 };
 
@@ -202,15 +200,16 @@ static bool step_run(struct turn *turn, const struct saga_move *move, struct err
 {
 	const char *account = account_of(turn, steps[move->step]->side);
 	const char *customer = turn->incident.customer;
+	uint64_t again_ms;
 
 	turn->step = move->step;
 	if (!account)
 		return step_go(turn, move, err);
-	if (!vendor_seat_take(turn->app->vendor, account, customer, SEAT_WAIT_MS)) {
+	if (!vendor_seat_take(turn->app->vendor, account, customer, SEAT_WAIT_MS, &again_ms)) {
 		const struct saga_end end = {
 			.phase = move->look_up ? SAGA_LOOK_UP : SAGA_PREPARE,
 			.result = SAGA_REFUSED,
-			.retry_after_ms = backoff_random(SEAT_MIN_MS, SEAT_MAX_MS),
+			.retry_after_ms = again_ms,
 			.note = "the account has its share of this process",
 			.routine = true,
 		};

@@ -52,10 +52,11 @@ struct waiter {
 
 static void *wait_in_line(void *opaque)
 {
+	uint64_t again_ms;
 	struct waiter *waiter = opaque;
 	/* Only one may stand in line: while the other looks whether somebody does, this is
 	 * refused. */
-	while (!share_take_within(waiter->share, "a", "x", 60000))
+	while (!share_take_within(waiter->share, "a", "x", 60000, &again_ms))
 		sched_yield();
 	atomic_store(&waiter->taken, 1);
 	return NULL;
@@ -64,19 +65,20 @@ static void *wait_in_line(void *opaque)
 /* A burst waits for room, but not more threads than may work. */
 static void few_wait_for_room(void **state)
 {
+	uint64_t again_ms = 0;
 	struct waiter waiter = { .share = share_new(1) };
 	pthread_t thread;
 	(void)state;
-	assert_true(share_take_within(waiter.share, "a", "x", 60000));
+	assert_true(share_take_within(waiter.share, "a", "x", 60000, &again_ms));
 	assert_int_equal(pthread_create(&thread, NULL, wait_in_line, &waiter), 0);
 	/* Refused at once as soon as the other one waits; until then it waits in its place. */
-	while (share_take_within(waiter.share, "a", "x", 1))
+	while (share_take_within(waiter.share, "a", "x", 1, &again_ms))
 		share_give(waiter.share, "a", "x");
 	assert_int_equal(atomic_load(&waiter.taken), 0);
 	share_give(waiter.share, "a", "x");
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(atomic_load(&waiter.taken), 1);
-	assert_false(share_take_within(waiter.share, "a", "x", 20));
+	assert_false(share_take_within(waiter.share, "a", "x", 20, &again_ms));
 	share_give(waiter.share, "a", "x");
 	assert_true(share_take(waiter.share, "a", "x"));
 	share_give(waiter.share, "a", "x");
@@ -85,9 +87,10 @@ static void few_wait_for_room(void **state)
 
 static void *wait_once(void *opaque)
 {
+	uint64_t again_ms;
 	struct waiter *waiter = opaque;
 	atomic_store(&waiter->there, 1);
-	bool taken = share_take_within(waiter->share, "a", waiter->guest, 60000);
+	bool taken = share_take_within(waiter->share, "a", waiter->guest, 60000, &again_ms);
 	atomic_store(&waiter->taken, taken ? 1 : -1);
 	if (taken)
 		share_give(waiter->share, "a", waiter->guest);
@@ -121,8 +124,9 @@ static void a_burst_waits_while_it_moves(void **state)
 
 static void *wait_and_stay(void *opaque)
 {
+	uint64_t again_ms;
 	struct waiter *waiter = opaque;
-	bool taken = share_take_within(waiter->share, "a", "other", 60000);
+	bool taken = share_take_within(waiter->share, "a", "other", 60000, &again_ms);
 	atomic_store(&waiter->taken, taken ? 1 : -1);
 	return NULL;
 }
