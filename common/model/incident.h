@@ -100,7 +100,9 @@ struct incident_closing {
 			      not */
 	const char *seen;  /* the ticket's closing as it was read: "6 Duplicate 2026-..." */
 	uint64_t seen_ms;  /* unchanged since */
-	uint64_t past_ms; /* a closing of that time was taken back: it means nothing any more */
+	uint64_t
+	    past_ms; /* a closing of that time was taken back: it means nothing any more;
+			CLOSING_PAST_ANY: the one that the ticket has when it is next read */
 	const char *survivor; /* sys_id of the ticket that took its place */
 	enum incident_release release;
 	const char *confirmed; /* who let hosts go that were asked about */
@@ -110,6 +112,8 @@ struct incident_closing {
 	const char *why;       /* for people: what closed it */
 	bool forced; /* a person closes what is held: the ticket need not be ours any more */
 };
+
+enum { CLOSING_PAST_ANY = 1 };
 
 /* The host, and what was decided about it. */
 struct incident_containment {

@@ -15,7 +15,8 @@ void closing_accept(struct turn *turn, const struct closing_look *look);
 void closing_order(struct turn *turn, const struct closure *closure);
 /* Asks for the ticket to be read. */
 void closing_hint(struct turn *turn, const struct closure *closure);
-/* It is open again. past_ms: a closing of the ticket that counts no more, 0 for none. */
+/* It is open again. past_ms: a closing of the ticket that counts no more, as in struct
+ * incident_closing; 0 for none. */
 void closing_reopen(struct turn *turn, uint64_t past_ms);
 /* Nothing may be done until a person decides. The end of the step that saw why. */
 struct saga_end closing_hold(struct turn *turn, const char *why);

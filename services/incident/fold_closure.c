@@ -171,7 +171,10 @@ static void fold_reopen(struct turn *turn, const struct closure *closure)
 		return;
 	}
 	turn_tell(turn, "reopened by", closure->actor);
-	closing_reopen(turn, incident->closed_ms);
+	/* Our clock and the instance's differ about when it was closed: the ticket is read at once
+	 * to know which closing counts no more. */
+	closing_reopen(turn, CLOSING_PAST_ANY);
+	incident->closing.hint_ms = turn_now_ms(turn);
 }
 
 static void fold_release(struct turn *turn, const struct closure *closure)

@@ -27,6 +27,8 @@ static struct saga_end closed(struct turn *turn, const struct servicenow_record 
 	struct incident *incident = &turn->incident;
 	uint64_t over_ms = servicenow_table_over_ms(ticket);
 
+	if (over_ms > 0 && incident->closing.past_ms == CLOSING_PAST_ANY)
+		incident->closing.past_ms = over_ms;
 	if (over_ms > 0 && over_ms == incident->closing.past_ms) {
 		incident->waiting = incident->waiting_items = incident->writing = NULL;
 		incident->waiting_count = incident->writing_count = 0;

@@ -161,6 +161,8 @@ static struct saga_end ticket_over(struct turn *turn, struct vendor_session *ses
 	uint64_t waiting = 0;
 	struct err err = { 0 };
 
+	if (closing->past_ms == CLOSING_PAST_ANY)
+		closing->past_ms = look->over_ms;
 	if (!saga_closing_accepted(incident) && closing->past_ms > 0 &&
 	    closing->past_ms == look->over_ms)
 		return unchanged(turn, "that closing was taken back by a person");
@@ -191,6 +193,8 @@ static struct saga_end ticket_open(struct turn *turn, struct vendor_session *ses
 	bool held = incident->state == INCIDENT_HELD,
 	     closed = incident->state == INCIDENT_CLOSED;
 
+	if (incident->closing.past_ms == CLOSING_PAST_ANY)
+		incident->closing.past_ms = 0;
 	if (saga_closing_decided(incident) || closed) {
 		/* What we could not resolve was never over. */
 		if (!incident->closing.seen && !closed)

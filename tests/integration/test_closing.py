@@ -261,6 +261,23 @@ def test_a_person_reopens_what_stays_closed_in_servicenow(acme):
     assert states(acme) == ["open"], "that closing was taken back"
 
 
+def test_a_person_reopens_what_the_client_closed(acme):
+    """The instance's clock says when it was resolved, ours when we did it."""
+    acme.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    (ticket,) = opened(acme)
+    acme.tocsin("incident", "close", ticket["number"], "--verdict", "benign")
+    wait_until(lambda: states(acme) == ["closed"] and acme.drained(), 20, "closed")
+    acme.tocsin("incident", "reopen", ticket["number"])
+    wait_until(lambda: states(acme) == ["open"] and acme.drained(), 20, "open again")
+    before = len(calls(acme, vendor="servicenow", method="GET"))
+    wait_until(lambda: len(calls(acme, vendor="servicenow", method="GET")) > before + 3, 20, "it is read")
+    assert states(acme) == ["open"], "that closing was taken back"
+    open_again(acme, ticket)
+    acme.pause(1.1)  # the instance tells closings apart by the second
+    resolve(acme, ticket)
+    wait_until(lambda: states(acme) == ["closed"] and acme.drained(), 20, "closed once more")
+
+
 # ---- from elsewhere
 
 
