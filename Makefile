@@ -103,6 +103,7 @@ $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 $B/tocsin-jq: LDLIBS = -ljq
 
 $B/services/cli/servicenow_kit.o: $(patsubst %,$B/gen/%.h,deploy/servicenow/business_rule.js deploy/servicenow/guide.md)
+$B/services/cli/rights.o: $B/gen/deploy/redis/users.acl.h
 $B/services/callback/page.o: $B/gen/services/callback/page.css.h
 $B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
 $B/tests/sandbox/html.o: $B/gen/tests/sandbox/page.css.h $B/gen/tests/sandbox/page.js.h

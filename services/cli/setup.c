@@ -15,6 +15,7 @@
 #include "jq/jq.h"
 #include "keeper.h"
 #include "retention.h"
+#include "rights.h"
 #include "run.h"
 #include "service/roster.h"
 #include "service/service.h"
@@ -45,7 +46,23 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 		buf_adds(out, "Redis was empty: streams made, a new generation begun.\n");
 }
 
-static json_t *report(const struct keeper_pass *pass)
+static json_t *report_rights(const struct rights *rights)
+{
+	static const char *const words[] = {
+		[RIGHTS_GRANTED] = "granted",
+		[RIGHTS_MISSING] = "missing",
+		[RIGHTS_NO_USERS] = "not checked: Redis has none of our users",
+		[RIGHTS_FORBIDDEN] = "not checked: this user may not run acl|dryrun",
+	};
+	json_t *missing = json_array();
+
+	for (size_t i = 0; i < rights->missing && i < RIGHTS_NAMED; i++)
+		json_array_append_new(missing, json_string(rights->named[i]));
+	return json_pack("{s:s,s:I,s:o}", "rights", words[rights->answer], "checked",
+			 (json_int_t)rights->checked, "missing", missing);
+}
+
+static json_t *report(const struct keeper_pass *pass, const struct rights *rights)
 {
 	json_t *problems = json_array();
 
@@ -53,12 +70,20 @@ static json_t *report(const struct keeper_pass *pass)
 		json_array_append_new(problems, json_pack("{s:s,s:s}", "file",
 							  pass->plan.problems[i].where, "error",
 							  pass->plan.problems[i].err.text));
-	return json_pack("{s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:o}", "functions_loaded",
+	return json_pack("{s:b,s:i,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "functions_loaded",
 			 pass->functions_loaded, "new_generations", (int)pass->new_generations,
 			 "customers", (json_int_t)pass->plan.customers, "accounts",
 			 (json_int_t)pass->plan.accounts, "version", (json_int_t)pass->version,
 			 "set", (json_int_t)pass->set, "removed", (json_int_t)pass->removed,
-			 "problems", problems);
+			 "problems", problems, "rights", report_rights(rights));
+}
+
+static void warn_of(const struct cli *cli, const struct rights *rights)
+{
+	for (size_t i = 0; i < rights->missing && i < RIGHTS_NAMED; i++)
+		cli_warn(cli, "%s: see deploy/redis/users.acl", rights->named[i]);
+	if (rights->missing > RIGHTS_NAMED)
+		cli_warn(cli, "and %zu rights more", rights->missing - RIGHTS_NAMED);
 }
 
 static int run_once(struct cli *cli)
@@ -76,8 +101,18 @@ static int run_once(struct cli *cli)
 				&err);
 	for (size_t i = 0; i < pass.plan.problem_count; i++)
 		cli_warn(cli, "%s", pass.plan.problems[i].err.text);
-	int code = cli_print(cli, report(&pass), render,
-			     pass.plan.problem_count ? EXIT_UNHEALTHY : EXIT_OK);
+	struct rights rights;
+	bool asked = rights_check(redis, &rights, &err);
+
+	if (!asked) {
+		keeper_pass_done(&pass);
+		return cli_fail(cli, EXIT_UNREACHABLE, &err);
+	}
+	if (rights.answer == RIGHTS_MISSING)
+		warn_of(cli, &rights);
+	bool healthy = pass.plan.problem_count == 0 && rights.answer != RIGHTS_MISSING;
+	int code =
+	    cli_print(cli, report(&pass, &rights), render, healthy ? EXIT_OK : EXIT_UNHEALTHY);
 	keeper_pass_done(&pass);
 	return code;
 }
@@ -94,6 +129,11 @@ static struct metric problems_gauge = {
 	.kind = METRIC_GAUGE,
 	.help = "files of customers and accounts that are wrong and were not applied",
 };
+static struct metric rights_gauge = {
+	.name = "tocsin_setup_missing_rights",
+	.kind = METRIC_GAUGE,
+	.help = "rights that Redis's users need and do not have; setup's log names them",
+};
 static struct metric passes_total = {
 	.name = "tocsin_setup_passes_total",
 	.kind = METRIC_COUNTER,
@@ -101,7 +141,7 @@ static struct metric passes_total = {
 	.labels = "why",
 };
 static struct metric *const setup_metrics[] = { &customers_gauge, &problems_gauge,
-						&passes_total, NULL };
+						&rights_gauge, &passes_total, NULL };
 static struct metric *const *const metrics[] = { setup_metrics, gauges_metrics,
 						 retention_metrics, NULL };
 
@@ -190,6 +230,35 @@ static void log_failure(struct watch *watch, const struct err *err)
 	}
 }
 
+/* Services whose rights are not whole start, and fail when they first need what is missing. */
+static void check_rights(struct watch *watch)
+{
+	struct rights rights;
+	struct err err = { 0 };
+
+	if (!rights_check(watch->redis, &rights, &err))
+		return; /* the next pass asks again */
+	metric_set(&rights_gauge, (double)rights.missing);
+	switch (rights.answer) {
+	case RIGHTS_GRANTED:
+		log_info("Redis grants its users the %zu rights that they need",
+			 rights.checked);
+		break;
+	case RIGHTS_MISSING:
+		for (size_t i = 0; i < rights.missing && i < RIGHTS_NAMED; i++)
+			log_error("%s: see deploy/redis/users.acl", rights.named[i]);
+		if (rights.missing > RIGHTS_NAMED)
+			log_error("and %zu rights more", rights.missing - RIGHTS_NAMED);
+		break;
+	case RIGHTS_NO_USERS:
+		log_info("Redis has none of our users: rights are not checked");
+		break;
+	case RIGHTS_FORBIDDEN:
+		log_warn("this user of Redis may not run acl|dryrun: rights are not checked");
+		break;
+	}
+}
+
 /* stamp was taken before the files are read: what changes meanwhile is seen next time. */
 static void apply(struct watch *watch, const char *why, uint64_t stamp)
 {
@@ -221,6 +290,8 @@ static void apply(struct watch *watch, const char *why, uint64_t stamp)
 		log_warn("no customers in %s yet: add one with `tocsin customer add`",
 			 watch->settings.config_dir);
 	log_problems(watch);
+	if (strcmp(why, "files") != 0)
+		check_rights(watch);
 	set_applied(watch, true, "");
 }
 

@@ -1,7 +1,9 @@
 """What deploy/redis/users.acl grants: with it each process's functions work, and what belongs to another
 kind of process stays out of its reach."""
 import json
+import fnmatch
 import pathlib
+import time
 
 import pytest
 
@@ -232,6 +234,131 @@ def test_the_processes_need_no_more(system, users):
     # A restart in mid-work uses what else there is: take-over, release, history.
     system.stop()
     assert not client.execute_command("ACL", "LOG")
+
+
+def test_setup_says_which_right_is_missing(system, users):
+    """Right by right, as Redis itself sees it."""
+    client = system.redis.client
+    found = system.tocsin("setup", **users("setup"))["rights"]
+    assert found == {"rights": "granted", "checked": found["checked"], "missing": []} and found["checked"] > 1000
+    client.execute_command("ACL", "SETUSER", "callback", "-xadd", "clearselectors")
+    client.execute_command("ACL", "DELUSER", "operator")
+    found = system.tocsin("setup", expect=4, **users("setup"))["rights"]
+    assert "Redis's user callback may not run xadd on tocsin:{p0}:raw" in found["missing"]
+    assert "Redis has no user operator" in found["missing"]
+    assert not any("incident" in line for line in found["missing"])
+    keeper = system.start("setup", **users("setup"))
+    wait_until(lambda: keeper.metric("tocsin_setup_missing_rights") == len(found["missing"]), 10, "it says how many")
+    assert "callback may not run xadd on tocsin:{p0}:closures" in keeper.tail(100000)
+    # Who may not ask is told so.
+    client.execute_command("ACL", "SETUSER", "setup", "-acl|dryrun")
+    assert "may not run acl|dryrun" in system.tocsin("setup", **users("setup"))["rights"]["rights"]
+
+
+def test_without_users_of_ours_there_is_nothing_to_check(system):
+    found = system.tocsin("setup")["rights"]
+    assert found == {"rights": "not checked: Redis has none of our users", "checked": 0, "missing": []}
+
+
+# ---- every user, every command of Redis, every kind of key
+
+# One of each kind of key, with one of a partition that is not there and some that are nobody's.
+KINDS = [key(kind) for kind in (
+    "raw", "findings", "closures", "actions", "dead", "activity", "recent", "deferred", "seen:acme:se:1",
+    "cursor:acme:se", "nonce:push:acme:1", "lease:acme:se", "fence:acme:se", "collectors", "collector:c1",
+    "group:acme:g1", "host:acme:m1", "host:acme:m1:record", "ceiling:acme", "freeze", "containment:hosts",
+    "storm:acme:r1", "rules", "incident:i1", "incident:i1:inbox", "open", "waits:s1", "releases:acme", "asks:acme",
+    "mail:acme", "meta", "other")] + [
+    "tocsin:customers", "tocsin:programs", "tocsin:callback:credentials", "tocsin:account:xdr", "tocsin:other", "other",
+    "tocsin:{p7}:raw"]
+WORDS = {"fcall": ["version", "1", "KEY"], "fcall_ro": ["version", "1", "KEY"], "eval": ["return 1", "1", "KEY"],
+         "xreadgroup": ["GROUP", "g", "c", "STREAMS", "KEY", ">"], "xread": ["STREAMS", "KEY", "0"],
+         "object|encoding": ["KEY"], "sort": ["KEY"], "migrate": ["h", "1", "KEY", "0", "1"]}
+
+
+def selectors(rules):
+    """[(commands, [(pattern, read only)])] of a user's rules: its own, then those in brackets."""
+    own, found, inner = (set(), []), [], None
+    for word in rules:
+        if word.startswith("("):
+            inner = (set(), [])
+        grant = inner if inner is not None else own
+        bare = word.strip("()")
+        if bare.startswith("+"):
+            grant[0].add(bare[1:])
+        elif bare.startswith("%R~"):
+            grant[1].append((bare[3:], True))
+        elif bare.startswith("~"):
+            grant[1].append((bare[1:], False))
+        if word.endswith(")"):
+            found.append(inner)
+            inner = None
+    return [own, *found]
+
+
+def matches(pattern, name):
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def commands(client):
+    """{name: (words after it with KEY in the key's place, needs to read, needs to write)} of all of Redis."""
+    known = {}
+
+    def add(info):
+        name, arity, first, specs = info[0], info[1], info[3], info[8]
+        for sub in info[9]:
+            add(sub)
+        if info[9]:
+            return
+        head = name.split("|")[0]
+        words = WORDS.get(name, WORDS.get(head))
+        if words is None:
+            count = max(abs(arity), first + 1) - 1 - name.count("|")
+            words = ["1"] * count
+            if first > 0:
+                words[first - 1 - name.count("|")] = "KEY"
+        flags = {flag for spec in specs for flag in dict(zip(spec[::2], spec[1::2]))["flags"]}
+        known[name] = (words, "access" in flags, bool(flags & {"insert", "delete", "update"}))
+
+    for info in client.execute_command("COMMAND", "INFO"):
+        add(info)
+    return known
+
+
+def allowed(rules, name, words, kind, reads, writes):
+    head = name.split("|")[0]
+    if name in ("auth", "hello", "quit", "reset"):
+        return True  # what any connection may do before it is anybody's
+    for granted_commands, keys in selectors(rules):
+        if not granted_commands & {name, head}:
+            continue
+        if "KEY" not in words:
+            return True
+        for pattern, read_only in keys:
+            if matches(pattern, kind) and not (read_only and writes):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("name", [user for user in USERS if user != "default"])
+def test_everything_else_is_refused(redis_server, name):
+    """The whole of what Redis can do, on every kind of key: what the file grants works, and nothing else."""
+    client = redis_server.client
+    client.execute_command("ACL", "SETUSER", name, "on", ">pw", "resetchannels", *USERS[name])
+    client.set_response_callback("COMMAND INFO", lambda answer, **_: answer)
+    client.set_response_callback("COMMAND", lambda answer, **_: answer)
+    known, asked, began = commands(client), [], time.monotonic()
+    assert len(known) > 300
+    batch = client.pipeline(transaction=False)
+    for command, (words, reads, writes) in known.items():
+        for kind in KINDS if "KEY" in words else KINDS[:1]:
+            asked.append((command, kind, allowed(USERS[name], command, words, kind, reads, writes)))
+            batch.execute_command("ACL", "DRYRUN", name, *command.split("|"),
+                                  *[kind if word == "KEY" else word for word in words])
+    wrong = [(command, kind, answer) for (command, kind, wanted), answer
+             in zip(asked, batch.execute(raise_on_error=False)) if (answer == "OK") != wanted]
+    assert not wrong, wrong[:20]
+    print(f"{name}: {len(asked)} rights in {time.monotonic() - began:.1f} s")
 
 
 def operate(system, env, event_id):
