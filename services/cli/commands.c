@@ -87,6 +87,14 @@ static const struct command_option remove_options[] = {
 	{ 0 },
 };
 
+static const struct command_option customer_remove_options[] = {
+	{ "release", NULL, "let its contained hosts go first, and wait for it" },
+	{ "leave", NULL, "leave its contained hosts as they are; do not look" },
+	{ "purge", NULL, "erase what Redis holds of it as well" },
+	{ "yes", NULL, "do not ask" },
+	{ 0 },
+};
+
 static const struct command_option test_options[] = {
 	{ "customer", "ID", "in whose name; default: the first with tickets there" },
 	{ "wait", "SECONDS", "how long for the call; default 60" },
@@ -343,8 +351,12 @@ const struct command commands[] = {
 	{ "customer resume", "ID...", 1, ANY, "makes customers live", NULL, resume_options,
 	  run_customer_resume },
 	{ "customer remove", "ID...", 1, ANY, "removes customers' files",
-	  "What Redis holds of their incidents stays until it expires.", remove_options,
-	  run_customer_remove },
+	  "Refused while hosts of theirs are contained: --release lets them go first (needs\n"
+	  "TOCSIN_LINK_KEY_FILE), --leave leaves them contained. What Redis holds of their\n"
+	  "incidents stays until it expires; with --purge the keeper erases it. --purge of "
+	  "one\n"
+	  "that is removed already erases what is left.",
+	  customer_remove_options, run_customer_remove },
 	{ "customer reseal", NULL, 0, 0, "seals every secret with the newest key", NULL, NULL,
 	  run_customer_reseal },
 

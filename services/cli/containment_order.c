@@ -10,6 +10,7 @@
 #include "bus/redis.h"
 #include "cli.h"
 #include "closure_say.h"
+#include "containment_order.h"
 #include "containment_view.h"
 #include "incident_view.h"
 #include "model/closure.h"
@@ -98,6 +99,68 @@ static bool say_of_host(struct order *order, const char *name, size_t *ret_found
 		}
 	}
 	return true;
+}
+
+/* Every incident that holds this one. */
+static bool say_of_row(struct order *order, unsigned partition,
+		       const struct containment_row *row, struct err *err)
+{
+	json_t *holders =
+	    containment_holders(order->redis, partition, row->customer, row->what, err);
+	bool good = holders != NULL;
+	json_t *holder;
+	size_t i;
+
+	json_array_foreach(holders, i, holder)
+	{
+		const char *id = json_string_value(json_object_get(holder, "incident"));
+		json_t *view =
+		    good ? incident_find(order->redis, order->cli->bus.partitions, id, err)
+			 : NULL;
+
+		good = good && (view ? say(order, view, err) : err->kind == ERR_NONE);
+		json_decref(view);
+	}
+	json_decref(holders);
+	return good;
+}
+
+static bool say_of_customer(struct order *order, const char *customer, struct err *err)
+{
+	for (unsigned p = 0; p < order->cli->bus.partitions; p++) {
+		struct containment_row *rows;
+		size_t count;
+
+		if (!containment_list_read(order->redis, p, CONTAINMENT_HOSTS, order->arena,
+					   &rows, &count, err))
+			return false;
+		for (size_t i = 0; i < count; i++) {
+			if (strcmp(rows[i].customer, customer) == 0 &&
+			    !say_of_row(order, p, &rows[i], err))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool containment_release_customer(struct cli *cli, struct redis *redis, const char *customer,
+				  struct err *err)
+{
+	struct order order = {
+		.cli = cli,
+		.redis = redis,
+		.op = CLOSURE_RELEASE,
+		.said = json_array(),
+		.arena = arena_new(),
+	};
+
+	order.keys = link_keys_open_private(cli->settings.link_key_file, err);
+	bool good = order.keys && say_of_customer(&order, customer, err);
+
+	link_keys_free(order.keys);
+	arena_free(order.arena);
+	json_decref(order.said);
+	return good;
 }
 
 static void render(struct buf *out, const struct screen *screen, const json_t *document)

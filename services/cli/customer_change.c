@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "change.h"
 #include "cli.h"
+#include "customer_leave.h"
 #include "draft.h"
 #include "model/customer.h"
 #include "model/vault.h"
@@ -308,6 +309,10 @@ static bool gone(struct change *change, enum store_kind kind, int *ret_code, str
 	const struct args *args = &change->cli->args;
 
 	for (size_t i = 0; i < args->operand_count; i++) {
+		/* What is gone already may still have to be erased. */
+		if (args_flag(args, "purge") && customer_id_valid(args->operands[i]) &&
+		    !store_find(&change->store, kind, args->operands[i]))
+			continue;
 		if (!need_file(change, kind, args->operands[i], ret_code, err))
 			return false;
 		change_remove(change, kind, args->operands[i]);
@@ -315,7 +320,29 @@ static bool gone(struct change *change, enum store_kind kind, int *ret_code, str
 	return change_commit(change, false, err);
 }
 
-static int run_remove(struct cli *cli, enum store_kind kind)
+/* Asked and found before anything is done; *ret_code when not. */
+static bool may_remove(struct cli *cli, enum store_kind kind, int *ret_code)
+{
+	struct change change;
+	struct err err = { 0 };
+
+	*ret_code = EXIT_FAILED;
+	if (!change_begin(&change, cli, &err)) {
+		cli_fail(cli, EXIT_FAILED, &err);
+		return false;
+	}
+	bool may = confirmed(cli, kind) ||
+		   err_set(&err, ERR_PERMANENT, "nothing was removed: confirm, or give --yes");
+	for (size_t i = 0; may && i < cli->args.operand_count; i++)
+		may = args_flag(&cli->args, "purge") ||
+		      need_file(&change, kind, cli->args.operands[i], ret_code, &err);
+	if (!may)
+		cli_fail(cli, (enum exit_code) * ret_code, &err);
+	change_done(&change);
+	return may;
+}
+
+static int remove_files(struct cli *cli, enum store_kind kind)
 {
 	struct change change;
 	struct err err = { 0 };
@@ -323,11 +350,8 @@ static int run_remove(struct cli *cli, enum store_kind kind)
 
 	if (!change_begin(&change, cli, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
-	if (!confirmed(cli, kind))
-		err_fill(&err, ERR_PERMANENT, "nothing was removed: confirm, or give --yes");
-	else if (gone(&change, kind, &code, &err))
-		code = EXIT_OK;
-	if (code == EXIT_OK)
+	if (gone(&change, kind, &code, &err) &&
+	    (!args_flag(&cli->args, "purge") || customer_ask_purge(cli, &err)))
 		code = cli_print(cli, change_report(&change), change_render, EXIT_OK);
 	else
 		cli_fail(cli, (enum exit_code)code, &err);
@@ -337,10 +361,16 @@ static int run_remove(struct cli *cli, enum store_kind kind)
 
 int run_customer_remove(struct cli *cli)
 {
-	return run_remove(cli, STORE_CUSTOMER);
+	int code;
+
+	return may_remove(cli, STORE_CUSTOMER, &code) && customer_let_go(cli, &code)
+		   ? remove_files(cli, STORE_CUSTOMER)
+		   : code;
 }
 
 int run_account_remove(struct cli *cli)
 {
-	return run_remove(cli, STORE_ACCOUNT);
+	int code;
+
+	return may_remove(cli, STORE_ACCOUNT, &code) ? remove_files(cli, STORE_ACCOUNT) : code;
 }

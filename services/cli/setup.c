@@ -11,6 +11,7 @@
 #include "bus/redis.h"
 #include "bus/setup.h"
 #include "cli.h"
+#include "customer_leave.h"
 #include "gauges.h"
 #include "jq/jq.h"
 #include "keeper.h"
@@ -167,6 +168,7 @@ struct watch {
 	struct watch_settings own;
 	struct retention_settings keep;
 	struct retention retention;
+	struct purge purge;
 	struct roster *roster;
 	struct service *service;
 	pthread_mutex_t lock; /* of the two below, which the health thread reads */
@@ -319,6 +321,8 @@ static void retain(struct watch *watch)
 
 	if (!retention_step(&watch->retention, watch->redis, &err))
 		log_warn("incidents that are over stay for now: %s", err.text);
+	if (!purge_step(&watch->purge, watch->redis, &err))
+		log_warn("a removed customer is not erased yet: %s", err.text);
 }
 
 static void look(struct watch *watch)
@@ -369,6 +373,8 @@ static int watch_until_stopped(struct watch *watch)
 	service_add_ready(watch->service, "setup", is_applied, watch);
 	watch->beat = service_beat_new(watch->service, "watch", STUCK_MS);
 	watch->pruned_ms = clock_mono_ms();
+	watch->purge = (struct purge){ .config_dir = watch->settings.config_dir,
+				       .partitions = watch->bus.partitions };
 	watch->retention =
 	    (struct retention){ .settings = &watch->keep, .partitions = watch->bus.partitions };
 	do {

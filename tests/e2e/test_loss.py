@@ -19,7 +19,7 @@ POLL_S = 10
 class Estate:
     """All processes, and a customer whose hosts are contained."""
 
-    def __init__(self, system):
+    def __init__(self, system, setup_user=False):
         self.system, self.client = system, system.redis.client
         self.problems = {}
         system.servicenow()
@@ -28,12 +28,17 @@ class Estate:
                                       containment={"mode": "auto", "per_hour": 100})
         self.hosts = {}
         analysts(system)
+        self.env = {}
+        if setup_user:
+            self.client.execute_command("ACL", "SETUSER", "setup", "on", ">pw", "resetchannels", *USERS["setup"])
+            self.env = {"TOCSIN_REDIS_USER": "setup", "TOCSIN_REDIS_PASSWORD": "pw"}
         self.begin()
 
     def begin(self):
-        self.system.service("setup").ready()
+        self.system.service("setup", **self.env).ready()
         self.system.start("collector", "normalizer", "incident", TOCSIN_RECONCILE_INTERVAL="500ms",
-                          TOCSIN_CONTAIN_POLL="100ms")
+                          TOCSIN_CONTAIN_POLL="100ms",
+                          TOCSIN_LINK_KEY_FILE=str(self.system.folder / "link.key"))
 
     def emit(self, *numbers, system="Windows 11 Enterprise"):
         events = [threat_detected(number) for number in numbers]

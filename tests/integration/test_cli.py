@@ -378,7 +378,7 @@ def test_a_customer_is_added_listed_paused_and_removed(client):
     assert "there already" in client.error("customer", "add", "acme")
     assert "customers/acme.json" in client.error("account", "remove", "now", "--yes")
     assert "--yes" in client.error("customer", "remove", "acme")
-    client.run("customer", "remove", "acme", "--yes")
+    client.run("customer", "remove", "acme", "--yes", "--leave")
     client.run("account", "remove", "now", "--yes")
     assert client.files() == {}
     for args in (["customer", "show"], ["customer", "pause"], ["customer", "remove", "--yes"],
@@ -412,7 +412,7 @@ def test_a_seal_of_another_customer_is_refused(client):
     before = client.files()
     assert "secure_endpoint" in client.error("customer", "apply", "-", stdin=json.dumps(body))
     body["id"] = "acme"
-    client.run("customer", "remove", "acme", "--yes")
+    client.run("customer", "remove", "acme", "--yes", "--leave")
     client.run("customer", "apply", "-", stdin=json.dumps(body))  # its own, back from a copy
     assert client.files() == before
 
