@@ -45,6 +45,14 @@ struct timespec clock_mono_after(uint64_t ms)
 	return at;
 }
 
+void clock_sleep_ms(uint64_t ms)
+{
+	const struct timespec span = { .tv_sec = (time_t)(ms / 1000),
+				       .tv_nsec = (long)(ms % 1000) * 1000000L };
+
+	nanosleep(&span, NULL);
+}
+
 void clock_inject(uint64_t (*wall_ms)(void), uint64_t (*mono_ms)(void))
 {
 	atomic_store(&wall_source, wall_ms);

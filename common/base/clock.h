@@ -13,6 +13,8 @@ uint64_t clock_mono_ms(void);
 void clock_inject(uint64_t (*wall_ms)(void), uint64_t (*mono_ms)(void));
 /* ms from now, for pthread_cond_timedwait() with CLOCK_MONOTONIC: always by the real clock. */
 struct timespec clock_mono_after(uint64_t ms);
+/* By the real clock; a signal may end it sooner. */
+void clock_sleep_ms(uint64_t ms);
 
 enum { CLOCK_TEXT_SIZE = 32 };
 

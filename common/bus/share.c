@@ -176,7 +176,7 @@ static bool may_wait(const struct share *share, const struct share_row *row,
 		     const struct share_guest *guest, uint64_t wait_ms)
 {
 	unsigned line = share->limit * (is_moving(row, wait_ms) ? WAITING_SHARES : 1);
-	return row->waiting < line && guest->waiting < (line + 1) / 2;
+	return row->waiting < line && guest->waiting < line - line / 4;
 }
 
 static uint64_t again_ms(const struct share *share, const struct share_row *row,

@@ -8,7 +8,8 @@
  * How many of this process's threads work for one account: none may hold more than its share,
  * so that one that hangs stops nobody else. Those who share an account's seats are its guests
  * (customers): a seat goes to the waiting guest that holds the fewest, and no guest fills more
- * than half of the line, so that one that floods delays the others little. Thread-safe.
+ * than three quarters of the line, so that one that floods delays the others little.
+ * Thread-safe.
  */
 struct share;
 

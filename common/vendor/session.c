@@ -22,6 +22,9 @@ enum {
 	DEFAULT_SHARE = 8,
 	GATE_WAIT_MIN_MS = 500,
 	GATE_WAIT_MAX_MS = 2000,
+	SLOT_TRIES = 25, /* over about 400 ms */
+	SLOT_POLL_MIN_MS = 5,
+	SLOT_POLL_MAX_MS = 25,
 	RATE_RESET_MAX_S = 3600,
 	FINGERPRINT_MAX = 64 << 10,
 	DEFAULT_PROBE_INTERVAL_MS = 60 * 1000,
@@ -199,11 +202,28 @@ static bool enter_parked(struct vendor_session *session, struct passage *passage
 		      "the account is parked until an operator resumes it", err);
 }
 
-static bool enter(struct vendor_session *session, struct passage *ret_passage, struct err *err)
+/* Slots are all processes' and are held for as long as a call: who has a seat here waits a
+ * moment for one, or replicas would send each other's work away for a second while slots are
+ * free. */
+static bool ask_gate(struct vendor_session *session, const struct gate_limits *limits,
+		     struct gate_pass *ret_pass, struct err *err)
 {
 	static const enum gate_class classes[] = { [VENDOR_CONTAINMENT] = GATE_CONTAINMENT,
 						   [VENDOR_OPENING] = GATE_OPENING,
 						   [VENDOR_POLLING] = GATE_POLLING };
+	unsigned tries = session->seated ? SLOT_TRIES : 1;
+
+	while (gate_enter(session->redis, session->account->id, classes[session->class], limits,
+			  ret_pass, err)) {
+		if (ret_pass->answer != GATE_BUSY || --tries == 0)
+			return true;
+		clock_sleep_ms(backoff_random(SLOT_POLL_MIN_MS, SLOT_POLL_MAX_MS));
+	}
+	return false;
+}
+
+static bool enter(struct vendor_session *session, struct passage *ret_passage, struct err *err)
+{
 	struct vendor *vendor = session->vendor;
 	const char *id = session->account->id;
 	struct gate_limits limits = limits_of(session);
@@ -218,7 +238,7 @@ static bool enter(struct vendor_session *session, struct passage *ret_passage, s
 		ret_passage->asked = true;
 		return enter_parked(session, ret_passage, &limits, err);
 	}
-	if (!gate_enter(session->redis, id, classes[session->class], &limits, pass, &failure))
+	if (!ask_gate(session, &limits, pass, &failure))
 		return refuse(session, VENDOR_GATE,
 			      backoff_random(GATE_WAIT_MIN_MS, GATE_WAIT_MAX_MS), failure.text,
 			      err);

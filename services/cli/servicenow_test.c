@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
@@ -150,7 +149,6 @@ static bool arrived(struct test *test)
 
 static bool wait_for_call(struct test *test, uint64_t wait_ms)
 {
-	const struct timespec pause = { 0, LOOK_MS * 1000000L };
 	uint64_t begin = clock_mono_ms();
 
 	while (!arrived(test)) {
@@ -160,7 +158,7 @@ static bool wait_for_call(struct test *test, uint64_t wait_ms)
 				   (unsigned long long)(wait_ms / 1000));
 			return false;
 		}
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(LOOK_MS);
 	}
 	verify_add(test->checks, VERIFY_YES, "be told of it", "after %llu ms",
 		   (unsigned long long)(clock_mono_ms() - begin));

@@ -214,14 +214,6 @@ struct reading {
 	size_t pages, empty_pages;
 };
 
-static void pause_ms(uint64_t ms)
-{
-	const struct timespec span = { .tv_sec = (time_t)(ms / 1000),
-				       .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	nanosleep(&span, NULL);
-}
-
 /* Whether the page may be asked for again; after the pause that takes. */
 static bool is_worth_another(struct reading *reading, unsigned tries, const struct err *err)
 {
@@ -241,7 +233,7 @@ static bool is_worth_another(struct reading *reading, unsigned tries, const stru
 	if (wait_ms >= 1000)
 		cli_warn(reading->sweep->cli, "%s: goes on in %llu s: %s", source,
 			 (unsigned long long)(wait_ms + 999) / 1000, err->text);
-	pause_ms(wait_ms);
+	clock_sleep_ms(wait_ms);
 	return true;
 }
 

@@ -122,6 +122,8 @@ static void a_burst_waits_while_it_moves(void **state)
 	share_free(share);
 }
 
+enum { OTHERS = 7 };
+
 static void *wait_and_stay(void *opaque)
 {
 	uint64_t again_ms;
@@ -131,46 +133,46 @@ static void *wait_and_stay(void *opaque)
 	return NULL;
 }
 
-/* Waits until so many of the five have had a seat. */
+/* Waits until so many of the others have had a seat. */
 static void await_seated(const struct waiter *others, size_t wanted)
 {
 	size_t seated = 0;
 	while (seated < wanted) {
 		seated = 0;
-		for (size_t i = 0; i < 5; i++)
+		for (size_t i = 0; i < OTHERS; i++)
 			seated += atomic_load(&others[i].taken) == 1;
 		sched_yield();
 	}
 }
 
-/* One that floods has both seats. Of five others four may wait, half of the line; a seat that
- * is given back is theirs and not the flood's. */
+/* One that floods has both seats. Of seven others six may wait, the line but a quarter; a seat
+ * that is given back is theirs and not the flood's. */
 static void who_holds_fewest_is_next(void **state)
 {
 	struct share *share = share_new(2);
-	struct waiter others[5];
-	pthread_t threads[5];
+	struct waiter others[OTHERS];
+	pthread_t threads[OTHERS];
 	size_t refused = 0;
 	(void)state;
 	assert_true(share_take(share, "a", "flood"));
 	assert_true(share_take(share, "a", "flood"));
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < OTHERS; i++) {
 		others[i] = (struct waiter){ .share = share };
 		assert_int_equal(pthread_create(&threads[i], NULL, wait_and_stay, &others[i]),
 				 0);
 	}
-	/* Nobody is refused before the other four wait. */
-	for (size_t i = 0; !atomic_load(&others[i].taken); i = (i + 1) % 5)
+	/* Nobody is refused before the other six wait. */
+	for (size_t i = 0; !atomic_load(&others[i].taken); i = (i + 1) % OTHERS)
 		sched_yield();
 	share_give(share, "a", "flood");
 	assert_false(share_take(share, "a", "flood"));
 	share_give(share, "a", "flood");
-	for (size_t seated = 2; seated < 4; seated++) {
+	for (size_t seated = 2; seated < OTHERS - 1; seated++) {
 		await_seated(others, seated);
 		share_give(share, "a", "other");
 	}
-	await_seated(others, 4);
-	for (size_t i = 0; i < 5; i++) {
+	await_seated(others, OTHERS - 1);
+	for (size_t i = 0; i < OTHERS; i++) {
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 		refused += atomic_load(&others[i].taken) < 0;
 	}
