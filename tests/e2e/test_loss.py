@@ -28,6 +28,7 @@ class Estate:
                                       containment={"mode": "auto", "per_hour": 100})
         self.hosts = {}
         analysts(system)
+        system.tocsin("keygen", "--missing")
         self.env = {}
         if setup_user:
             self.client.execute_command("ACL", "SETUSER", "setup", "on", ">pw", "resetchannels", *USERS["setup"])

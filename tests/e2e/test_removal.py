@@ -14,7 +14,6 @@ def keys_of(system, customer):
 
 
 def test_remove_release_and_purge(system):
-    system.tocsin("keygen", "--missing")
     estate = Estate(system, setup_user=True)
     client = system.redis.client
     link = {"TOCSIN_LINK_KEY_FILE": str(system.folder / "link.key")}
