@@ -429,9 +429,10 @@ def test_redis_restarts(system):
 def test_least_rights(system):
     """With the rights of its role and no more it polls, parks, resumes, shares and stops."""
     client = system.redis.client
+    add(system, "acme", "wrong")
+    # Only now: setup would miss the other users.
     client.execute_command("ACL", "SETUSER", "collector", "on", ">pw", "resetchannels", "-@all",
                            *ROLES["collector"])
-    add(system, "acme", "wrong")
     system.sandbox.post("accounts", {"vendor": "secure_endpoint", "account": "amp-wrong",
                                      "api_key": "changed by the customer"})
     user = {"TOCSIN_REDIS_USER": "collector", "TOCSIN_REDIS_PASSWORD": "pw", **QUICK}
