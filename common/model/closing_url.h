@@ -39,8 +39,8 @@ enum {
 const char *closing_url(const struct closing_value *value, struct arena *arena);
 
 /* text is the decoded observable_value. Absent members are NULL; sys_id is 32 lower-case hex
- * digits; all but the customer's name are without controls. Permanent error when it is no such JSON; both names of the
- * ticket with different values are refused. */
+ * digits; all but the customer's name are without controls. Permanent error when it is no such
+ * JSON; both names of the ticket with different values are refused. */
 bool closing_value_parse(struct closing_value *ret_value, const char *text, size_t size,
 			 struct arena *arena, struct err *err);
 

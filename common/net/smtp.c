@@ -272,7 +272,7 @@ static bool letter_send(struct letter *letter, const struct smtp_server *server,
 	enum err_kind kind = kind_of(code, reply);
 
 	err_fill(err, kind, "mail server %s: %s%s", server->url, why[0] ? why : "",
-		why[0] ? "" : curl_easy_strerror(code));
+		 why[0] ? "" : curl_easy_strerror(code));
 	err->ambiguous = kind == ERR_TRANSIENT && sent > 0 && (reply < 400 || reply > 599);
 	return false;
 }

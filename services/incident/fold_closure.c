@@ -171,8 +171,8 @@ static void fold_reopen(struct turn *turn, const struct closure *closure)
 		return;
 	}
 	turn_tell(turn, "reopened by", closure->actor);
-	/* Our clock and the instance's differ about when it was closed: the ticket is read at once
-	 * to know which closing counts no more. */
+	/* Our clock and the instance's differ about when it was closed: the ticket is read at
+	 * once to know which closing counts no more. */
 	closing_reopen(turn, CLOSING_PAST_ANY);
 	incident->closing.hint_ms = turn_now_ms(turn);
 }

@@ -34,9 +34,8 @@ struct letter {
 	const char *subject, *text, *html;
 };
 
-/* Recipients of the digest as they are now; none when nobody is to be told any more. */
-void letter_find(struct letter *ret_letter, const struct directory *directory,
-		 const char *digest);
+/* Recipients of the digest (id) as they are now; none when nobody is to be told any more. */
+void letter_find(struct letter *ret_letter, const struct directory *directory, const char *id);
 
 /* What writing needs. Borrowed. */
 struct letter_desk {
