@@ -10,7 +10,8 @@ struct key {
 /* The work streams, each with the one group below, and the two that have none. */
 #define STREAM_RAW	"raw"
 #define STREAM_FINDINGS "findings"
-#define STREAM_CLOSURES "closures"
+#define STREAM_CLOSURES "closures" /* what is said from outside */
+#define STREAM_ORDERS	"orders"   /* what operators say: the callback cannot write there */
 #define STREAM_ACTIONS	"actions"
 #define STREAM_DEAD	"dead"	   /* what can never succeed; no group */
 #define STREAM_RECENT	"recent"   /* findings of late, to try rules on; capped; no group */

@@ -39,8 +39,9 @@ static const struct {
 	const char *name;
 	bool grouped;
 } streams[] = {
-	{ STREAM_RAW, true },	  { STREAM_FINDINGS, true }, { STREAM_CLOSURES, true },
-	{ STREAM_ACTIONS, true }, { STREAM_DEAD, false },    { STREAM_ACTIVITY, false },
+	{ STREAM_RAW, true },	    { STREAM_FINDINGS, true }, { STREAM_CLOSURES, true },
+	{ STREAM_ORDERS, true },    { STREAM_ACTIONS, true },  { STREAM_DEAD, false },
+	{ STREAM_ACTIVITY, false },
 };
 
 enum { STREAM_COUNT = sizeof(streams) / sizeof(streams[0]), LIBRARY_MAX = 256 << 10 };

@@ -221,15 +221,15 @@ bool share_take(struct share *share, const char *account, const char *guest)
 	return share_take_within(share, account, guest, 0, &again);
 }
 
-void share_give(struct share *share, const char *account, const char *name)
+void share_give(struct share *share, const char *account, const char *guest)
 {
 	if (share->limit == 0)
 		return;
 	pthread_mutex_lock(&share->lock);
 	struct share_row *row = find_row(share, account);
-	struct share_guest *guest = row ? find_guest(row, name) : NULL;
-	if (guest) {
-		guest->held--;
+	struct share_guest *own = row ? find_guest(row, guest) : NULL;
+	if (own) {
+		own->held--;
 		row->held--;
 		row->moved_ms = clock_mono_ms();
 		if (row->waiting > 0)

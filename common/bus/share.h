@@ -28,6 +28,6 @@ bool share_take(struct share *share, const char *account, const char *guest);
 bool share_take_within(struct share *share, const char *account, const char *guest,
 		       uint64_t wait_ms, uint64_t *ret_again_ms);
 /* guest as it was taken. */
-void share_give(struct share *share, const char *account, const char *name);
+void share_give(struct share *share, const char *account, const char *guest);
 
 #endif

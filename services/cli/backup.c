@@ -99,8 +99,9 @@ static const struct {
 };
 
 /* All of a partition's work; an entry goes from any of them to any other. */
-static const char *const work[] = { STREAM_RAW,	    STREAM_FINDINGS, STREAM_CLOSURES,
-				    STREAM_ACTIONS, "deferred",	     STREAM_DEAD };
+static const char *const work[] = { STREAM_RAW,	   STREAM_FINDINGS, STREAM_CLOSURES,
+				    STREAM_ORDERS, STREAM_ACTIONS,  "deferred",
+				    STREAM_DEAD };
 enum { WORK = sizeof work / sizeof work[0] };
 
 static enum part part_of(const char *key)

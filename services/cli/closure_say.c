@@ -36,7 +36,7 @@ bool closure_say(struct redis *redis, unsigned partition, struct closure *closur
 	closure->received_ms = clock_wall_ms();
 	closure->actor = closure_actor(call.arena);
 	count = closure_encode(closure, call.arena, fields);
-	key_format(&stream, partition, STREAM_CLOSURES);
+	key_format(&stream, partition, STREAM_ORDERS);
 	redis_call_text(&call, "XADD");
 	redis_call_text(&call, stream.text);
 	redis_call_text(&call, "NOMKSTREAM");

@@ -13,7 +13,7 @@ struct redis;
  * may use the operator's password does. */
 const char *closure_actor(struct arena *arena);
 
-/* Appends it to the stream `closures` of the partition, as said here and now. */
+/* Appends it to the stream `orders` of the partition, as said here and now. */
 bool closure_say(struct redis *redis, unsigned partition, struct closure *closure,
 		 struct err *err);
 

@@ -154,7 +154,8 @@ static bool read_streams(const struct gauges *gauges, struct verdict *verdict, s
 	struct stream_sum sums[] = { { STREAM_RAW, 0, 0 },
 				     { STREAM_FINDINGS, 0, 0 },
 				     { STREAM_ACTIONS, 0, 0 },
-				     { STREAM_CLOSURES, 0, 0 } };
+				     { STREAM_CLOSURES, 0, 0 },
+				     { STREAM_ORDERS, 0, 0 } };
 	const size_t count = sizeof(sums) / sizeof(sums[0]);
 	json_t *rows = status_streams(gauges->redis, gauges->partitions, verdict, err), *row;
 	size_t i;

@@ -67,7 +67,7 @@ json_t *status_streams(struct redis *redis, unsigned partitions, struct verdict 
 		       struct err *err)
 {
 	static const char *const names[] = { STREAM_RAW, STREAM_FINDINGS, STREAM_ACTIONS,
-					     STREAM_CLOSURES };
+					     STREAM_CLOSURES, STREAM_ORDERS };
 	json_t *list = json_array();
 
 	for (unsigned partition = 0; partition < partitions; partition++) {

@@ -157,17 +157,59 @@ static bool handle(struct worker_thread *self, const struct entry *entry,
 	return true;
 }
 
-void closures_handle(struct worker_thread *self, const struct entry *entries,
-		     struct outcome *outcomes, size_t count)
+/* The callback, which faces the internet, can append to `closures`: were it taken over, it
+ * could say anything there. What is an order because an operator says so has a stream of its
+ * own. */
+static bool may_come_from_outside(enum closure_via via)
+{
+	return via == CLOSURE_SERVICENOW || via == CLOSURE_ANCESTORS || via == CLOSURE_LINK ||
+	       via == CLOSURE_TEST;
+}
+
+static bool is_an_operators(enum closure_via via)
+{
+	return via == CLOSURE_CLI;
+}
+
+static void refuse(const struct closure *closure, struct outcome *outcome)
+{
+	const char *via = closure_via_name(closure->via);
+
+	closing_count(via, "refused");
+	log_error("%s of incident %s: %s does not speak on this stream",
+		  closure_op_name(closure->op), closure->incident, via);
+	outcome->kind = OUTCOME_DONE;
+}
+
+static void handle_all(struct worker_thread *self, const struct entry *entries,
+		       struct outcome *outcomes, size_t count,
+		       bool (*allowed)(enum closure_via))
 {
 	for (size_t i = 0; i < count; i++) {
 		struct closure closure;
 		struct err err = { 0 };
+		bool read =
+		    closure_decode(&closure, entries[i].fields, entries[i].field_count, &err);
 
-		if (closure_decode(&closure, entries[i].fields, entries[i].field_count, &err) &&
-		    handle(self, &entries[i], &closure, &outcomes[i], &err))
+		if (read && !allowed(closure.via)) {
+			refuse(&closure, &outcomes[i]);
+			continue;
+		}
+		if (read && handle(self, &entries[i], &closure, &outcomes[i], &err))
 			continue;
 		outcome_from_error(self, &err, &outcomes[i]);
 		outcomes[i].ageless = true;
 	}
+}
+
+void closures_handle(struct worker_thread *self, const struct entry *entries,
+		     struct outcome *outcomes, size_t count)
+{
+	handle_all(self, entries, outcomes, count, may_come_from_outside);
+}
+
+void orders_handle(struct worker_thread *self, const struct entry *entries,
+		   struct outcome *outcomes, size_t count)
+{
+	handle_all(self, entries, outcomes, count, is_an_operators);
 }

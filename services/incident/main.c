@@ -199,8 +199,14 @@ static void add_workers(struct incidents *incidents)
 			.state = &incidents->app,
 		};
 
+		struct worker_spec orders = closures;
+
+		orders.stream = STREAM_ORDERS;
+		orders.threads = 1;
+		orders.handle = orders_handle;
 		worker_add(incidents->bus, &findings);
 		worker_add(incidents->bus, &closures);
+		worker_add(incidents->bus, &orders);
 		worker_add(incidents->bus, &actions);
 	}
 }

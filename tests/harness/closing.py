@@ -73,7 +73,8 @@ def open_again(system, ticket):
 
 def say(system, op="closed", via="servicenow", **fields):
     """An entry as the callback, the reconciler or the client append it."""
-    return system.redis.client.xadd(system.key_name("closures"), {
+    stream = "orders" if via == "cli" else "closures"
+    return system.redis.client.xadd(system.key_name(stream), {
         "v": "1", "op": op, "via": via, "received_ms": str(int(time.time() * 1000)), "trace": "",
         **fields})
 

@@ -231,7 +231,7 @@ class System:
     def drained(self):
         """Nothing left to do anywhere; read in one step, for work moves from place to place."""
         with self.redis.client.pipeline(transaction=True) as all_at_once:
-            for stream in ("raw", "findings", "actions", "closures"):
+            for stream in ("raw", "findings", "actions", "closures", "orders"):
                 all_at_once.xlen(self.key_name(stream))
             all_at_once.zcard(self.key_name("deferred"))
             return not any(all_at_once.execute())

@@ -8,7 +8,7 @@ PARTS = ("functions.lua", "functions_queue.lua", "functions_intake.lua", "functi
          "functions_closing.lua", "functions_account.lua", "functions_containment.lua",
          "functions_rules.lua", "functions_mail.lua", "functions_retention.lua")
 GROUP = "tocsin"
-STREAMS = ("raw", "findings", "closures", "actions")
+STREAMS = ("raw", "findings", "closures", "orders", "actions")
 TAG = "tocsin:{p0}:"
 
 

@@ -278,6 +278,19 @@ def test_a_person_reopens_what_the_client_closed(acme):
     wait_until(lambda: states(acme) == ["closed"] and acme.drained(), 20, "closed once more")
 
 
+def test_the_callback_cannot_speak_for_an_operator(acme):
+    """Were it taken over, it could append anything to its stream."""
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    name = incident(acme)["id"]
+    for via in ("cli", "reconciler", "threat_response"):
+        acme.redis.client.xadd(acme.key_name("closures"), {
+            "v": "1", "op": "verdict", "via": via, "received_ms": "1", "trace": "", "incident": name,
+            "verdict": "benign", "actor": "nobody"})
+    wait_until(acme.drained, 20, "all are heard")
+    assert states(acme) == ["open"] and acme.ticket("main", ticket["sys_id"])["state"] == "1"
+
+
 # ---- from elsewhere
 
 
