@@ -9,6 +9,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness import Process, RedisServer, Sandbox, System  # noqa: E402
 
 
+# They mostly wait: begun last they would be what all others wait for.
+LONGEST = ("test_outages_of_hours", "test_storm_of_60_hosts", "test_a_hundred_thousand_events", "test_hundreds_of_customers",
+           "test_conditions_that_fail", "test_restart_of_redis")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.name.startswith(LONGEST))
+
+
 @pytest.fixture
 def redis_server(tmp_path):
     server = RedisServer(tmp_path)

@@ -404,7 +404,9 @@ static struct MHD_OptionItem option_text(enum MHD_OPTION option, const char *tex
 static struct MHD_Daemon *start_daemon(struct httpd *httpd, const struct addrinfo *at)
 {
 	const struct httpd_settings *settings = &httpd->settings;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+	/* Not epoll: MHD_quiesce_daemon() and a daemon's thread may both take the listener out
+	 * of the set, and whoever is second ends the process (seen with 0.9.75). */
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
 	unsigned idle_s = (settings->idle_ms + 999) / 1000;
 	bool proxied = httpd_peers_proxied(httpd->peers);
 	struct MHD_OptionItem options[OPTIONS_MAX] = { { MHD_OPTION_END, 0, NULL } };
