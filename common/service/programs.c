@@ -93,6 +93,8 @@ static void publish(struct programs *programs, struct program_set *set, uint64_t
 {
 	struct edition *edition = xcalloc(1, sizeof *edition);
 
+	size_t count = program_set_count(set); /* afterwards others may free it */
+
 	edition->set = set;
 	edition->version = version;
 	pthread_mutex_lock(&programs->lock);
@@ -105,8 +107,7 @@ static void publish(struct programs *programs, struct program_set *set, uint64_t
 	}
 	programs->current = edition;
 	pthread_mutex_unlock(&programs->lock);
-	log_info("programs of version %llu: %zu", (unsigned long long)version,
-		 program_set_count(set));
+	log_info("programs of version %llu: %zu", (unsigned long long)version, count);
 }
 
 static bool refresh(struct programs *programs, struct redis *redis, uint64_t known,
