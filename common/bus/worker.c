@@ -16,7 +16,7 @@ enum { PAUSE_BASE_MS = 20, PAUSE_CAP_MS = 1000, COMPLAIN_MS = 10000, HISTORY_MAX
 
 /* ---- what is in hand, shared with the keeper ---- */
 
-void worker_hold(struct worker_thread *self, const struct batch *batch)
+static void hold(struct worker_thread *self, const struct batch *batch)
 {
 	pthread_mutex_lock(&self->lock);
 	size_t needed = self->held_count + batch->count;
@@ -41,7 +41,7 @@ static bool batch_has(const struct batch *batch, const char *id)
 	return false;
 }
 
-void worker_let_go(struct worker_thread *self, const struct batch *batch)
+static void let_go(struct worker_thread *self, const struct batch *batch)
 {
 	size_t kept = 0;
 	pthread_mutex_lock(&self->lock);
@@ -53,7 +53,7 @@ void worker_let_go(struct worker_thread *self, const struct batch *batch)
 	pthread_mutex_unlock(&self->lock);
 }
 
-void worker_trouble(struct worker_thread *self, const char *text)
+static void note_trouble(struct worker_thread *self, const char *text)
 {
 	pthread_mutex_lock(&self->lock);
 	snprintf(self->trouble, sizeof(self->trouble), "%s", text);
@@ -105,7 +105,7 @@ static void load_read(struct worker_thread *self, struct batch *batch,
 		metric_add(&bus_metric_taken_over, (double)batch->count,
 			   self->pool->spec.stream);
 	if (batch->count > 0)
-		worker_hold(self, batch);
+		hold(self, batch);
 	else
 		batch_clear(batch);
 }
@@ -126,7 +126,7 @@ static void complain(struct worker_thread *self, const struct err *err)
 static void redis_trouble(struct worker_thread *self, const struct err *err)
 {
 	metric_add(&bus_metric_redis_errors, 1.0);
-	worker_trouble(self, err->text);
+	note_trouble(self, err->text);
 	complain(self, err);
 	uint64_t wait = backoff_ms(PAUSE_BASE_MS, PAUSE_CAP_MS, self->failures, PAUSE_BASE_MS);
 	if (self->failures < 16)
@@ -247,7 +247,7 @@ static bool exchange(struct worker_thread *self, struct batch *done, bool read, 
 	if (done)
 		settled = batch_read(self, done, err);
 	if (done && settled) {
-		worker_let_go(self, done);
+		let_go(self, done);
 		batch_clear(done);
 	}
 	if (read) {
@@ -278,7 +278,7 @@ static bool turn(struct worker_thread *self)
 		bool whole = !self->read_lost || recover(self, &err);
 		if (whole && exchange(self, done, read, &err)) {
 			self->failures = 0;
-			worker_trouble(self, "");
+			note_trouble(self, "");
 		} else {
 			redis_trouble(self, &err);
 		}
@@ -306,10 +306,10 @@ static bool open_local(struct worker_thread *self)
 		return true;
 	self->opened = spec->open(self, &self->local, &err);
 	if (!self->opened) {
-		worker_trouble(self, err.text);
+		note_trouble(self, err.text);
 		bus_pause(self->bus, PAUSE_CAP_MS);
 	} else {
-		worker_trouble(self, "");
+		note_trouble(self, "");
 	}
 	return self->opened;
 }

@@ -123,11 +123,6 @@ void bus_wait_ready(struct bus *bus, uint64_t ms);
 /* To everyone who waits in bus_pause(). */
 void bus_signal(struct bus *bus);
 
-/* What the entries in hand are; under no lock of the caller. */
-void worker_hold(struct worker_thread *self, const struct batch *batch);
-void worker_let_go(struct worker_thread *self, const struct batch *batch);
-void worker_trouble(struct worker_thread *self, const char *text);
-
 /* worker_batch.c */
 void batch_init(struct batch *batch);
 void batch_done(struct batch *batch);

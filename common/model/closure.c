@@ -62,7 +62,7 @@ static bool parse(const char *const *names, size_t count, const char *text, unsi
 	return false;
 }
 
-bool closure_op_parse(const char *text, enum closure_op *ret_op)
+static bool parse_op(const char *text, enum closure_op *ret_op)
 {
 	unsigned index;
 
@@ -72,7 +72,7 @@ bool closure_op_parse(const char *text, enum closure_op *ret_op)
 	return true;
 }
 
-bool closure_via_parse(const char *text, enum closure_via *ret_via)
+static bool parse_via(const char *text, enum closure_via *ret_via)
 {
 	unsigned index;
 
@@ -185,10 +185,10 @@ bool closure_decode(struct closure *ret_closure, const struct field *fields, siz
 	*ret_closure = (struct closure){ 0 };
 	if (!envelope_version(&envelope, format_version, err))
 		return false;
-	if (!closure_op_parse(word(fields, count, "op"), &ret_closure->op))
+	if (!parse_op(word(fields, count, "op"), &ret_closure->op))
 		return err_set(err, ERR_PERMANENT, "closure: unknown op \"%.40s\"",
 			       word(fields, count, "op"));
-	if (!closure_via_parse(word(fields, count, "via"), &ret_closure->via))
+	if (!parse_via(word(fields, count, "via"), &ret_closure->via))
 		return err_set(err, ERR_PERMANENT, "closure: unknown via \"%.40s\"",
 			       word(fields, count, "via"));
 	if (!closure_verdict_parse(word(fields, count, "verdict"), &ret_closure->verdict))

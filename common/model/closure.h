@@ -81,8 +81,6 @@ bool closure_decode(struct closure *ret_closure, const struct field *fields, siz
 const char *closure_op_name(enum closure_op op);
 const char *closure_via_name(enum closure_via via);
 const char *closure_verdict_name(enum closure_verdict verdict);
-bool closure_op_parse(const char *text, enum closure_op *ret_op);
-bool closure_via_parse(const char *text, enum closure_via *ret_via);
 bool closure_verdict_parse(const char *text, enum closure_verdict *ret_verdict);
 
 #endif

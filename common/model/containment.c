@@ -28,11 +28,6 @@ const char *containment_method_name(enum containment_method method)
 	return method_names[method];
 }
 
-const char *containment_state_name(enum containment_state state)
-{
-	return state_names[state];
-}
-
 bool containment_machine_valid(const char *machine)
 {
 	size_t size = machine ? strspn(machine, "0123456789abcdefghijklmnopqrstuvwxyz"

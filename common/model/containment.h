@@ -68,7 +68,6 @@ size_t containment_due_count(const char *text);
 bool containment_machine_valid(const char *machine);
 
 const char *containment_method_name(enum containment_method method); /* "isolate" ... */
-const char *containment_state_name(enum containment_state state);    /* "intent" ... */
 
 /*
  * Our mark on an isolation is its comment: words for the people who see it in the vendor's

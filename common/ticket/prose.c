@@ -19,7 +19,8 @@ size_t prose_length(const char *s)
 	return length;
 }
 
-size_t prose_offset(const char *s, size_t n)
+/* Byte offset of character n, or of the end. */
+static size_t offset_of(const char *s, size_t n)
 {
 	size_t at = 0;
 
@@ -65,7 +66,7 @@ const char *prose_line(struct arena *arena, const char *s, size_t max)
 	line[size] = '\0';
 	if (prose_length(line) <= max)
 		return line;
-	line[prose_offset(line, max > 0 ? max - 1 : 0)] = '\0';
+	line[offset_of(line, max > 0 ? max - 1 : 0)] = '\0';
 	return arena_printf(arena, "%s…", line);
 }
 
@@ -85,7 +86,7 @@ const char *prose_lines(struct arena *arena, const char *s, size_t max)
 	text[size] = '\0';
 	if (prose_length(text) <= max)
 		return text;
-	text[prose_offset(text, max > 0 ? max - 1 : 0)] = '\0';
+	text[offset_of(text, max > 0 ? max - 1 : 0)] = '\0';
 	return arena_printf(arena, "%s…", text);
 }
 

@@ -17,8 +17,6 @@ const char *prose_lines(struct arena *arena, const char *s, size_t max);
 const char *prose_cut(struct arena *arena, const char *s, size_t max);
 /* Characters, not bytes. */
 size_t prose_length(const char *s);
-/* Byte offset of character n, or of the end. */
-size_t prose_offset(const char *s, size_t n);
 /* What java.net.URI, and so CTIA, takes for a URI; and what may stand in a note as a link. */
 bool prose_is_uri(const char *s);
 

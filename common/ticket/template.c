@@ -109,16 +109,6 @@ const struct template *templates_find(const struct templates *templates, const c
 	return NULL;
 }
 
-size_t templates_count(const struct templates *templates)
-{
-	return templates->count;
-}
-
-const struct template *templates_at(const struct templates *templates, size_t index)
-{
-	return templates->items[index];
-}
-
 /* ---- what it comes to ---- */
 
 /* Of each source its own one, when there is one of that name. */

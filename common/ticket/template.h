@@ -67,9 +67,6 @@ struct template *template_decode(const char *name, const char *text, size_t size
 				 const char *where, struct err *err);
 void template_free(struct template *template);
 
-/* Why no template may set this column; NULL: it may. */
-const char *template_column_refusal(const char *column, const char *table);
-
 /* All templates, the built-in ones included; immutable once checked. */
 struct templates;
 
@@ -80,8 +77,6 @@ void templates_free(struct templates *templates);
 void templates_add(struct templates *templates, struct template *template);
 /* NULL when there is none of that name. */
 const struct template *templates_find(const struct templates *templates, const char *name);
-size_t templates_count(const struct templates *templates);
-const struct template *templates_at(const struct templates *templates, size_t index);
 /* Whether what name extends is there, ends, and is not too deep or wide. */
 bool templates_check(const struct templates *templates, const char *name, struct err *err);
 /* The text of a built-in one, as a file would hold it; NULL: none of that name. */

@@ -56,7 +56,8 @@ static const struct {
 	{ "comments_and_work_notes", "shows work_notes and comments, it holds nothing" },
 };
 
-const char *template_column_refusal(const char *column, const char *table)
+/* Why no template may set this column; NULL: it may. */
+static const char *column_refusal(const char *column, const char *table)
 {
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		if (strcmp(refused[i].column, column) == 0)
@@ -233,7 +234,7 @@ static bool column_name_valid(const char *name)
 static bool read_column(struct reader *reader, const char *table, const char *name,
 			const json_t *value, struct template_part *part)
 {
-	const char *refusal = template_column_refusal(name, table);
+	const char *refusal = column_refusal(name, table);
 
 	if (!column_name_valid(name))
 		return refuse(reader, "is not the name of a column, of a-z 0-9 _");

@@ -180,25 +180,6 @@ static void read_action(const json_t *object, struct arena *arena,
 	clock_parse(body_peek(object, "creationDateTimeUtc"), &ret_action->created_ms);
 }
 
-bool defender_action(struct vendor_session *session, const char *id, struct arena *arena,
-		     bool *ret_found, struct defender_action *ret_action, struct err *err)
-{
-	struct call call;
-
-	call_init(&call, session, "reading the machine action");
-	call.optional_404 = true;
-	buf_adds(&call.url, "/api/machineactions/");
-	buf_add_url(&call.url, id);
-	bool ok = call_run(&call, session, err);
-
-	*ret_found = ok && call.found;
-	read_action(call.root, arena, ret_action);
-	call_done(&call);
-	if (*ret_found && strcmp(ret_action->id, id) != 0)
-		return err_set(err, ERR_TRANSIENT, "Defender answered with another action");
-	return ok;
-}
-
 /* What the filter asks for is looked at again: one that is not understood gives everything. */
 static bool wanted(const struct defender_action *action,
 		   const struct defender_action_query *query)

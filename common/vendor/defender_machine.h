@@ -57,10 +57,6 @@ struct defender_action {
 /* Whether it is under way: neither of the four ends. */
 bool defender_action_running(const struct defender_action *action);
 
-/* GET /api/machineactions/{id}; as defender_machine(). */
-bool defender_action(struct vendor_session *session, const char *id, struct arena *arena,
-		     bool *ret_found, struct defender_action *ret_action, struct err *err);
-
 /* GET /api/machineactions, isolations and their ends only, newest first; machine NULL: of all
  * machines, since then (0: as far back as the vendor keeps them). */
 struct defender_action_query {

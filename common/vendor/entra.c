@@ -49,7 +49,9 @@ static void write_url(struct buf *url, const struct account *account)
 
 /* ---- refusals ---- */
 
-const char *entra_advice(unsigned long code)
+/* What a refusal of that number ("AADSTS7000215") means and who can mend it; NULL: not known.
+ */
+static const char *advice_for(unsigned long code)
 {
 	static const struct {
 		unsigned long code;
@@ -117,7 +119,7 @@ static bool inspect(const struct http_response *response, struct err *err)
 		json_decref(root);
 		return true;
 	}
-	const char *advice = entra_advice(code);
+	const char *advice = advice_for(code);
 	const char *said = body_peek(root, "error_description");
 	const char *colon = strstr(said, ": ");
 

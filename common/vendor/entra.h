@@ -23,10 +23,6 @@
 bool entra_fetch_token(const struct vendor_grant *grant, char **ret_token,
 		       uint64_t *ret_life_ms, struct err *err);
 
-/* What a refusal of that number ("AADSTS7000215") means and who can mend it; NULL: not known.
- */
-const char *entra_advice(unsigned long code);
-
 /* Whether a token says for whom it is, and that it carries no role. What cannot be read is
  * taken as it is: what is inside of a token is nobody's promise. */
 bool entra_token_is_bare(const char *token);

@@ -170,7 +170,4 @@ bool secure_endpoint_release(struct vendor_session *session, const char *guid,
 bool secure_endpoint_move(struct vendor_session *session, const char *guid,
 			  const char *group_guid, struct arena *arena, struct err *err);
 
-/* Whether text has the shape of a connector or group guid: ours go into paths. */
-bool secure_endpoint_guid_valid(const char *text);
-
 #endif

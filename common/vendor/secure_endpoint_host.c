@@ -181,7 +181,8 @@ static size_t list_size(const struct call *call)
 
 /* ---- computers and groups ---- */
 
-bool secure_endpoint_guid_valid(const char *text)
+/* Whether text has the shape of a connector or group guid: ours go into paths. */
+static bool guid_valid(const char *text)
 {
 	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
@@ -198,7 +199,7 @@ bool secure_endpoint_guid_valid(const char *text)
 
 static bool guid_refused(struct vendor_session *session, const char *guid, struct err *err)
 {
-	if (secure_endpoint_guid_valid(guid))
+	if (guid_valid(guid))
 		return false;
 	session->refusal = VENDOR_ATTEMPTED;
 	session->status = 0;

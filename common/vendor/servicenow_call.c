@@ -15,14 +15,6 @@ enum {
 	TOKEN_LIFE_MS = 1799 * 1000, /* the instances' default */
 };
 
-bool servicenow_name_valid(const char *name)
-{
-	size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "0123456789_");
-
-	return size > 0 && size <= 80 && name[size] == '\0';
-}
-
 bool servicenow_sys_id_valid(const char *text)
 {
 	return text && strspn(text, "0123456789abcdef") == 32 && text[32] == '\0';

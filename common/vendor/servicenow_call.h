@@ -36,9 +36,6 @@ bool servicenow_call_refuse(struct servicenow_answer *ret_answer,
 			    enum servicenow_outcome outcome, enum err_kind kind,
 			    const char *text, struct err *err);
 
-/* Letters, digits and '_': what may stand in a path or name a column. */
-bool servicenow_name_valid(const char *name);
-
 /* A column's value as text in the arena: "" for null, the sys_id of a reference. */
 const char *servicenow_value_text(const json_t *value, struct arena *arena);
 void servicenow_record_read(const json_t *object, struct arena *arena,

@@ -69,12 +69,6 @@ bool threat_response_incident(struct vendor_session *session, const char *id,
 			      struct arena *arena, bool *ret_found,
 			      struct threat_response_incident *ret_incident, struct err *err);
 
-/* PATCH /incident/{id} with PartialNewIncident as JSON. Maps are merged, lists replaced whole:
- * to add to a list use the function below. ret_incident (may be NULL) is the result. */
-bool threat_response_patch(struct vendor_session *session, const char *id, const char *patch,
-			   size_t size, struct arena *arena,
-			   struct threat_response_incident *ret_incident, struct err *err);
-
 /* Reads the incident's external_references, appends this one unless one of the same source_name
  * and url or external_id is there, writes them all back. Two writers at once may lose one: the
  * caller holds the incident. */

@@ -158,7 +158,9 @@ static bool write_incident(struct response_call *call, struct vendor_session *se
 	return ok;
 }
 
-bool threat_response_patch(struct vendor_session *session, const char *id, const char *patch,
+/* PATCH /incident/{id} with PartialNewIncident as JSON. Maps are merged, lists replaced whole.
+ * ret_incident (may be NULL) is the result. */
+static bool patch_incident(struct vendor_session *session, const char *id, const char *patch,
 			   size_t size, struct arena *arena,
 			   struct threat_response_incident *ret_incident, struct err *err)
 {
@@ -264,8 +266,7 @@ static bool run_patch(struct vendor_session *session, const char *id, json_t *pa
 
 	if (!text)
 		return response_call_refuse(session, err, "the reference is not UTF-8");
-	bool ok =
-	    threat_response_patch(session, id, text, strlen(text), arena, ret_incident, err);
+	bool ok = patch_incident(session, id, text, strlen(text), arena, ret_incident, err);
 	free(text);
 	return ok;
 }

@@ -36,7 +36,6 @@ extern const struct httpd_route app_routes[];
 
 /* Rows this process owns, NULL-terminated. */
 extern struct metric *const app_metrics[];
-extern struct metric app_requests; /* answered, by route and outcome */
 extern struct metric app_refusals; /* by problem */
 
 #endif

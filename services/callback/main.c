@@ -90,7 +90,7 @@ enum {
 	PEM_MAX = 256 * 1024,
 };
 
-struct metric app_requests = {
+static struct metric requests = {
 	.name = "tocsin_callback_requests_total",
 	.kind = METRIC_COUNTER,
 	.help = "requests from outside by route and status",
@@ -102,7 +102,7 @@ struct metric app_refusals = {
 	.help = "requests refused, by problem",
 	.labels = "problem",
 };
-struct metric *const app_metrics[] = { &app_requests, &app_refusals, NULL };
+struct metric *const app_metrics[] = { &requests, &app_refusals, NULL };
 static struct metric *const *const metrics[] = { app_metrics, committer_metrics, notice_metrics,
 						 NULL };
 
@@ -137,7 +137,7 @@ static void count_request(const char *route, int status, void *app)
 
 	(void)app;
 	snprintf(text, sizeof text, "%d", status);
-	metric_add(&app_requests, 1, route ? route : "none", text);
+	metric_add(&requests, 1, route ? route : "none", text);
 }
 
 /* Reads the file if there is to be one. */

@@ -124,7 +124,8 @@ enum httpd_outcome page_answer(struct httpd_exchange *exchange, int status, stru
 	return HTTPD_DONE;
 }
 
-bool page_wanted(const struct httpd_exchange *exchange)
+/* Whether the sender reads HTML, as browsers say they do. */
+static bool wants_page(const struct httpd_exchange *exchange)
 {
 	const char *accept = httpd_header(exchange, "Accept");
 
@@ -137,7 +138,7 @@ enum httpd_outcome page_answer_problem(struct httpd_exchange *exchange, enum pro
 	const struct problem_row *row = problem_row(problem);
 	struct buf out;
 
-	if (!page_wanted(exchange)) {
+	if (!wants_page(exchange)) {
 		httpd_answer_header(exchange, "Vary", "Accept");
 		return problem_answer(exchange, problem, advice);
 	}

@@ -22,9 +22,6 @@ void page_add_list(struct buf *out, const char *const *items, size_t count);
 /* Ends it, answers with it, and frees out. */
 enum httpd_outcome page_answer(struct httpd_exchange *exchange, int status, struct buf *out);
 
-/* Whether the sender reads HTML, as browsers say they do. */
-bool page_wanted(const struct httpd_exchange *exchange);
-
 /* The problem as a page for who reads pages, with advice below its title (NULL: the row's
  * detail); for others as problem details. */
 enum httpd_outcome page_answer_problem(struct httpd_exchange *exchange, enum problem problem,

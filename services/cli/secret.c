@@ -37,7 +37,7 @@ void secrets_add(struct secrets *secrets, const char *name, const char *value)
 	secrets->count++;
 }
 
-const char *secrets_find(const struct secrets *secrets, const char *name)
+static const char *find(const struct secrets *secrets, const char *name)
 {
 	for (size_t i = 0; i < secrets->count; i++) {
 		if (strcmp(secrets->names[i], name) == 0)
@@ -87,7 +87,7 @@ bool secrets_add_file(struct secrets *secrets, const char *assignment, struct er
 			       "--secret-file: write NAME=FILE, for example "
 			       "servicenow=/run/secrets/acme");
 	snprintf(name, sizeof name, "%.*s", (int)(equals - assignment), assignment);
-	if (secrets_find(secrets, name))
+	if (find(secrets, name))
 		return err_set(err, ERR_PERMANENT, "secret %s was given twice", name);
 	char *text = strcmp(equals + 1, "-") == 0 ? read_stdin(SECRET_MAX, err)
 						  : conf_read_file(equals + 1, SECRET_MAX, err);
@@ -123,7 +123,7 @@ bool secrets_add_stdin(struct secrets *secrets, struct err *err)
 		bool good = json_is_string(value) ? check(name, json_string_value(value), err)
 						  : err_set(err, ERR_PERMANENT,
 							    "stdin: %s: is not a string", name);
-		if (good && secrets_find(secrets, name))
+		if (good && find(secrets, name))
 			good = err_set(err, ERR_PERMANENT, "secret %s was given twice", name);
 		if (!good) {
 			json_decref(object);

@@ -27,9 +27,6 @@ bool secrets_add_file(struct secrets *secrets, const char *assignment, struct er
 bool secrets_add_stdin(struct secrets *secrets, struct err *err);
 void secrets_add(struct secrets *secrets, const char *name, const char *value);
 
-/* Borrowed; NULL when there is none of this name. */
-const char *secrets_find(const struct secrets *secrets, const char *name);
-
 /* Asks on the terminal, twice when it is long-lived and typed blind; false with err when there
  * is no terminal to ask on: err then names the other ways. Adds it to secrets under name. */
 bool secrets_prompt(struct secrets *secrets, const char *name, const char *question,

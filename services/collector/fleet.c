@@ -60,7 +60,7 @@ bool pin_is_set(const struct pin *pin)
 	return pin->label || pin->customer_count > 0;
 }
 
-bool pin_matches(const struct pin *pin, const struct customer *customer)
+static bool pin_matches(const struct pin *pin, const struct customer *customer)
 {
 	if (pin->label && customer->label && strcmp(pin->label, customer->label) == 0)
 		return true;

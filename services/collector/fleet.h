@@ -26,7 +26,6 @@ struct pin {
 bool pin_init(struct pin *pin, const char *customers, const char *label, struct err *err);
 void pin_done(struct pin *pin); /* zeroed is fine */
 bool pin_is_set(const struct pin *pin);
-bool pin_matches(const struct pin *pin, const struct customer *customer);
 
 /* The announcement, "label=<label> customers=<id>,<id>" or "" when not pinned. Caller frees. */
 char *pin_encode(const struct pin *pin);

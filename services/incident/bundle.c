@@ -28,7 +28,7 @@ struct maker {
 };
 
 /* OCSF severity_id to CTIM: recommended mapping, 6 is Critical, 99 Unknown. */
-const char *bundle_severity(int severity_id)
+static const char *severity(int severity_id)
 {
 	static const char *const names[] = { "Unknown", "Info",	    "Low",     "Medium",
 					     "High",	"Critical", "Critical" };
@@ -198,7 +198,7 @@ static json_t *incident(const struct maker *maker)
 	json_object_set_new(made, "description", text(description(maker)));
 	json_object_set_new(made, "status", json_string("New"));
 	json_object_set_new(made, "confidence", json_string("High"));
-	json_object_set_new(made, "severity", json_string(bundle_severity(state->severity_id)));
+	json_object_set_new(made, "severity", json_string(severity(state->severity_id)));
 	json_object_set_new(made, "promotion_method", json_string("Automated"));
 	json_object_set_new(made, "discovery_method", json_string("Security Alarm"));
 	json_object_set_new(made, "incident_time",
@@ -233,7 +233,7 @@ static json_t *sighting(const struct maker *maker)
 
 	json_object_set_new(made, "title", text(title(maker)));
 	json_object_set_new(made, "confidence", json_string(confidence(view->confidence_id)));
-	json_object_set_new(made, "severity", json_string(bundle_severity(view->severity_id)));
+	json_object_set_new(made, "severity", json_string(severity(view->severity_id)));
 	json_object_set_new(made, "count", json_integer(1));
 	json_object_set_new(made, "internal", json_true());
 	json_object_set_new(made, "sensor", json_string("endpoint"));

@@ -19,6 +19,4 @@ struct facts;
 /* JSON text in the arena. */
 const char *bundle_encode(const struct facts *facts, struct arena *arena, size_t *ret_size);
 
-const char *bundle_severity(int severity_id); /* CTIM's name */
-
 #endif

@@ -27,8 +27,5 @@ struct saga_end contain_give_up(struct turn *turn, enum containment_method metho
 /* It is there, but by somebody else. */
 struct saga_end contain_foreign(struct turn *turn, enum containment_method method,
 				enum saga_phase phase, const struct machine *machine);
-/* It is there, and ours. */
-struct saga_end contain_held(struct turn *turn, enum containment_method method,
-			     enum saga_phase phase, const struct machine *machine);
 
 #endif

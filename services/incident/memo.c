@@ -96,16 +96,6 @@ void memo_set(struct memo *memo, const char *name, const char *value)
 	pthread_mutex_unlock(&memo->lock);
 }
 
-void memo_forget(struct memo *memo, const char *name)
-{
-	pthread_mutex_lock(&memo->lock);
-	struct place *place = place_of(memo, name);
-
-	if (place->name && strcmp(place->name, name) == 0)
-		place_clear(place);
-	pthread_mutex_unlock(&memo->lock);
-}
-
 bool memo_add(struct memo *memo, const char *name)
 {
 	pthread_mutex_lock(&memo->lock);

@@ -17,7 +17,6 @@ void memo_free(struct memo *memo); /* NULL is fine */
 /* The value is copied into arena; NULL when nothing is remembered. */
 const char *memo_get(struct memo *memo, const char *name, struct arena *arena);
 void memo_set(struct memo *memo, const char *name, const char *value);
-void memo_forget(struct memo *memo, const char *name);
 /* True when it was not there and now is. */
 bool memo_add(struct memo *memo, const char *name);
 

@@ -99,8 +99,9 @@ struct saga_end contain_foreign(struct turn *turn, enum containment_method metho
 	return end;
 }
 
-struct saga_end contain_held(struct turn *turn, enum containment_method method,
-			     enum saga_phase phase, const struct machine *machine)
+/* It is there, and ours. */
+static struct saga_end contain_held(struct turn *turn, enum containment_method method,
+				    enum saga_phase phase, const struct machine *machine)
 {
 	struct containment_entry *entry = &contain_ledger(turn)->entries[method];
 	const char *by = turn->incident.containment.approved;

@@ -64,7 +64,8 @@ const json_t *ctia_indexed(struct ctia_entity *entity)
 	return entity->indexed;
 }
 
-void ctia_update(struct ctia *ctia, struct ctia_entity *entity, json_t *now, bool refresh)
+/* Replaces what an entity is. Takes the reference of now. */
+static void update(struct ctia *ctia, struct ctia_entity *entity, json_t *now, bool refresh)
 {
 	ctia_indexed(entity); /* an older change may have become visible meanwhile */
 	json_decref(entity->now);
@@ -129,7 +130,7 @@ struct ctia_entity *ctia_add(struct ctia *ctia, enum ctim_type type, const json_
 		    ctia->entity[type], (count ? count * 2 : 1) * sizeof(struct ctia_entity *));
 	ctia->entity[type][ctia->count[type]++] = entity;
 	index_add(&ctia->by_name, name, entity);
-	ctia_update(ctia, entity, completed(ctia, type, body, id), refresh);
+	update(ctia, entity, completed(ctia, type, body, id), refresh);
 	return entity;
 }
 
@@ -171,8 +172,9 @@ struct ctia_entity *ctia_by_external_id(struct ctia *ctia, enum ctim_type type,
 	return oldest;
 }
 
-void ctia_list_external(struct ctia *ctia, enum ctim_type type, const char *external_id,
-			const struct request *request, struct response *response)
+/* Entities of an external id, as search shows them. */
+static void list_external(struct ctia *ctia, enum ctim_type type, const char *external_id,
+			  const struct request *request, struct response *response)
 {
 	json_t *rows = json_array();
 	char key[1024];
@@ -355,7 +357,7 @@ static void change(struct ctia *ctia, struct ctia_entity *entity, const json_t *
 	json_object_set_new(next, "id", id);
 	json_object_set_new(next, "modified", json_string(now));
 	json_object_set(next, "created", json_object_get(entity->now, "created"));
-	ctia_update(ctia, entity, next, wait_for(request));
+	update(ctia, entity, next, wait_for(request));
 	committed(response, entity);
 	response_json(response, 200, json_incref(entity->now));
 }
@@ -380,7 +382,7 @@ static void remove_entity(struct ctia *ctia, struct ctia_entity *entity,
 			  const struct request *request, struct response *response)
 {
 	entity->deleted = true;
-	ctia_update(ctia, entity, json_incref(entity->now), wait_for(request));
+	update(ctia, entity, json_incref(entity->now), wait_for(request));
 	committed(response, entity);
 	response->status = 204;
 }
@@ -436,7 +438,7 @@ static void serve_type(struct ctia *ctia, enum ctim_type type, const struct requ
 	else if (strcmp(first, "search") == 0 && get)
 		ctia_search(ctia, type, request, strcmp(second, "count") == 0, response);
 	else if (strcmp(first, "external_id") == 0 && get)
-		ctia_list_external(ctia, type, second, request, response);
+		list_external(ctia, type, second, request, response);
 	else /* a long id, encoded, is one part as well */
 		serve_entity(ctia, type, first, second, request, response);
 }

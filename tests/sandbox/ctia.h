@@ -48,15 +48,10 @@ struct ctia_entity *ctia_by_external_id(struct ctia *ctia, enum ctim_type type,
 struct ctia_entity *ctia_find(struct ctia *ctia, const char *id);
 /* What search sees of an entity now; NULL for nothing. Borrowed. */
 const json_t *ctia_indexed(struct ctia_entity *entity);
-/* Replaces what an entity is. Takes the reference of now. */
-void ctia_update(struct ctia *ctia, struct ctia_entity *entity, json_t *now, bool refresh);
 
 /* POST /ctia/bundle/import and the routes under /ctia/<type>/search. */
 void ctia_import(struct ctia *ctia, const struct request *request, struct response *response);
 void ctia_search(struct ctia *ctia, enum ctim_type type, const struct request *request,
 		 bool count_only, struct response *response);
-/* Entities of an external id, as search shows them. */
-void ctia_list_external(struct ctia *ctia, enum ctim_type type, const char *external_id,
-			const struct request *request, struct response *response);
 
 #endif

@@ -85,9 +85,6 @@ void snow_refuse(struct response *response, unsigned status, const char *message
 /* Creates (row NULL) or changes a record as the body says; NULL when it was refused. */
 struct snow_row *snow_write(const struct snow_call *call, struct snow_table *table,
 			    struct snow_row *row, const json_t *body);
-/* Appends a journal entry. */
-void snow_add_journal(struct snow *snow, const struct snow_row *row, const char *element,
-		      const char *text, const char *user);
 /* What time does by itself: closing what was resolved long enough. */
 void snow_settle(struct snow *snow);
 

@@ -340,8 +340,8 @@ static void compute_security_state(struct pending *pending)
 	set_pending(pending, "closed_by", pending->call->user->sys_id);
 }
 
-void snow_add_journal(struct snow *snow, const struct snow_row *row, const char *element,
-		      const char *text, const char *user)
+static void add_journal(struct snow *snow, const struct snow_row *row, const char *element,
+			const char *text, const char *user)
 {
 	struct snow_row *entry =
 	    snow_row_add(snow_table_find(&snow->tables, "sys_journal_field"), NULL);
@@ -369,7 +369,7 @@ static void store(struct pending *pending)
 			snow_row_set(row, (int)i, pending->value[i]);
 		else if (*pending->value[i] &&
 			 strcmp(column->name, "comments_and_work_notes") != 0)
-			snow_add_journal(snow, row, column->name, pending->value[i], user);
+			add_journal(snow, row, column->name, pending->value[i], user);
 	}
 	row->changed_ms = clock_wall_ms();
 	clock_format_plain(row->changed_ms, text);
