@@ -169,18 +169,3 @@ bool dead_drop(struct redis *redis, unsigned partition, const char *id, bool *re
 	*ret_found = count == 1;
 	return true;
 }
-
-bool dead_acknowledge(struct redis *redis, unsigned partition, const char *id,
-		      size_t *ret_count, struct err *err)
-{
-	struct key key;
-	if (!valid_id(id, err))
-		return false;
-	/* MINID keeps what is not below it. */
-	const char *dash = strchr(id, '-');
-	unsigned long long sequence = strtoull(dash + 1, NULL, 10) + 1;
-	key_format(&key, partition, STREAM_DEAD);
-	return count_reply(redis_command(redis, err, "XTRIM %s MINID %b-%llu", key.text, id,
-					 (size_t)(dash - id), sequence),
-			   ret_count);
-}

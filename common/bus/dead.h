@@ -36,8 +36,5 @@ bool dead_replay(struct redis *redis, unsigned partition, const char *id, uint64
 		 bool *ret_found, struct err *err);
 bool dead_drop(struct redis *redis, unsigned partition, const char *id, bool *ret_found,
 	       struct err *err);
-/* The operator has an export of everything up to and including id: forget it. */
-bool dead_acknowledge(struct redis *redis, unsigned partition, const char *id,
-		      size_t *ret_count, struct err *err);
 
 #endif

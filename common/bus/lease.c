@@ -81,13 +81,6 @@ bool lease_take(struct redis *redis, struct lease *lease, const char *owner, uin
 	return answered;
 }
 
-bool lease_renew(struct redis *redis, struct lease *lease, uint64_t ttl_ms, struct err *err)
-{
-	uint64_t until = clock_mono_ms() + ttl_ms;
-	append_renew(redis, lease, ttl_ms);
-	return read_renew(redis, lease, until, err);
-}
-
 /* What is sent before its answers are read stays small: both sides have buffers. */
 enum { LEASES_AT_ONCE = 256 };
 

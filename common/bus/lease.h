@@ -26,10 +26,8 @@ void lease_init(struct lease *ret_lease, unsigned partition, const char *name);
  * says whether it is ours now (it also is when we already held it). */
 bool lease_take(struct redis *redis, struct lease *lease, const char *owner, uint64_t ttl_ms,
 		bool *ret_taken, struct err *err);
-/* False with redis_error() REDIS_STALE when it is no longer ours; the token is then cleared. */
-bool lease_renew(struct redis *redis, struct lease *lease, uint64_t ttl_ms, struct err *err);
-/* The same for many in one round trip; afterwards a lease that is not ours has no token. What
- * an error left unanswered keeps its token and its time. */
+/* Many in one round trip; afterwards a lease that is not ours has no token. What an error left
+ * unanswered keeps its token and its time. */
 bool lease_take_all(struct redis *redis, struct lease *const *leases, size_t count,
 		    const char *owner, uint64_t ttl_ms, struct err *err);
 bool lease_renew_all(struct redis *redis, struct lease *const *leases, size_t count,

@@ -124,14 +124,6 @@ bool settle_read(struct redis *redis, const struct settle_item *items, size_t co
 	return complete;
 }
 
-bool settle_entries(struct redis *redis, const struct settle_from *from,
-		    const struct settle_item *items, size_t count, bool *ret_settled,
-		    struct err *err)
-{
-	settle_append(redis, from, items, count);
-	return settle_read(redis, items, count, ret_settled, err);
-}
-
 void settle_append_defer(struct redis *redis, const struct settle_from *from,
 			 const struct defer_item *item)
 {

@@ -50,12 +50,17 @@ struct settle_item {
 void settle_from_init(struct settle_from *ret_from, unsigned partition, const char *stream,
 		      const char *output, const char *consumer, uint64_t fate_ttl_ms);
 
-/* One call per 3,500 arguments or 1 MiB, whichever is first. ret_settled[i] is false when entry
- * i was no longer ours (nothing was published for it). NULL: not asked. On an error what was
- * settled before stays settled; repeat the whole call. */
-bool settle_entries(struct redis *redis, const struct settle_from *from,
-		    const struct settle_item *items, size_t count, bool *ret_settled,
-		    struct err *err);
+/*
+ * Settles entries, in one call per 3,500 arguments or 1 MiB, whichever is first. It is sent in
+ * one round trip together with other commands (redis_append); the answers are read in the same
+ * order. settle_append() returns how many replies it made, all of which settle_read() reads,
+ * also on an error: what was settled before stays settled, repeat the whole. ret_settled[i] is
+ * false when entry i was no longer ours (nothing was published for it). NULL: not asked.
+ */
+size_t settle_append(struct redis *redis, const struct settle_from *from,
+		     const struct settle_item *items, size_t count);
+bool settle_read(struct redis *redis, const struct settle_item *items, size_t count,
+		 bool *ret_settled, struct err *err);
 
 struct defer_item {
 	const char *id;
@@ -78,13 +83,7 @@ bool settle_bury(struct redis *redis, const struct settle_from *from, const char
 		 const char *fate_key, unsigned limit, uint64_t idle_ms, bool *ret_buried,
 		 struct err *err);
 
-/* The sending halves of the above, for one round trip together with other commands
- * (redis_append); read the answers in the same order. settle_append() returns how many replies
- * it made, all of which settle_read() reads, also on an error. */
-size_t settle_append(struct redis *redis, const struct settle_from *from,
-		     const struct settle_item *items, size_t count);
-bool settle_read(struct redis *redis, const struct settle_item *items, size_t count,
-		 bool *ret_settled, struct err *err);
+/* The sending halves of settle_defer() and settle_release(). */
 void settle_append_defer(struct redis *redis, const struct settle_from *from,
 			 const struct defer_item *item);
 void settle_append_release(struct redis *redis, const struct settle_from *from,

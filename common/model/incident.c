@@ -465,10 +465,3 @@ const char *incident_key_id(const char *installation, const char *key)
 	return id[-1] == ':' && strspn(id, "0123456789abcdef") == INCIDENT_ID_SIZE - 1 ? id
 										       : NULL;
 }
-
-bool incident_installation_valid(const char *installation)
-{
-	size_t size = strspn(installation, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-	return size >= 1 && size <= 12 && installation[size] == '\0';
-}

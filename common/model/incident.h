@@ -274,7 +274,5 @@ const char *incident_key_id(const char *installation, const char *key);
 /* tocsin-g:<installation>:<customer>:<group> */
 void incident_group_key(const char *installation, const struct incident *incident,
 			char *ret_key);
-/* 1 to 12 of a-z 0-9 - */
-bool incident_installation_valid(const char *installation);
 
 #endif

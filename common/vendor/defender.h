@@ -50,10 +50,6 @@ bool defender_alerts(struct vendor_session *session, const struct defender_query
 		     const char *next, struct arena *arena, struct defender_page *ret_page,
 		     struct err *err);
 
-/* GET /api/alerts/{id}. An unknown id (404) is true with ret_found false. */
-bool defender_alert(struct vendor_session *session, const char *id, struct arena *arena,
-		    bool *ret_found, struct defender_alert *ret_alert, struct err *err);
-
 /* Reads the body of a page; limit is what was asked for, skip what was left out, base where the
  * API is. False when it breaks off. */
 bool defender_page_read(const char *body, size_t size, const char *base, unsigned limit,

@@ -165,18 +165,3 @@ broken:
 	walk->broken = true;
 	return false;
 }
-
-bool json_slice_member(struct json_slice object, const char *name, struct json_slice *ret_value)
-{
-	struct json_walk walk;
-	struct json_slice key;
-	size_t size = strlen(name);
-
-	if (!json_walk_start(&walk, object) || walk.close != '}')
-		return false;
-	while (json_walk_next(&walk, &key, ret_value)) {
-		if (key.size == size && memcmp(key.text, name, size) == 0)
-			return true;
-	}
-	return false;
-}

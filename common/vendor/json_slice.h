@@ -32,9 +32,4 @@ bool json_walk_start(struct json_walk *walk, struct json_slice container);
 bool json_walk_next(struct json_walk *walk, struct json_slice *ret_key,
 		    struct json_slice *ret_value);
 
-/* The first member of that plain ASCII name, in ret_value; false when there is none or the
- * object is broken before it. */
-bool json_slice_member(struct json_slice object, const char *name,
-		       struct json_slice *ret_value);
-
 #endif

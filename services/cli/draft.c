@@ -299,18 +299,6 @@ bool draft_opens(const json_t *draft, const json_t *older, enum store_kind kind,
 	return true;
 }
 
-bool draft_is_current(json_t *draft, enum store_kind kind, const struct vault *vault)
-{
-	for (size_t i = 0; i < KINDS; i++) {
-		const char *text = json_string_value(
-		    json_object_get(credentials(draft, kind, kinds[i]), "secret"));
-
-		if (text && !vault_is_current(vault, text))
-			return false;
-	}
-	return true;
-}
-
 static bool reseal_one(json_t *draft, enum store_kind kind, enum account_kind vendor,
 		       const struct vault *vault, size_t *ret_count, struct err *err)
 {

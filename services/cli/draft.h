@@ -47,8 +47,6 @@ bool draft_has_new_seal(const json_t *draft, const json_t *older, enum store_kin
  * for each. */
 bool draft_reseal(json_t *draft, enum store_kind kind, const struct vault *vault,
 		  size_t *ret_count, struct err *err);
-/* True when every secret in it was sealed with the newest key. */
-bool draft_is_current(json_t *draft, enum store_kind kind, const struct vault *vault);
 
 /* The file's canonical text, validated; caller frees. NULL with err filled. */
 char *draft_encode(const json_t *draft, enum store_kind kind, const char *where,

@@ -157,10 +157,6 @@ static void test_key_at_its_limit(void **state)
 	incident_group_key("installation", &incident, key);
 	assert_string_equal(key, "tocsin-g:installation:abcdefghijklmnopqrstuvwx:"
 				 "0123456789abcdef");
-	assert_true(incident_installation_valid("installation"));
-	assert_false(incident_installation_valid("installations"));
-	assert_false(incident_installation_valid("Prod"));
-	assert_false(incident_installation_valid(""));
 }
 
 static void test_id_depends_on_all_parts(void **state)

@@ -380,32 +380,6 @@ static void failures_of_the_api(void **state)
 	}
 }
 
-static void one_alert(void **state)
-{
-	struct defender_alert alert;
-	struct err err = { 0 };
-	bool found;
-
-	(void)state;
-	forget_token();
-	fake_json(200, TOKEN_V2);
-	fake_json(200, "{\"value\":[]}");
-	assert_false(defender_alert(&fake.session, "da/1", fake.arena, &found, &alert, &err));
-	assert_false(found);
-	assert_string_equal(fake_asked(1)->url,
-			    "https://vendor.example/api/alerts/da%2F1?$expand=evidence");
-	fake_reset();
-	fake_json(404, "{\"error\":{\"code\":\"ResourceNotFound\"}}");
-	assert_true(defender_alert(&fake.session, "da1", fake.arena, &found, &alert, &err));
-	assert_false(found);
-	fake_reset();
-	fake_json(200, "{\"id\":\"da1\",\"lastUpdateTime\":\"2023-11-14T22:13:20.9Z\"}");
-	assert_true(defender_alert(&fake.session, "da1", fake.arena, &found, &alert, &err));
-	assert_true(found);
-	assert_string_equal(alert.id, "da1");
-	assert_int_equal(alert.updated_ms, 1700000000900);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,7 +393,6 @@ int main(void)
 		cmocka_unit_test(a_page_that_breaks_off_is_none),
 		cmocka_unit_test(goes_on_from_its_own_tokens_only),
 		cmocka_unit_test(failures_of_the_api),
-		cmocka_unit_test(one_alert),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);

@@ -93,24 +93,11 @@ static void bounds_depth(void **state)
 	}
 }
 
-static void finds_a_member(void **state)
-{
-	static const char text[] = "{\"ida\":1,\"id\":2,\"id\":3}";
-	struct json_slice object = { text, sizeof text - 1 }, value;
-
-	(void)state;
-	assert_true(json_slice_member(object, "id", &value));
-	assert_memory_equal(value.text, "2", 1);
-	assert_false(json_slice_member(object, "i", &value));
-	assert_false(json_slice_member((struct json_slice){ "[1]", 3 }, "id", &value));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cuts_what_stands_there),
 		cmocka_unit_test(bounds_depth),
-		cmocka_unit_test(finds_a_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
