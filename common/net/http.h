@@ -88,11 +88,5 @@ bool http_is_json(const struct http_response *response);
 /* 2xx ERR_NONE; 3xx, 401, 402, 403 and 407 ERR_ACCOUNT; 408, 425, 429 and 5xx ERR_TRANSIENT;
  * the rest ERR_PERMANENT. */
 enum err_kind http_status_kind(int status);
-/*
- * True for a 2xx with JSON, and for 204. Otherwise err says what went wrong, beginning with
- * what ("creating the incident"): the kind as above, with Retry-After; 5xx is ambiguous; a 2xx
- * that is not JSON is transient and ambiguous (a login or hibernation page).
- */
-bool http_check(const struct http_response *response, const char *what, struct err *err);
 
 #endif

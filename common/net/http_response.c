@@ -106,30 +106,3 @@ enum err_kind http_status_kind(int status)
 		return status < 400 ? ERR_ACCOUNT : ERR_PERMANENT;
 	}
 }
-
-bool http_check(const struct http_response *response, const char *what, struct err *err)
-{
-	int status = response->status;
-	enum err_kind kind = http_status_kind(status);
-	const char *to = http_response_header(response, "Location");
-
-	if (kind == ERR_NONE && (status == 204 || http_is_json(response)))
-		return true;
-	if (kind == ERR_NONE)
-		err_fill(err, ERR_TRANSIENT,
-			 "%s: HTTP %d, but not JSON (%.40s): a login or hibernation page?",
-			 what, status,
-			 response->content_type && response->content_type[0]
-			     ? response->content_type
-			     : "no type");
-	else if (status >= 300 && status < 400)
-		err_fill(err, kind, "%s: HTTP %d, sent on to %.100s: is the address right?",
-			 what, status, to ? to : "nowhere");
-	else
-		err_fill(err, kind, "%s: HTTP %d", what, status);
-	if (err) {
-		err->ambiguous = kind == ERR_NONE || status >= 500;
-		err->retry_after_ms = http_retry_after_ms(response);
-	}
-	return false;
-}

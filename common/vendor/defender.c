@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/body.h"
 #include "vendor/call.h"
 #include "vendor/entra.h"
@@ -183,14 +184,15 @@ bool defender_page_read(const char *body, size_t size, const char *base, unsigne
 /* {"error":{"code","message","target"}}; target is what the vendor's support asks for. */
 static void take_detail(const struct http_response *response, char *ret_detail, size_t room)
 {
-	json_t *root =
-	    http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	json_t *root = answer_json(response);
 	const json_t *error = json_object_get(root, "error");
 	struct buf text;
 
 	buf_init(&text, 4096);
-	buf_addf(&text, "%s%s%s", body_peek(error, "code"),
-		 *body_peek(error, "message") ? ": " : "", body_peek(error, "message"));
+	buf_addf(&text, "%s%s%s%s",
+		 response->status == 403 ? "the app lacks Alert.Read.All: " : "",
+		 body_peek(error, "code"), *body_peek(error, "message") ? ": " : "",
+		 body_peek(error, "message"));
 	body_excerpt(buf_text(&text), ret_detail, room);
 	buf_done(&text);
 	json_decref(root);
@@ -204,25 +206,11 @@ static bool check(const struct http_response *response, bool one, struct err *er
 	if (kind == ERR_NONE && http_is_json(response))
 		return true;
 	if (kind == ERR_NONE)
-		return err_set(err, ERR_TRANSIENT, "Defender answered %d without JSON",
-			       response->status);
+		return answer_unfit(response->status, "Defender", "without JSON", err);
 	if (!one && (response->status == 404 || response->status == 405))
 		kind = ERR_ACCOUNT; /* the URL is wrong, and for every call */
 	take_detail(response, detail, sizeof detail);
-	err_fill(err, kind, "Defender answered %d%s%s%s", response->status,
-		 response->status == 403 ? " (the app lacks Alert.Read.All)" : "",
-		 *detail ? ", " : "", detail);
-	if (err && kind == ERR_TRANSIENT)
-		err->retry_after_ms = http_retry_after_ms(response);
-	return false;
-}
-
-static char *keep_body(const struct http_response *response, struct arena *arena)
-{
-	char *body = arena_alloc(arena, response->size + 1);
-
-	memcpy(body, response->body, response->size);
-	return body;
+	return answer_refused(response, "Defender", kind, detail, err);
 }
 
 /* ---- lists ---- */
@@ -239,17 +227,14 @@ static bool classify_page(const struct vendor_request *request,
 			  const struct http_response *response, struct err *err)
 {
 	struct page_call *call = request->opaque;
-	const char *date = http_response_header(response, "Date");
 
 	if (!check(response, false, err))
 		return false;
-	if (!defender_page_read(keep_body(response, call->arena), response->size, call->base,
+	if (!defender_page_read(answer_copy(response, call->arena), response->size, call->base,
 				call->limit, call->skip, call->arena, call->page))
-		return err_set(err, ERR_TRANSIENT,
-			       "Defender answered %d with a page that breaks off",
-			       response->status);
-	if (date)
-		clock_parse_http(date, &call->page->date_ms);
+		return answer_unfit(response->status, "Defender", "with a page that breaks off",
+				    err);
+	call->page->date_ms = answer_date_ms(response);
 	return true;
 }
 

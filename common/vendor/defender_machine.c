@@ -1,12 +1,14 @@
 /* Defender for Endpoint: machines, their isolation and its end. */
 #include "vendor/defender_machine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/body.h"
 #include "vendor/call.h"
 #include "vendor/entra.h"
@@ -48,23 +50,18 @@ static void call_done(struct call *call)
 }
 
 /* {"error":{"code","message","target"}} */
-static void refused(struct call *call, const struct http_response *response, struct err *err)
+static bool refused(struct call *call, const struct http_response *response, struct err *err)
 {
 	enum err_kind kind = http_status_kind(response->status);
-	json_t *root =
-	    http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	json_t *root = answer_json(response);
 	const json_t *error = json_object_get(root, "error");
-	char message[120];
+	char message[120], detail[CODE_MAX + 122];
 
 	body_excerpt(body_peek(error, "code"), call->code, sizeof call->code);
 	body_excerpt(body_peek(error, "message"), message, sizeof message);
-	err_fill(err, kind, "Defender answered %d%s%s%s%s", response->status,
-		 *call->code ? ", " : "", call->code, *message ? ": " : "", message);
-	if (err && kind == ERR_TRANSIENT) {
-		err->ambiguous = response->status != 429;
-		err->retry_after_ms = http_retry_after_ms(response);
-	}
+	snprintf(detail, sizeof detail, "%s%s%s", call->code, *message ? ": " : "", message);
 	json_decref(root);
+	return answer_refused(response, "Defender", kind, detail, err);
 }
 
 static bool classify(const struct vendor_request *request, const struct http_response *response,
@@ -74,20 +71,13 @@ static bool classify(const struct vendor_request *request, const struct http_res
 
 	if (response->status == 404 && call->optional_404)
 		return true;
-	if (http_status_kind(response->status) != ERR_NONE) {
-		refused(call, response, err);
-		return false;
-	}
+	if (http_status_kind(response->status) != ERR_NONE)
+		return refused(call, response, err);
 	json_decref(call->root);
-	call->root = http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	call->root = answer_json(response);
 	call->found = json_is_object(call->root);
-	if (call->found)
-		return true;
-	err_fill(err, ERR_TRANSIENT, "Defender answered %d without complete JSON",
-		 response->status);
-	if (err)
-		err->ambiguous = true;
-	return false;
+	return call->found ||
+	       answer_unfit(response->status, "Defender", "without complete JSON", err);
 }
 
 static bool call_run(struct call *call, struct vendor_session *session, struct err *err)
@@ -286,11 +276,7 @@ static bool request_action(struct vendor_session *session, const struct request 
 	call_done(&call);
 	if (!ok || (*ret_action->id && strcmp(ret_action->machine, request->machine) == 0))
 		return ok;
-	err_fill(err, ERR_TRANSIENT, "Defender answered %d without the action",
-		 session->status);
-	if (err)
-		err->ambiguous = true;
-	return false;
+	return answer_unfit(session->status, "Defender", "without the action", err);
 }
 
 bool defender_isolate(struct vendor_session *session, const char *machine, bool selective,

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/body.h"
 #include "vendor/call.h"
 #include "vendor/entra.h"
@@ -46,23 +47,18 @@ static bool classify(const struct vendor_request *request, const struct http_res
 {
 	struct alert_answer *answer = request->opaque;
 	enum err_kind kind = http_status_kind(response->status);
-	json_t *root;
 
 	if (response->status == 404)
 		return true;
-	if (kind != ERR_NONE) {
-		err_fill(err, kind, "Defender answered %d", response->status);
-		if (err && kind == ERR_TRANSIENT)
-			err->retry_after_ms = http_retry_after_ms(response);
-		return false;
-	}
-	root = http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	if (kind != ERR_NONE)
+		return answer_refused(response, "Defender", kind, "", err);
+	json_t *root = answer_json(response);
+
 	answer->found = strcmp(body_peek(root, "id"), answer->id) == 0;
 	answer->resolved = strcmp(body_peek(root, "status"), "Resolved") == 0;
 	json_decref(root);
 	return answer->found ||
-	       err_set(err, ERR_TRANSIENT, "Defender answered %d without the alert",
-		       response->status);
+	       answer_unfit(response->status, "Defender", "without the alert", err);
 }
 
 /* body NULL: only reads. */

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/secure_endpoint_call.h"
 #include "vendor/session.h"
 
@@ -169,20 +170,16 @@ static bool classify_page(const struct vendor_request *request,
 			  const struct http_response *response, struct err *err)
 {
 	struct page_call *call = request->opaque;
-	const char *date = http_response_header(response, "Date");
 
 	if (!secure_endpoint_check(response, false, err))
 		return false;
 	/* The events point into this copy. */
-	char *body = arena_alloc(call->arena, response->size + 1);
+	const char *body = answer_copy(response, call->arena);
 
-	memcpy(body, response->body, response->size);
 	if (!secure_endpoint_page_read(body, response->size, call->arena, call->page))
-		return err_set(err, ERR_TRANSIENT,
-			       "Secure Endpoint answered %d with a page that breaks off",
-			       response->status);
-	if (date)
-		clock_parse_http(date, &call->page->date_ms);
+		return answer_unfit(response->status, "Secure Endpoint",
+				    "with a page that breaks off", err);
+	call->page->date_ms = answer_date_ms(response);
 	return true;
 }
 

@@ -7,8 +7,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/secure_endpoint_call.h"
 #include "vendor/session.h"
+
+static const char WHO[] = "Secure Endpoint";
 
 enum {
 	URL_MAX_BYTES = 4 << 10,
@@ -25,8 +28,7 @@ enum {
  */
 static void take_detail(const struct http_response *response, char *ret_detail, size_t room)
 {
-	json_t *root =
-	    http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	json_t *root = answer_json(response);
 	const json_t *first = json_array_get(json_object_get(root, "errors"), 0);
 	const char *text =
 	    json_string_value(json_array_get(json_object_get(first, "details"), 0));
@@ -60,22 +62,14 @@ bool secure_endpoint_check(const struct http_response *response, bool one, struc
 
 	if (kind == ERR_NONE && (response->status == 204 || http_is_json(response)))
 		return true;
-	if (kind == ERR_NONE) {
-		err_fill(err, ERR_TRANSIENT, "Secure Endpoint answered %d without JSON",
-			 response->status);
-		if (err)
-			err->ambiguous = true;
-		return false;
-	}
+	if (kind == ERR_NONE)
+		return answer_unfit(response->status, WHO, "without JSON", err);
 	if (!one && (response->status == 404 || response->status == 405))
 		kind = ERR_ACCOUNT; /* the URL is wrong, and for every call */
 	take_detail(response, detail, sizeof detail);
-	err_fill(err, kind, "Secure Endpoint answered %d%s%s", response->status,
-		 *detail ? ", " : "", detail);
-	if (err && kind == ERR_TRANSIENT) {
-		err->ambiguous = response->status != 429;
+	answer_refused(response, WHO, kind, detail, err);
+	if (err && kind == ERR_TRANSIENT)
 		err->retry_after_ms = throttled_ms(response);
-	}
 	return false;
 }
 
@@ -131,13 +125,8 @@ static bool classify(const struct vendor_request *request, const struct http_res
 		return true;
 	json_decref(call->root);
 	call->root = body_parse(response->body, response->size);
-	if (json_object_get(call->root, "data"))
-		return true;
-	err_fill(err, ERR_TRANSIENT, "Secure Endpoint answered %d with JSON that breaks off",
-		 response->status);
-	if (err)
-		err->ambiguous = true;
-	return false;
+	return json_object_get(call->root, "data") ||
+	       answer_unfit(response->status, WHO, "with JSON that breaks off", err);
 }
 
 static bool call_run(struct call *call, struct vendor_session *session, struct err *err)
@@ -368,11 +357,7 @@ bool secure_endpoint_move(struct vendor_session *session, const char *guid,
 	call_done(&call);
 	if (!ok || moved)
 		return ok;
-	err_fill(err, ERR_TRANSIENT, "Secure Endpoint answered %d but shows another group",
-		 session->status);
-	if (err)
-		err->ambiguous = true;
-	return false;
+	return answer_unfit(session->status, WHO, "but shows another group", err);
 }
 
 /* ---- isolation ---- */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "net/http.h"
+#include "vendor/answer.h"
 #include "vendor/body.h"
 
 enum { PAGE_LOOKED_AT = 64 << 10, RATE_RESET_MAX_MS = 3600 * 1000 };
@@ -309,8 +310,7 @@ bool servicenow_reply_read(struct servicenow_reply *ret_reply, enum servicenow_a
 	if ((status == 200 || status == 201) && http_is_json(response))
 		return read_success(ret_reply, response, err);
 
-	json_t *root =
-	    http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	json_t *root = answer_json(response);
 
 	if (root)
 		take_detail(ret_reply, root, said, sizeof said);

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/session.h"
+
+static const char WHO[] = "Threat Response";
 
 enum {
 	URL_MAX_BYTES = 8 << 10,
@@ -38,8 +41,7 @@ void response_call_done(struct response_call *call)
 static void take_detail(const struct http_response *response, char *ret_detail, size_t room)
 {
 	static const char *const names[] = { "error_description", "message", "error", "type" };
-	json_t *root =
-	    http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	json_t *root = answer_json(response);
 	const json_t *errors = json_object_get(root, "errors");
 	char *dump = NULL;
 	const char *text = "";
@@ -60,25 +62,14 @@ static bool check(const struct http_response *response, bool one, struct err *er
 
 	if (kind == ERR_NONE && http_is_json(response))
 		return true;
-	if (kind == ERR_NONE) {
-		err_fill(err, ERR_TRANSIENT, "Threat Response answered %d without JSON",
-			 response->status);
-		if (err)
-			err->ambiguous = true;
-		return false;
-	}
+	if (kind == ERR_NONE)
+		return answer_unfit(response->status, WHO, "without JSON", err);
 	if (!one && (response->status == 404 || response->status == 405))
 		kind = ERR_ACCOUNT; /* the URL is wrong, and for every call */
 	take_detail(response, detail, sizeof detail);
 	if (response->status == 400 && strstr(detail, "TLP"))
 		kind = ERR_ACCOUNT; /* the server does not allow ours, on any entity */
-	err_fill(err, kind, "Threat Response answered %d%s%s", response->status,
-		 *detail ? ", " : "", detail);
-	if (err && kind == ERR_TRANSIENT) {
-		err->ambiguous = response->status != 429;
-		err->retry_after_ms = http_retry_after_ms(response);
-	}
-	return false;
+	return answer_refused(response, WHO, kind, detail, err);
 }
 
 static bool classify(const struct vendor_request *request, const struct http_response *response,
@@ -90,13 +81,8 @@ static bool classify(const struct vendor_request *request, const struct http_res
 		return false;
 	json_decref(call->root);
 	call->root = body_parse(response->body, response->size);
-	if (call->root)
-		return true;
-	err_fill(err, ERR_TRANSIENT, "Threat Response answered %d with JSON that breaks off",
-		 response->status);
-	if (err)
-		err->ambiguous = true;
-	return false;
+	return call->root ||
+	       answer_unfit(response->status, WHO, "with JSON that breaks off", err);
 }
 
 /* ---- calls ---- */

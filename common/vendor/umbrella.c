@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "model/customer.h"
+#include "vendor/answer.h"
 #include "vendor/body.h"
 #include "vendor/call.h"
 #include "vendor/json_slice.h"
@@ -27,8 +28,7 @@ enum {
 /* {"message"}, {"data":{"error"}}, {"data":{"errors"}}, {"error"}: whichever comes first. */
 static void take_detail(const struct http_response *response, char *ret_detail, size_t room)
 {
-	json_t *root =
-	    http_is_json(response) ? body_parse(response->body, response->size) : NULL;
+	json_t *root = answer_json(response);
 	const json_t *data = json_object_get(root, "data");
 	const char *const texts[] = { body_peek(root, "message"), body_peek(data, "error"),
 				      body_peek(data, "errors"), body_peek(root, "error") };
@@ -49,8 +49,7 @@ static bool check(const struct http_response *response, struct err *err)
 	if (kind == ERR_NONE && http_is_json(response))
 		return true;
 	if (kind == ERR_NONE)
-		return err_set(err, ERR_TRANSIENT, "Umbrella answered %d without JSON",
-			       response->status);
+		return answer_unfit(response->status, "Umbrella", "without JSON", err);
 	take_detail(response, detail, sizeof detail);
 	if (response->status >= 300 && response->status < 400)
 		return err_set(err, ERR_ACCOUNT,
@@ -59,10 +58,7 @@ static bool check(const struct http_response *response, struct err *err)
 	/* The path is the same for every call, and names the organization. */
 	if (response->status == 404 || strstr(detail, "rganization"))
 		kind = kind == ERR_PERMANENT ? ERR_ACCOUNT : kind;
-	err_fill(err, kind, "Umbrella answered %d%s%s", response->status, *detail ? ", " : "",
-		 detail);
-	if (err && kind == ERR_TRANSIENT)
-		err->retry_after_ms = http_retry_after_ms(response);
+	answer_refused(response, "Umbrella", kind, detail, err);
 	if (err && response->status == 429 && err->retry_after_ms < THROTTLED_MS)
 		err->retry_after_ms = THROTTLED_MS;
 	return false;
@@ -208,20 +204,16 @@ static bool classify_page(const struct vendor_request *request,
 			  const struct http_response *response, struct err *err)
 {
 	struct page_call *call = request->opaque;
-	const char *date = http_response_header(response, "Date");
 
 	if (!check(response, err))
 		return false;
 	/* The records point into this copy. */
-	char *body = arena_alloc(call->arena, response->size + 1);
+	const char *body = answer_copy(response, call->arena);
 
-	memcpy(body, response->body, response->size);
 	if (!read_page(body, response->size, call->arena, call->page))
-		return err_set(err, ERR_TRANSIENT,
-			       "Umbrella answered %d with a page that breaks off",
-			       response->status);
-	if (date)
-		clock_parse_http(date, &call->page->date_ms);
+		return answer_unfit(response->status, "Umbrella", "with a page that breaks off",
+				    err);
+	call->page->date_ms = answer_date_ms(response);
 	return true;
 }
 

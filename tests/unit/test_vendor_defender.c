@@ -351,7 +351,7 @@ static void failures_of_the_api(void **state)
 		{ 403,
 		  "{\"error\":{\"code\":\"Forbidden\",\"message\":\"no permission\","
 		  "\"target\":\"1\"}}",
-		  ERR_ACCOUNT, "(the app lacks Alert.Read.All), Forbidden: no permission" },
+		  ERR_ACCOUNT, ", the app lacks Alert.Read.All: Forbidden: no permission" },
 		{ 404, "{\"error\":{\"code\":\"NotFound\"}}", ERR_ACCOUNT, "404, NotFound" },
 		{ 400, "{\"error\":{\"code\":\"ODataError\",\"message\":\"bad\"}}",
 		  ERR_PERMANENT, "ODataError: bad" },
