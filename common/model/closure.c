@@ -14,7 +14,7 @@ static const char format_version[] = "1";
 static const char *const op_names[] = {
 	[CLOSURE_CLOSED] = "closed",   [CLOSURE_VERDICT] = "verdict",
 	[CLOSURE_APPROVE] = "approve", [CLOSURE_RELEASE] = "release",
-	[CLOSURE_REOPEN] = "reopen",
+	[CLOSURE_REOPEN] = "reopen",   [CLOSURE_WRITE_OFF] = "write_off",
 };
 
 static const char *const via_names[] = {
@@ -162,6 +162,8 @@ size_t closure_encode(const struct closure *closure, struct arena *arena,
 	}
 	if (closure->verdict != VERDICT_NONE)
 		ret_fields[count++] = field_text("verdict", verdict_names[closure->verdict]);
+	if (closure->force)
+		ret_fields[count++] = field_text("force", "1");
 	ret_fields[count++] =
 	    field_text("received_ms", envelope_decimal(arena, closure->received_ms));
 	ret_fields[count++] = field_text("trace", closure->trace ? closure->trace : "");
@@ -198,6 +200,7 @@ bool closure_decode(struct closure *ret_closure, const struct field *fields, siz
 		if (!decode_text(ret_closure, &texts[i], fields, count, err))
 			return false;
 	}
+	ret_closure->force = strcmp(word(fields, count, "force"), "1") == 0;
 	if (*ret_closure->customer && !customer_id_valid(ret_closure->customer))
 		return err_set(err, ERR_PERMANENT, "closure: customer is malformed");
 	return envelope_number(&envelope, "received_ms", &ret_closure->received_ms, err) &&

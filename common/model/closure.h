@@ -18,11 +18,12 @@ struct arena;
  * Strings are borrowed; an absent one is "" after decoding and may be NULL before encoding.
  */
 enum closure_op {
-	CLOSURE_CLOSED,	 /* the ticket seems to be over: a hint */
-	CLOSURE_VERDICT, /* close it, with a verdict or without */
-	CLOSURE_APPROVE, /* isolate: what a person was asked for */
-	CLOSURE_RELEASE, /* let hosts go: what a person was asked for, or orders */
-	CLOSURE_REOPEN,	 /* the ticket seems to be open again, or a person wants it so */
+	CLOSURE_CLOSED,	   /* the ticket seems to be over: a hint */
+	CLOSURE_VERDICT,   /* close it, with a verdict or without */
+	CLOSURE_APPROVE,   /* isolate: what a person was asked for */
+	CLOSURE_RELEASE,   /* let hosts go: what a person was asked for, or orders */
+	CLOSURE_REOPEN,	   /* the ticket seems to be open again, or a person wants it so */
+	CLOSURE_WRITE_OFF, /* hosts that are gone for good need not be let go any more */
 };
 
 enum closure_via {
@@ -58,6 +59,7 @@ struct closure {
 	const char *note;  /* their words */
 	const char *token; /* of LINK: signed, verified again */
 	const char *code;  /* second factor */
+	bool force;	   /* WRITE_OFF: whatever the vendor says of them */
 	uint64_t received_ms;
 	const char *trace;
 };

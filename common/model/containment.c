@@ -14,9 +14,13 @@ enum { LEDGER_MAX_BYTES = 8 << 10, GUID_SIZE = 36, SYSTEM_MAX = 128 };
 static const char *const method_names[] = { "isolate", "move_group" };
 
 static const char *const state_names[] = {
-	[CONTAINMENT_INTENT] = "intent",     [CONTAINMENT_PENDING] = "pending",
-	[CONTAINMENT_HELD] = "held",	     [CONTAINMENT_RELEASING] = "releasing",
-	[CONTAINMENT_RELEASED] = "released", [CONTAINMENT_FOREIGN] = "foreign",
+	[CONTAINMENT_INTENT] = "intent",
+	[CONTAINMENT_PENDING] = "pending",
+	[CONTAINMENT_HELD] = "held",
+	[CONTAINMENT_RELEASING] = "releasing",
+	[CONTAINMENT_RELEASED] = "released",
+	[CONTAINMENT_FOREIGN] = "foreign",
+	[CONTAINMENT_WRITTEN_OFF] = "written_off",
 };
 
 _Static_assert(sizeof(method_names) / sizeof(method_names[0]) == CONTAINMENT_METHODS &&
@@ -46,12 +50,12 @@ bool containment_is_due(const struct containment_entry *entry)
 
 static json_t *entry_write(const struct containment_entry *entry)
 {
-	json_t *object =
-	    json_pack("{s:s, s:s, s:I, s:s*, s:s*, s:s, s:s*, s:s*, s:s*, s:s*}", "method",
-		      method_names[entry->method], "state", state_names[entry->state],
-		      "since_ms", (json_int_t)entry->since_ms, "source", entry->source,
-		      "account", entry->account, "machine", entry->machine, "host", entry->host,
-		      "from", entry->from, "to", entry->to, "action", entry->action);
+	json_t *object = json_pack(
+	    "{s:s, s:s, s:I, s:s*, s:s*, s:s, s:s*, s:s*, s:s*, s:s*, s:s*}", "method",
+	    method_names[entry->method], "state", state_names[entry->state], "since_ms",
+	    (json_int_t)entry->since_ms, "source", entry->source, "account", entry->account,
+	    "machine", entry->machine, "host", entry->host, "from", entry->from, "to",
+	    entry->to, "action", entry->action, "words", entry->words);
 
 	if (entry->shared)
 		json_object_set_new(object, "shared", json_true());
@@ -123,6 +127,7 @@ static bool entry_read(const json_t *object, struct arena *arena,
 		.from = text_read(object, "from", arena),
 		.to = text_read(object, "to", arena),
 		.action = text_read(object, "action", arena),
+		.words = text_read(object, "words", arena),
 	};
 	return containment_machine_valid(ret_entry->machine);
 }

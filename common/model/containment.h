@@ -23,12 +23,13 @@ enum containment_method {
 };
 
 enum containment_state {
-	CONTAINMENT_INTENT,    /* the call may have been made */
-	CONTAINMENT_PENDING,   /* the vendor took it; not seen to be there yet */
-	CONTAINMENT_HELD,      /* seen to be there */
-	CONTAINMENT_RELEASING, /* the call that undoes it may have been made */
-	CONTAINMENT_RELEASED,  /* seen to be undone, or another incident's to undo */
-	CONTAINMENT_FOREIGN,   /* was there, or is by now, by somebody else: not ours */
+	CONTAINMENT_INTENT,	 /* the call may have been made */
+	CONTAINMENT_PENDING,	 /* the vendor took it; not seen to be there yet */
+	CONTAINMENT_HELD,	 /* seen to be there */
+	CONTAINMENT_RELEASING,	 /* the call that undoes it may have been made */
+	CONTAINMENT_RELEASED,	 /* seen to be undone, or another incident's to undo */
+	CONTAINMENT_FOREIGN,	 /* was there, or is by now, by somebody else: not ours */
+	CONTAINMENT_WRITTEN_OFF, /* a person said that there is nothing to undo any more */
 	CONTAINMENT_STATES,
 };
 
@@ -44,6 +45,7 @@ struct containment_entry {
 	const char *from;    /* MOVE_GROUP: GUIDs of the group it goes back to, */
 	const char *to;	     /* and of the triage group */
 	const char *action;  /* Defender: id of the machine action under way */
+	const char *words;   /* WRITTEN_OFF: by whom, and why */
 };
 
 enum { CONTAINMENT_MACHINE_MAX = 64 };

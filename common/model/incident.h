@@ -51,6 +51,7 @@ enum incident_step_id {
 	STEP_THREAT_RESPONSE_CLOSE,  /* with its time and a reference to the ticket */
 	STEP_SERVICENOW_RESOLVE,     /* when the closing came from elsewhere */
 	STEP_DEFENDER_RESOLVE,	     /* the alerts, with what the verdict says */
+	STEP_RELEASE_WRITE_OFF,	     /* hosts that are gone for good, by order only */
 	STEP_RELEASE_ISOLATE,	     /* from isolation, by the undo ledger */
 	STEP_RELEASE_MOVE_GROUP,     /* back to where it was */
 	STEP_SERVICENOW_REPORT,	     /* last work note, where the ticket may be written */
@@ -130,13 +131,15 @@ struct incident_containment {
 	uint64_t expires_ms; /* until when it can be given */
 	const char *asked;   /* why it is not done without */
 	unsigned wrong_codes;
-	bool mailed;	      /* those who get mail know that they are asked */
-	const char *approved; /* by whom; NULL: not (yet) */
-	const char *release;  /* who wants the hosts let go while it stays open */
-	unsigned warned;      /* of its maximum time: 1 at half, 2 at 90 %, 3 at the end */
-	const char *telling;  /* lines for the ticket's next note on containment */
-	const char *writing;  /* those of the note being written, frozen at its intent */
-	unsigned notes;	      /* written or being written; the number in the note's marker */
+	bool mailed;	       /* those who get mail know that they are asked */
+	const char *approved;  /* by whom; NULL: not (yet) */
+	const char *release;   /* who wants the hosts let go while it stays open */
+	const char *write_off; /* who wants them written off, and why; until it is done */
+	bool write_off_forced; /* whatever the vendor says of them */
+	unsigned warned;       /* of its maximum time: 1 at half, 2 at 90 %, 3 at the end */
+	const char *telling;   /* lines for the ticket's next note on containment */
+	const char *writing;   /* those of the note being written, frozen at its intent */
+	unsigned notes;	       /* written or being written; the number in the note's marker */
 };
 
 struct incident {

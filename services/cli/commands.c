@@ -195,6 +195,12 @@ static const struct command_option incident_release_options[] = {
 	{ 0 },
 };
 
+static const struct command_option write_off_options[] = {
+	{ "reason", "TEXT", "why it need not be let go any more; must be given" },
+	{ "force", NULL, "whatever the vendor says of the host" },
+	{ 0 },
+};
+
 static const struct command_option containment_list_options[] = {
 	{ "customer", "ID", "only this customer's" },
 	{ 0 },
@@ -509,6 +515,16 @@ const struct command commands[] = {
 	  "our\n"
 	  "mark, and is held by no other incident, is let go. Needs TOCSIN_LINK_KEY_FILE.",
 	  NULL, run_containment_release },
+	{ "containment write-off", "HOST|INCIDENT...", 1, ANY,
+	  "takes hosts off the list that are gone for good",
+	  "Deleted at their vendor, or installed anew under another id: nothing is done "
+	  "there,\n"
+	  "and an incident that failed because of it is closed. The ticket and the incident's\n"
+	  "record say who and why. It is refused, and the incident says so, while the vendor\n"
+	  "knows the host as contained by us or cannot be asked, unless --force is given. "
+	  "Needs\n"
+	  "TOCSIN_LINK_KEY_FILE.",
+	  write_off_options, run_containment_write_off },
 	{ "freeze", "[WHAT]", 0, 1, "stops what is done without a person",
 	  "WHAT is containment, closing or all, which is the default. Holds at once in all\n"
 	  "processes: containment that is frozen asks for approval, closing waits. What a "

@@ -1,5 +1,5 @@
-/* tocsin containment approve, containment release: an operator's word, signed with the link
- * key. */
+/* tocsin containment approve, release, write-off: an operator's word, signed with the link key.
+ */
 #include <string.h>
 #include <strings.h>
 
@@ -17,7 +17,7 @@
 #include "model/link.h"
 #include "run.h"
 
-enum { TOKEN_LIFE_MS = 10 * 60 * 1000 };
+enum { TOKEN_LIFE_MS = 10 * 60 * 1000, REASON_MAX = 300 };
 
 /* What is said, and what it is said with. */
 struct order {
@@ -26,8 +26,17 @@ struct order {
 	struct link_keys *keys;
 	struct arena *arena;
 	enum closure_op op;
-	json_t *said; /* rows {id, host} */
+	const char *note; /* NULL: none */
+	bool force;	  /* of a write-off */
+	json_t *said;	  /* rows {id, host} */
 };
+
+static bool holds_host(const json_t *view)
+{
+	const json_t *containment = json_object_get(view, "containment");
+
+	return json_integer_value(json_object_get(containment, "due")) > 0;
+}
 
 /* Nobody but who has the private key makes a token that needs no code. */
 static bool say(struct order *order, const json_t *view, struct err *err)
@@ -47,8 +56,12 @@ static bool say(struct order *order, const json_t *view, struct err *err)
 		.op = order->op,
 		.incident = link.incident,
 		.customer = link.customer,
+		.note = order->note,
+		.force = order->force,
 	};
 
+	if (order->op != CLOSURE_APPROVE && !holds_host(view))
+		return err_set(err, ERR_PERMANENT, "incident %s holds no host", link.incident);
 	closure.token = link_sign(order->keys, &link, order->arena, err);
 	if (!closure.token || !closure_say(order->redis, link.partition, &closure, err))
 		return false;
@@ -195,19 +208,18 @@ static bool say_of(struct order *order, const char *name, bool hosts, size_t *re
 	return good;
 }
 
-static int run(struct cli *cli, enum closure_op op, bool hosts, const char *asked)
+static int run(struct cli *cli, struct order order, const char *asked)
 {
 	struct err err = { 0 };
-	struct order order = {
-		.cli = cli,
-		.redis = cli_redis(cli, &err),
-		.arena = arena_new(),
-		.op = op,
-		.said = json_array(),
-	};
+	bool hosts = order.op != CLOSURE_APPROVE;
 	const char *missing = NULL;
-	bool good = order.redis != NULL;
+	bool good;
 
+	order.cli = cli;
+	order.redis = cli_redis(cli, &err);
+	order.arena = arena_new();
+	order.said = json_array();
+	good = order.redis != NULL;
 	if (good) {
 		order.keys = link_keys_open_private(cli->settings.link_key_file, &err);
 		good = order.keys != NULL;
@@ -235,10 +247,28 @@ static int run(struct cli *cli, enum closure_op op, bool hosts, const char *aske
 
 int run_containment_approve(struct cli *cli)
 {
-	return run(cli, CLOSURE_APPROVE, false, "its host will be contained");
+	return run(cli, (struct order){ .op = CLOSURE_APPROVE }, "its host will be contained");
 }
 
 int run_containment_release(struct cli *cli)
 {
-	return run(cli, CLOSURE_RELEASE, true, "its host is let go");
+	return run(cli, (struct order){ .op = CLOSURE_RELEASE }, "its host is let go");
+}
+
+int run_containment_write_off(struct cli *cli)
+{
+	struct order order = {
+		.op = CLOSURE_WRITE_OFF,
+		.note = args_value(&cli->args, "reason"),
+		.force = args_flag(&cli->args, "force"),
+	};
+
+	if (!order.note || order.note[strspn(order.note, " \t\n")] == '\0')
+		return cli_failf(cli, EXIT_USAGE, "--reason TEXT: say why, it stays on record");
+	if (strlen(order.note) > REASON_MAX)
+		return cli_failf(cli, EXIT_USAGE, "--reason: at most %d bytes", REASON_MAX);
+	return run(cli, order,
+		   order.force ? "its host is written off"
+			       : "its host is written off, unless its vendor still knows it as "
+				 "contained");
 }

@@ -62,6 +62,7 @@ int run_incident_release(struct cli *cli);
 int run_containment_list(struct cli *cli);
 int run_containment_approve(struct cli *cli);
 int run_containment_release(struct cli *cli);
+int run_containment_write_off(struct cli *cli);
 int run_freeze(struct cli *cli);
 int run_unfreeze(struct cli *cli);
 int run_trace(struct cli *cli);

@@ -60,6 +60,7 @@ static const struct step *const steps[INCIDENT_STEPS] = {
 	[STEP_THREAT_RESPONSE_CLOSE] = &step_threat_response_close,
 	[STEP_SERVICENOW_RESOLVE] = &step_servicenow_resolve,
 	[STEP_DEFENDER_RESOLVE] = &step_defender_resolve,
+	[STEP_RELEASE_WRITE_OFF] = &step_release_write_off,
 	[STEP_RELEASE_ISOLATE] = &step_release_isolate,
 	[STEP_RELEASE_MOVE_GROUP] = &step_release_move_group,
 	[STEP_SERVICENOW_REPORT] = &step_servicenow_report,

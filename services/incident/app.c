@@ -47,7 +47,7 @@ struct metric app_containments = {
 	.kind = METRIC_COUNTER,
 	.help = "What became of containments: isolate and move_group (done, joined, foreign, "
 		"refused, failed, taken back), release and move_back (done, foreign, failed), "
-		"approval (asked, given, refused, expired).",
+		"approval (asked, given, refused, expired), write_off (done, refused).",
 	.labels = "action,outcome",
 };
 

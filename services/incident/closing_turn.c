@@ -122,8 +122,7 @@ struct saga_end closing_hold(struct turn *turn, const char *why)
 	return turn_end(SAGA_CALL, SAGA_OK, why);
 }
 
-/* Nobody is asked about it any more. */
-static void take_back_question(struct turn *turn)
+void closing_take_back_question(struct turn *turn)
 {
 	struct key asks;
 
@@ -143,7 +142,7 @@ void closing_reopen(struct turn *turn, uint64_t past_ms)
 			   incident->closing.survivor);
 		redis_run(turn->redis, NULL, "SREM %s %s", waits.text, incident->id);
 	}
-	take_back_question(turn);
+	closing_take_back_question(turn);
 	saga_reopen(incident);
 	contain_reopened(turn);
 	incident->closing.past_ms = past_ms;
@@ -240,7 +239,7 @@ void closing_confirm(struct turn *turn, const struct closure *closure)
 	}
 	if (incident->closing.release != RELEASE_UNDECIDED)
 		incident->closing.release = RELEASE_NOW;
-	take_back_question(turn);
+	closing_take_back_question(turn);
 	turn_tell(turn, "release confirmed by", incident->closing.confirmed);
 	saga_set_state(incident);
 }

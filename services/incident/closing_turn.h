@@ -22,6 +22,8 @@ void closing_reopen(struct turn *turn, uint64_t past_ms);
 struct saga_end closing_hold(struct turn *turn, const char *why);
 /* Hosts that had to wait may be let go. */
 void closing_confirm(struct turn *turn, const struct closure *closure);
+/* Nobody is asked about its hosts any more. */
+void closing_take_back_question(struct turn *turn);
 
 /* Whether hosts may be let go now: a release may become a question. False with err. */
 bool closing_gate(struct turn *turn, enum incident_release *release, struct err *err);

@@ -28,6 +28,9 @@ void contain_approve(struct turn *turn, const struct closure *closure);
 /* CLOSURE_RELEASE of an incident that stays open, by an operator: the token is the client's.
  * Why it does not count; NULL: it does. */
 const char *contain_release(struct turn *turn, const struct closure *closure);
+/* CLOSURE_WRITE_OFF, by an operator as well: hosts that are gone for good need not be let go
+ * any more. As above. */
+const char *contain_write_off(struct turn *turn, const struct closure *closure);
 /* The hosts of an incident that stays open are let go. False: it holds none. */
 bool contain_let_go(struct turn *turn, const char *who);
 /* An incident that was closed is open again: what was released is never contained again by

@@ -9,9 +9,10 @@
 #include "contain.h"
 #include "links.h"
 #include "model/closure.h"
+#include "ticket/prose.h"
 #include "turn.h"
 
-enum { USED_MAX = 1024 };
+enum { USED_MAX = 1024, REASON_CHARS = 300 };
 
 /* ---- asking ---- */
 
@@ -200,18 +201,49 @@ bool contain_let_go(struct turn *turn, const char *who)
 	return true;
 }
 
-const char *contain_release(struct turn *turn, const struct closure *closure)
+/* Only the client makes a token that needs no code. NULL: an operator says so. */
+static const char *order_fault(struct turn *turn, const struct closure *closure)
 {
 	struct link link;
 	const char *fault = link_read(turn, closure, &link);
 
 	if (!fault && link.needs_code)
-		fault = "only an operator lets hosts of an open incident go";
+		fault = "only an operator can say so";
 	if (!fault && !use_link(turn, link.id))
 		fault = "the link has been used";
+	return fault;
+}
+
+const char *contain_release(struct turn *turn, const struct closure *closure)
+{
+	const char *fault = order_fault(turn, closure);
+
 	if (!fault && !contain_let_go(turn, closure->actor))
 		fault = "it holds no host";
 	return fault;
+}
+
+const char *contain_write_off(struct turn *turn, const struct closure *closure)
+{
+	struct incident *incident = &turn->incident;
+	const char *fault = order_fault(turn, closure);
+
+	if (!fault && incident->containment.due == 0)
+		fault = "it holds no host";
+	if (!fault && !*closure->note)
+		fault = "no reason is given";
+	if (fault)
+		return fault;
+	incident->containment.write_off =
+	    arena_printf(turn->arena, "%s: %s", closure->actor,
+			 prose_line(turn->arena, closure->note, REASON_CHARS));
+	incident->containment.write_off_forced = closure->force;
+	incident->steps[STEP_RELEASE_WRITE_OFF] = (struct incident_step){ 0 };
+	turn_tell(turn,
+		  closure->force ? "write-off ordered, whatever the vendor says, by"
+				 : "write-off ordered by",
+		  incident->containment.write_off);
+	return NULL;
 }
 
 void contain_reopened(struct turn *turn)

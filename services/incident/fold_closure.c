@@ -195,6 +195,14 @@ static void fold_release(struct turn *turn, const struct closure *closure)
 		refuse(turn, closure, why);
 }
 
+static void fold_write_off(struct turn *turn, const struct closure *closure)
+{
+	const char *why = contain_write_off(turn, closure);
+
+	if (why)
+		refuse(turn, closure, why);
+}
+
 void fold_closure(struct turn *turn, const struct closure *closure)
 {
 	if (of_another_instance(turn, closure) || of_another_ticket(turn, closure)) {
@@ -216,6 +224,9 @@ void fold_closure(struct turn *turn, const struct closure *closure)
 		break;
 	case CLOSURE_RELEASE:
 		fold_release(turn, closure);
+		break;
+	case CLOSURE_WRITE_OFF:
+		fold_write_off(turn, closure);
 		break;
 	case CLOSURE_APPROVE:
 		contain_approve(turn, closure);

@@ -78,6 +78,8 @@ static uint64_t due_ms(const struct incident *incident, const struct saga_policy
 		return later(due, note_due_ms(incident, policy, now_ms));
 	if (id == STEP_SERVICENOW_VERIFY)
 		return later(due, saga_verify_due_ms(incident, policy));
+	if (id == STEP_RELEASE_WRITE_OFF)
+		return later(due, saga_write_off_due_ms(incident, policy));
 	if (id == STEP_CONTAIN_WATCH)
 		return later(due, saga_watch_due_ms(incident, policy));
 	return due;

@@ -88,6 +88,8 @@ bool saga_closing_possible(const struct incident *incident, enum incident_step_i
 		return decided && begun_is_known(incident, STEP_INSPECT, STEP_SERVICENOW_NOTE);
 	case STEP_DEFENDER_RESOLVE:
 		return decided;
+	case STEP_RELEASE_WRITE_OFF:
+		return incident->containment.write_off != NULL;
 	case STEP_RELEASE_ISOLATE:
 	case STEP_RELEASE_MOVE_GROUP:
 		return ((decided && incident->closing.release == RELEASE_NOW) ||
@@ -108,6 +110,28 @@ uint64_t saga_verify_due_ms(const struct incident *incident, const struct saga_p
 	    !closing->seen)
 		return 0;
 	return closing->seen_ms + policy->grace_ms;
+}
+
+/* A call that is under way may still contain the host, or let it go. */
+uint64_t saga_write_off_due_ms(const struct incident *incident,
+			       const struct saga_policy *policy)
+{
+	static const enum incident_step_id acts[] = {
+		STEP_CONTAIN_ISOLATE,
+		STEP_CONTAIN_MOVE_GROUP,
+		STEP_RELEASE_ISOLATE,
+		STEP_RELEASE_MOVE_GROUP,
+	};
+	uint64_t due = 0;
+
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		const struct incident_step *step = &incident->steps[acts[i]];
+
+		if (step->status == STEP_INTENT &&
+		    step->intent_ms + policy->quarantine_ms > due)
+			due = step->intent_ms + policy->quarantine_ms;
+	}
+	return due;
 }
 
 /* ---- on the way ---- */

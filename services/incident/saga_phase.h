@@ -18,6 +18,9 @@ bool saga_closing_possible(const struct incident *incident, enum incident_step_i
 
 /* When the ticket is read again: at once after a hint, and at the end of the grace. */
 uint64_t saga_verify_due_ms(const struct incident *incident, const struct saga_policy *policy);
+/* When no call to the host can be under way any more. */
+uint64_t saga_write_off_due_ms(const struct incident *incident,
+			       const struct saga_policy *policy);
 void saga_closing_set_state(struct incident *incident);
 
 #endif

@@ -197,6 +197,7 @@ static const char *report_text(const struct turn *turn)
 	report_step(&note, incident, STEP_THREAT_RESPONSE_CLOSE, "Threat Response");
 	report_step(&note, incident, STEP_DEFENDER_RESOLVE, "Defender");
 	report_step(&note, incident, STEP_SERVICENOW_RESOLVE, "ServiceNow");
+	report_step(&note, incident, STEP_RELEASE_WRITE_OFF, "Host");
 	report_step(&note, incident, STEP_RELEASE_ISOLATE, "Isolation");
 	report_step(&note, incident, STEP_RELEASE_MOVE_GROUP, "Group");
 	buf_addf(&note, "%s", report_marker(turn));

@@ -122,6 +122,7 @@ extern const struct step step_contain_isolate;
 extern const struct step step_contain_move_group;
 extern const struct step step_contain_watch;
 extern const struct step step_contain_note;
+extern const struct step step_release_write_off;
 extern const struct step step_release_isolate;
 extern const struct step step_release_move_group;
 extern const struct step step_servicenow_verify;
