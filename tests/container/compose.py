@@ -41,7 +41,7 @@ class Compose:
     def docker(self, *args, check=True, seconds=300):
         done = subprocess.run(["docker", *map(str, args)], cwd=ROOT, env=self.env, text=True, timeout=seconds,
                               capture_output=True, stdin=subprocess.DEVNULL, check=False)
-        assert done.returncode == 0 or not check, f"docker {' '.join(map(str, args))}: {done.stderr[-3000:]}"
+        assert done.returncode == 0 or not check, f"docker {' '.join(map(str, args))}: {(done.stdout + done.stderr)[-3000:]}"
         return done.stdout
 
     def compose(self, *args, **options):
@@ -59,10 +59,13 @@ class Compose:
         return json.loads(self.compose("run", "--rm", "--no-deps", "-T", "tocsin", "--json", *args, check=False))
 
     def trace(self, event_ids):
-        """What the client tells about each event, all from one container."""
+        """What the client tells about each event, all from one container. The client's own image has no shell."""
         script = 'for id; do tocsin --json trace --customer acme "$id" || true; done'
-        text = self.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "tocsin", "-c", script, "sh",
-                            *event_ids)
+        text = self.docker("run", "--rm", "--network", f"{self.project}_redis", "--entrypoint", "sh",
+                           "-v", f"{self.project}_password-operator:/run/tocsin/password:ro",
+                           "-e", "TOCSIN_REDIS_URL=redis://redis:6379", "-e", "TOCSIN_REDIS_USER=operator",
+                           "-e", "TOCSIN_REDIS_PASSWORD_FILE=/run/tocsin/password/redis-password",
+                           "tocsin/prepare:test", "-c", script, "sh", *event_ids)
         decoder, answers, at = json.JSONDecoder(), [], 0
         while at < len(text.rstrip()):
             answer, at = decoder.raw_decode(text, at)
