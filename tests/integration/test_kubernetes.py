@@ -1,5 +1,6 @@
 """The manifests, as `kubectl apply -k` would send them: every overlay renders, every pod is restricted,
 and nothing refers to what is not there."""
+import os
 import pathlib
 import re
 import shutil
@@ -12,7 +13,8 @@ yaml = pytest.importorskip("yaml")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
-WORKLOADS = ("Deployment", "StatefulSet")
+COMPONENTS = "components"  # production with those that no overlay has
+WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 SERVICES = {"collector", "normalizer", "incident", "callback"}
 
 
@@ -27,10 +29,21 @@ def renders():
 pytestmark = pytest.mark.skipif(not renders(), reason="no kubectl 1.21 or newer")
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
-def overlay(request):
-    done = subprocess.run(["kubectl", "kustomize", KUBERNETES / "overlays" / request.param],
-                          capture_output=True, text=True, check=False)
+def with_components(folder):
+    """An overlay as an operator writes one."""
+    here = os.path.relpath(KUBERNETES, folder)
+    (folder / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: tocsin\n"
+        f"resources: [{here}/overlays/production]\n"
+        f"components: [{here}/components/canary, {here}/components/monitoring]\n")
+    return folder
+
+
+@pytest.fixture(scope="module", params=[*OVERLAYS, COMPONENTS])
+def overlay(request, tmp_path_factory):
+    folder = (with_components(tmp_path_factory.mktemp("overlay")) if request.param == COMPONENTS
+              else KUBERNETES / "overlays" / request.param)
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr
     return request.param, [each for each in yaml.safe_load_all(done.stdout) if each]
@@ -46,7 +59,8 @@ def names(overlay, kind):
 
 def pods(overlay):
     for workload in of_kind(overlay, *WORKLOADS):
-        yield workload["metadata"]["name"], workload["spec"]["template"]
+        spec = workload["spec"]
+        yield workload["metadata"]["name"], spec.get("jobTemplate", {}).get("spec", spec)["template"]
 
 
 def containers(overlay):
@@ -102,7 +116,7 @@ def test_every_container_is_restricted_and_bounded(overlay):
 
 def test_every_service_is_probed_on_a_port_it_has(overlay):
     for name, pod in pods(overlay):
-        if name == "client":
+        if name in ("client", "canary"):
             continue
         (container,) = pod["spec"]["containers"]
         ports = {port["name"] for port in container["ports"]}
@@ -124,7 +138,7 @@ def test_services_that_scale_have_a_budget_and_spread(overlay):
 
 def test_selectors_find_their_own_pods_only(overlay):
     labels = {name: pod["metadata"]["labels"] for name, pod in pods(overlay)}
-    for workload in of_kind(overlay, *WORKLOADS):
+    for workload in of_kind(overlay, "Deployment", "StatefulSet"):
         found = {name for name, have in labels.items() if selected(have, workload["spec"]["selector"])}
         assert found == {workload["metadata"]["name"]}
     for service in of_kind(overlay, "Service"):
@@ -153,7 +167,76 @@ def test_nothing_is_open_but_what_must_be(overlay):
     assert {name for name, by in ingress.items() if "callback" in by} == {"callback"}
     assert {name for name, by in ingress.items() if "redis" in by} == {"redis"}
     assert ingress["client"] == set()
-    assert {name.split("-")[0] for name in outside} == {"collector", "incident", "client"}
+    assert {name.split("-")[0] for name in outside} - {"canary"} == {"collector", "incident", "client"}
+
+
+def ports_of(rules):
+    return sorted(str(port["port"]) for rule in rules for port in rule.get("ports", ["none"]))
+
+
+def test_each_flow_has_its_port_and_no_more(overlay):
+    """Who may be reached at which port by whom, and what may go out: all of the policies together."""
+    for name, pod in pods(overlay):
+        labels = pod["metadata"]["labels"]
+        ingress = [rule for _, rules in allowed(overlay, labels, "Ingress") for rule in rules]
+        egress = [rule for _, rules in allowed(overlay, labels, "Egress") for rule in rules]
+        kind = name.split("-")[0]
+        vendors = ["8080"] if overlay[0] == "demo" else ["443", "465", "587"]
+        wanted_in = {"redis": ["redis"], "client": [], "callback": ["health", "public"],
+                     "sandbox": ["health", "http"]}.get(kind, ["health"])
+        wanted_out = ["53", "53"] + {"redis": [], "sandbox": ["public"]}.get(kind, ["6379"]) + (
+            vendors if kind in ("collector", "incident", "client", "canary") else [])
+        assert ports_of(ingress) == sorted(wanted_in), name
+        assert ports_of(egress) == sorted(wanted_out), name
+        assert all(rule.get("from") for rule in ingress) and all(rule.get("to") for rule in egress), name
+
+
+def test_no_vendor_is_inside_the_cluster(overlay):
+    """Private networks, those of the carriers and the metadata service are not the internet."""
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        for rule in policy["spec"].get("egress", []):
+            for to in rule["to"]:
+                if to.get("ipBlock", {}).get("cidr") == "0.0.0.0/0":
+                    assert {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12",
+                            "192.168.0.0/16"} <= set(to["ipBlock"]["except"])
+
+
+def test_who_shares_a_volume_is_on_one_node(overlay):
+    """Whichever of them is placed again, it goes where the other is; else it waits for the volume for ever."""
+    sharing = {}
+    for name, pod in pods(overlay):
+        for volume in pod["spec"].get("volumes", []):
+            if "persistentVolumeClaim" in volume:
+                sharing.setdefault(volume["persistentVolumeClaim"]["claimName"], []).append(pod)
+    assert len(sharing["config"]) == 2
+    for pods_of_claim in sharing.values():
+        for one in pods_of_claim if len(pods_of_claim) > 1 else []:
+            (term,) = one["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            assert term["topologyKey"] == "kubernetes.io/hostname"
+            assert all(selected(other["metadata"]["labels"], term["labelSelector"]) for other in pods_of_claim)
+
+
+def test_maintenance_stops_all_that_works(overlay):
+    stopped = {each["metadata"]["name"] for each in of_kind(overlay, "Deployment") if each["spec"].get("replicas") == 0}
+    if overlay[0] != "maintenance":
+        assert not stopped
+        return
+    assert stopped == names(overlay, "Deployment") - {"client"}
+    for each in of_kind(overlay, "ScaledObject"):
+        assert each["metadata"]["annotations"]["autoscaling.keda.sh/paused-replicas"] == "0"
+    client = dict(pods(overlay))["client"]["spec"]
+    (user,) = [each for each in client["containers"][0]["env"] if each["name"] == "TOCSIN_REDIS_USER"]
+    assert user["value"] == "setup"
+    assert [v["secret"]["items"] for v in client["volumes"] if v["name"] == "password"] == [
+        [{"key": "setup", "path": "redis-password"}]]
+
+
+def test_every_process_is_scraped(overlay):
+    for monitor in of_kind(overlay, "PodMonitor"):
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        found = {name for name, pod in pods(overlay) if selected(pod["metadata"]["labels"], monitor["spec"]["selector"])
+                 and any(port["name"] == endpoint["port"] for port in pod["spec"]["containers"][0].get("ports", []))}
+        assert found == SERVICES | {"setup"}
 
 
 def test_only_callback_is_reached_by_an_ingress(overlay):
@@ -216,7 +299,7 @@ def test_who_has_which_keys(overlay):
             for secret in mounted(volume) - {None}:
                 holders.setdefault(secret, set()).add(name.split("-")[0])
     demo = {"setup"} if overlay[0] == "demo" else set()
-    assert holders["keys"] == {"collector", "incident", "client"} | demo
+    assert holders["keys"] - {"canary"} == {"collector", "incident", "client"} | demo
     assert holders["link-keys"] == {"incident", "client"}
     assert holders["callback-keys"] == {"callback", "client"}
 
