@@ -27,13 +27,14 @@ OPT      := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefi
 endif
 B        ?= build/$(FLAVOUR)
 
-# Hardening flags that not every supported compiler knows: each is tried once.
-probe    = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
-HARDEN   := -fstack-protector-strong -fstack-clash-protection -fno-delete-null-pointer-checks \
-            -fno-strict-overflow -fno-strict-aliasing -fPIE
-HARDEN   += $(foreach f,-fcf-protection=full -mbranch-protection=standard -fstrict-flex-arrays=3 \
-            -ftrivial-auto-var-init=zero,$(call probe,$(f)))
-HARDENLD := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed
+# Hardening as OpenSSF recommends it. Each flag is tried once: not every supported compiler and linker knows all.
+probe    = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror -O2 $(1) -x c -o /dev/null - 2>/dev/null && echo '$(1)')
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard \
+             -fstrict-flex-arrays=3 -ftrivial-auto-var-init=zero -fzero-init-padding-bits=all \
+             -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing -fexceptions -fPIE
+LINKING  := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
+HARDEN   := $(foreach f,$(HARDENING),$(call probe,$(f)))
+HARDENLD := $(foreach f,$(LINKING),$(call probe,$(f)))
 
 CPPFLAGS += -Icommon -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS))
 CFLAGS   += -std=c11 -g $(OPT) $(HARDEN) -pthread -Wall -Wextra -Wpedantic -Wshadow -Wvla \
