@@ -23,11 +23,6 @@ enum {
 
 /* ---- ends of phases ---- */
 
-struct saga_end contain_end(enum saga_phase phase, enum saga_result result, const char *note)
-{
-	return (struct saga_end){ .phase = phase, .result = result, .note = note };
-}
-
 /* A part of the time waited so far, between two limits. */
 static uint64_t patience_ms(const struct turn *turn, uint64_t since_ms, uint64_t least_ms)
 {

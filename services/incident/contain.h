@@ -65,7 +65,6 @@ void contain_tell(struct turn *turn, const char *words);
 
 /* ---- ends of phases ---- */
 
-struct saga_end contain_end(enum saga_phase phase, enum saga_result result, const char *note);
 /* Not seen to be there yet: to be looked at again, the later the longer it takes. */
 struct saga_end contain_pending(const struct turn *turn, enum saga_phase phase,
 				uint64_t since_ms, const char *note);

@@ -81,7 +81,7 @@ static struct saga_end intend(struct turn *turn, enum containment_method method,
 	}
 	turn->incident.containment.decided = true;
 	contain_keep(turn);
-	return contain_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
 static struct saga_end ask(struct turn *turn, enum containment_method method, const char *why)
@@ -157,7 +157,7 @@ static struct saga_end join(struct turn *turn, enum containment_method method,
 			     method == CONTAINMENT_ISOLATE ? "isolated" : "in triage");
 	contain_tell(turn, words);
 	metric_add(&app_containments, 1, containment_method_name(method), "joined");
-	return contain_end(SAGA_PREPARE, SAGA_OK, words);
+	return turn_end(SAGA_PREPARE, SAGA_OK, words);
 }
 
 static void facts_of(struct turn *turn, enum containment_method method,

@@ -231,23 +231,7 @@ static struct saga_end report_prepare(struct turn *turn)
 
 static struct saga_end report_look_up(struct turn *turn)
 {
-	const struct servicenow_journal journal = {
-		.table = turn_table(turn),
-		.sys_id = turn->incident.sys_id,
-		.marker = report_marker(turn),
-	};
-	const char *account = turn->incident.servicenow_account;
-	bool found = false, readable = false;
-	struct vendor_session session;
-	struct err err = { 0 };
-
-	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
-		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
-	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
-				    &err))
-		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
-	return turn_end(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
-			found ? "looked up: the note is there" : "looked up: no note");
+	return turn_look_up_note(turn, report_marker(turn));
 }
 
 static struct saga_end report_call(struct turn *turn)

@@ -61,7 +61,7 @@ struct saga_end contain_give_up(struct turn *turn, enum containment_method metho
 		return contain_redis_failed(turn, phase, &err);
 	if (containment_is_due(&contain_ledger(turn)->entries[method]))
 		contain_forget(turn, method);
-	return contain_end(phase, result, why);
+	return turn_end(phase, result, why);
 }
 
 /* It is there, but by somebody else. */
@@ -123,7 +123,7 @@ static struct saga_end contain_held(struct turn *turn, enum containment_method m
 			     by ? by : "");
 	contain_tell(turn, words);
 	metric_add(&app_containments, 1, containment_method_name(method), "done");
-	return contain_end(phase, SAGA_OK, words);
+	return turn_end(phase, SAGA_OK, words);
 }
 
 /* ---- call ---- */
@@ -227,9 +227,9 @@ static struct saga_end not_there(struct turn *turn, enum containment_method meth
 	const char *words;
 
 	if (entry->state == CONTAINMENT_INTENT)
-		return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
+		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: not there");
 	if (machine->failed && attempt < ATTEMPTS)
-		return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, "the vendor did not manage it");
+		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "the vendor did not manage it");
 	words = arena_printf(
 	    turn->arena, "%s is not contained: %s", contain_host_name(turn, machine),
 	    machine->failed ? "the vendor did not manage it" : "somebody took it back");
@@ -280,7 +280,7 @@ static struct saga_end look_up(struct turn *turn, enum containment_method method
 	struct err err = { 0 };
 
 	if (!contain_ledger(turn)->entries[method].machine)
-		return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, NULL);
+		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, NULL);
 	if (!contain_session(turn, turn->incident.containment.account, SAGA_LOOK_UP, &session))
 		return turn_unconfigured(turn, turn->incident.containment.account,
 					 SAGA_LOOK_UP);

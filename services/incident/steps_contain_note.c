@@ -53,34 +53,20 @@ static struct saga_end note_prepare(struct turn *turn)
 	if (company && strcmp(company, turn->customer->servicenow.company) == 0 &&
 	    !servicenow_table_is_over(turn_table(turn), &ticket)) {
 		freeze(&incident->containment);
-		return contain_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
+		return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 	}
 	/* The timeline has it; what has become of the ticket is found out elsewhere. */
 	incident->containment.telling = incident->containment.writing = NULL;
-	return contain_end(SAGA_PREPARE, SAGA_NEEDLESS, "the ticket is not open: not told");
+	return turn_end(SAGA_PREPARE, SAGA_NEEDLESS, "the ticket is not open: not told");
 }
 
 static struct saga_end note_look_up(struct turn *turn)
 {
-	struct incident *incident = &turn->incident;
-	const struct servicenow_journal journal = {
-		.table = turn_table(turn),
-		.sys_id = incident->sys_id,
-		.marker = marker(turn),
-	};
-	bool found = false, readable = false;
-	struct vendor_session session;
-	struct err err = { 0 };
+	struct saga_end end = turn_look_up_note(turn, marker(turn));
 
-	if (!turn_session(turn, incident->servicenow_account, SAGA_LOOK_UP, &session))
-		return turn_unconfigured(turn, incident->servicenow_account, SAGA_LOOK_UP);
-	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
-				    &err))
-		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
-	if (!found)
-		return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: no note");
-	incident->containment.writing = NULL;
-	return contain_end(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
+	if (end.result == SAGA_OK)
+		turn->incident.containment.writing = NULL;
+	return end;
 }
 
 /* The code stands in the ticket only: not in Redis, not in the mail. */
@@ -131,7 +117,7 @@ static struct saga_end note_call(struct turn *turn)
 	if (!servicenow_patch(&session, &place, &column, 1, turn->arena, &changed, NULL, &err))
 		return turn_failed(turn, &session, SAGA_CALL, true, &err);
 	incident->containment.writing = NULL;
-	return contain_end(SAGA_CALL, SAGA_OK, "told the ticket");
+	return turn_end(SAGA_CALL, SAGA_OK, "told the ticket");
 }
 
 const struct step step_contain_note = {
@@ -163,7 +149,7 @@ static struct saga_end ask_by_mail(struct turn *turn)
 	     !letter_announce(turn->redis, turn->customer, incident, true, &err)))
 		return contain_again(SAGA_CALL, arena_strdup(turn->arena, err.text));
 	incident->containment.mailed = true;
-	return contain_end(SAGA_CALL, SAGA_OK, NULL);
+	return turn_end(SAGA_CALL, SAGA_OK, NULL);
 }
 
 static struct saga_end approval_expired(struct turn *turn)
@@ -179,7 +165,7 @@ static struct saga_end approval_expired(struct turn *turn)
 	incident->containment.asked = NULL;
 	contain_tell(turn, "nobody approved the containment in time: it is not done");
 	metric_add(&app_containments, 1, "approval", "expired");
-	return contain_end(SAGA_CALL, SAGA_OK, "the approval expired");
+	return turn_end(SAGA_CALL, SAGA_OK, "the approval expired");
 }
 
 static struct saga_end warn(struct turn *turn)
@@ -207,7 +193,7 @@ static struct saga_end warn(struct turn *turn)
 	log_warn("incident %s: %s", incident->id, words);
 	if (containment->warned == WARNINGS && policy->release_by_itself)
 		contain_let_go(turn, "the customer's maximum time");
-	return contain_end(SAGA_CALL, SAGA_OK, words);
+	return turn_end(SAGA_CALL, SAGA_OK, words);
 }
 
 static struct saga_end watch_call(struct turn *turn)
@@ -219,7 +205,7 @@ static struct saga_end watch_call(struct turn *turn)
 	if (containment->asked_ms > 0 && !containment->mailed)
 		return ask_by_mail(turn);
 	if (saga_watch_due_ms(&turn->incident, &turn->policy) > turn_now_ms(turn))
-		return contain_end(SAGA_CALL, SAGA_OK, NULL);
+		return turn_end(SAGA_CALL, SAGA_OK, NULL);
 	return warn(turn);
 }
 

@@ -128,25 +128,12 @@ static void written(struct incident *incident)
 
 static struct saga_end note_look_up(struct turn *turn)
 {
-	struct incident *incident = &turn->incident;
-	const struct servicenow_journal journal = {
-		.table = turn_table(turn),
-		.sys_id = incident->sys_id,
-		.marker = ticket_note_marker(incident, turn->arena),
-	};
-	bool found = false, readable = false;
-	struct vendor_session session;
-	struct err err = { 0 };
+	struct saga_end end =
+	    turn_look_up_note(turn, ticket_note_marker(&turn->incident, turn->arena));
 
-	if (!turn_session(turn, incident->servicenow_account, SAGA_LOOK_UP, &session))
-		return turn_unconfigured(turn, incident->servicenow_account, SAGA_LOOK_UP);
-	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
-				    &err))
-		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
-	if (!found)
-		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: no note");
-	written(incident);
-	return turn_end(SAGA_LOOK_UP, SAGA_OK, "looked up: the note is there");
+	if (end.result == SAGA_OK)
+		written(&turn->incident);
+	return end;
 }
 
 /* Where the instance does not compute it. */

@@ -72,7 +72,7 @@ static struct saga_end over(struct turn *turn, enum containment_method method,
 	metric_add(&app_containments, 1,
 		   method == CONTAINMENT_ISOLATE ? "release" : "move_back",
 		   state == CONTAINMENT_RELEASED ? "done" : "foreign");
-	return contain_end(phase, SAGA_OK, words);
+	return turn_end(phase, SAGA_OK, words);
 }
 
 static struct saga_end released(struct turn *turn, enum containment_method method,
@@ -107,7 +107,7 @@ static struct saga_end failed(struct turn *turn, enum containment_method method,
 	log_error("incident %s: %s", turn->incident.id, words);
 	metric_add(&app_containments, 1,
 		   method == CONTAINMENT_ISOLATE ? "release" : "move_back", "failed");
-	return contain_end(phase, SAGA_FAILED, words);
+	return turn_end(phase, SAGA_FAILED, words);
 }
 
 static struct saga_end call_failed(struct turn *turn, enum containment_method method,
@@ -130,7 +130,7 @@ static struct saga_end begin(struct turn *turn, enum containment_method method)
 
 	entry->state = CONTAINMENT_RELEASING;
 	contain_keep(turn);
-	return contain_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
+	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
 static struct saga_end isolation_found(struct turn *turn, const struct machine *machine)
@@ -207,7 +207,7 @@ static struct saga_end prepare(struct turn *turn, enum containment_method method
 	bool frozen;
 
 	if (!containment_is_due(entry))
-		return contain_end(SAGA_PREPARE, SAGA_NEEDLESS, NULL);
+		return turn_end(SAGA_PREPARE, SAGA_NEEDLESS, NULL);
 	contain_claim(turn, method, entry->machine, &claim);
 	if (!closing_is_frozen(turn, &frozen, &err))
 		return redis_failed(turn, SAGA_PREPARE, &err);
@@ -299,7 +299,7 @@ static struct saga_end once_more(struct turn *turn, enum containment_method meth
 
 	if (turn->incident.steps[step].attempt >= ATTEMPTS)
 		return failed(turn, method, SAGA_LOOK_UP, "the vendor did not let it go");
-	return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: still contained");
+	return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, "looked up: still contained");
 }
 
 static struct saga_end isolation_seen(struct turn *turn, const struct machine *machine)
@@ -348,7 +348,7 @@ static struct saga_end look_up(struct turn *turn, enum containment_method method
 
 	/* A retry of what failed before anything was asked for. */
 	if (entry->state != CONTAINMENT_RELEASING)
-		return contain_end(SAGA_LOOK_UP, SAGA_ABSENT, NULL);
+		return turn_end(SAGA_LOOK_UP, SAGA_ABSENT, NULL);
 	place = place_of(turn, entry);
 	if (!contain_session(turn, entry->account, SAGA_LOOK_UP, &session))
 		return turn_unconfigured(turn, entry->account, SAGA_LOOK_UP);

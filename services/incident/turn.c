@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "bus/worker.h"
+#include "vendor/servicenow.h"
 
 uint64_t turn_now_ms(const struct turn *turn)
 {
@@ -206,4 +207,25 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account, enum s
 		.retry_after_ms = turn->app->probe_interval_ms,
 		.note = arena_printf(turn->arena, "account %s is not configured", account),
 	};
+}
+
+struct saga_end turn_look_up_note(struct turn *turn, const char *marker)
+{
+	const char *account = turn->incident.servicenow_account;
+	const struct servicenow_journal journal = {
+		.table = turn_table(turn),
+		.sys_id = turn->incident.sys_id,
+		.marker = marker,
+	};
+	bool found = false, readable = false;
+	struct vendor_session session;
+	struct err err = { 0 };
+
+	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
+		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
+	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
+				    &err))
+		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
+	return turn_end(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
+			found ? "looked up: the note is there" : "looked up: no note");
 }

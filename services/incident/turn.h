@@ -95,6 +95,8 @@ struct saga_end turn_failed(struct turn *turn, const struct vendor_session *sess
 /* The end of a phase whose account is not there. */
 struct saga_end turn_unconfigured(struct turn *turn, const char *account,
 				  enum saga_phase phase);
+/* The look-up of a work note, found again by its marker: SAGA_OK or SAGA_ABSENT. */
+struct saga_end turn_look_up_note(struct turn *turn, const char *marker);
 
 /* What a step can do. Each phase gives its end; in prepare and look_up SAGA_ABSENT means: go
  * on. */
