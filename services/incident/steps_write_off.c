@@ -54,18 +54,18 @@ static struct saga_end ask_vendor(struct turn *turn, const struct containment_en
 	struct saga_end end;
 
 	if (!contain_session(turn, entry->account, SAGA_CALL, &session))
-		return contain_end(
+		return turn_end(
 		    SAGA_CALL, SAGA_NEEDLESS,
 		    arena_printf(turn->arena, "account %s is not configured", entry->account));
 	if (machine_read(&session, &place, turn->arena, machine, &err))
 		return is_contained(entry, machine)
-			   ? contain_end(SAGA_CALL, SAGA_NEEDLESS,
-					 "its vendor still knows it as contained by us")
-			   : contain_end(SAGA_CALL, SAGA_ABSENT, NULL);
+			   ? turn_end(SAGA_CALL, SAGA_NEEDLESS,
+				      "its vendor still knows it as contained by us")
+			   : turn_end(SAGA_CALL, SAGA_ABSENT, NULL);
 	end = turn_failed(turn, &session, SAGA_CALL, false, &err);
 	if (end.result == SAGA_FAILED ||
 	    (session.status == 403 && session.refusal == VENDOR_ATTEMPTED))
-		return contain_end(SAGA_CALL, SAGA_NEEDLESS, end.note);
+		return turn_end(SAGA_CALL, SAGA_NEEDLESS, end.note);
 	return end;
 }
 
@@ -86,7 +86,7 @@ static struct saga_end refused(struct turn *turn, const struct containment_entry
 	log_warn("incident %s: %s", turn->incident.id, words);
 	metric_add(&app_containments, 1, "write_off", "refused");
 	forget_order(&turn->incident);
-	return contain_end(SAGA_CALL, SAGA_NEEDLESS, words);
+	return turn_end(SAGA_CALL, SAGA_NEEDLESS, words);
 }
 
 static bool let_go(struct turn *turn, enum containment_method method, const char *words,
@@ -152,9 +152,9 @@ static struct saga_end write_off(struct turn *turn)
 	contain_keep(turn);
 	forget_order(&turn->incident);
 	if (!words)
-		return contain_end(SAGA_CALL, SAGA_NEEDLESS, "it holds no host any more");
+		return turn_end(SAGA_CALL, SAGA_NEEDLESS, "it holds no host any more");
 	tell(turn, words);
-	return contain_end(SAGA_CALL, SAGA_OK, words);
+	return turn_end(SAGA_CALL, SAGA_OK, words);
 }
 
 static struct saga_end write_off_call(struct turn *turn)
