@@ -21,6 +21,7 @@ struct bus_settings {
 	char *redis_user;
 	char *redis_password;
 	char *redis_ca_file;
+	char *redis_certificate_file, *redis_key_file;
 	uint64_t redis_timeout_ms;
 	unsigned partitions;
 	char *instance; /* part of consumer names; NULL: the host's name */

@@ -29,7 +29,16 @@ const struct conf_option bus_options[] = {
 	{ .name = "TOCSIN_REDIS_CA_FILE",
 	  .type = CONF_PATH,
 	  FIELD(redis_ca_file),
-	  .help = "who may sign Redis's certificate, with rediss://; default: the system's" },
+	  .help = "who may sign Redis's certificate, with rediss://; default: the system's. "
+		  "Read for each connection" },
+	{ .name = "TOCSIN_REDIS_CERTIFICATE_FILE",
+	  .type = CONF_PATH,
+	  FIELD(redis_certificate_file),
+	  .help = "our certificate, where Redis wants one of its clients (tls-auth-clients)" },
+	{ .name = "TOCSIN_REDIS_KEY_FILE",
+	  .type = CONF_PATH,
+	  FIELD(redis_key_file),
+	  .help = "its key, PEM" },
 	{ .name = "TOCSIN_REDIS_TIMEOUT",
 	  .type = CONF_MILLIS,
 	  FIELD(redis_timeout_ms),
@@ -247,7 +256,8 @@ bool bus_settings_check(const struct bus_settings *settings, struct err *err)
 {
 	struct redis_settings redis;
 	bus_redis_settings(settings, &redis);
-	if (!redis_settings_check(&redis, err) || !quarantine_holds(settings, err))
+	if (!redis_settings_check(&redis, err) || !redis_files_check(&redis, err) ||
+	    !quarantine_holds(settings, err))
 		return false;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		if (!rule_holds(settings, &rules[i], err))
@@ -264,6 +274,8 @@ void bus_redis_settings(const struct bus_settings *settings,
 		.user = settings->redis_user,
 		.password = settings->redis_password,
 		.ca_file = settings->redis_ca_file,
+		.certificate_file = settings->redis_certificate_file,
+		.key_file = settings->redis_key_file,
 		.connect_timeout_ms = settings->redis_timeout_ms,
 		.command_timeout_ms = settings->redis_timeout_ms,
 	};

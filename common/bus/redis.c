@@ -39,6 +39,7 @@ struct redis {
 	enum redis_error error; /* of the last command */
 	uint64_t block_ms;	/* replies may take this much longer */
 	int64_t client_id;
+	int64_t certificate_until_s;
 	unsigned failures;	  /* to connect, in a row */
 	uint64_t next_try_ms;	  /* monotonic */
 	uint64_t connected_at_ms; /* monotonic */
@@ -50,14 +51,27 @@ bool redis_settings_check(const struct redis_settings *settings, struct err *err
 	if (!redis_url_parse(settings->url, &url, err))
 		return false;
 	if (url.tls && !redis_tls_available())
+		return err_set(
+		    err, ERR_PERMANENT,
+		    "TOCSIN_REDIS_URL: this build has no TLS to Redis, hiredis was "
+		    "older than 1.0 (Debian 12) or came without hiredis_ssl: use our "
+		    "images, build on Debian 13, or use redis:// through a tunnel");
+	if (!settings->certificate_file != !settings->key_file)
 		return err_set(err, ERR_PERMANENT,
-			       "this build has no TLS to Redis (hiredis is older than 1.0 or "
-			       "came without it): use redis:// or unix:, or a tunnel");
+			       "TOCSIN_REDIS_CERTIFICATE_FILE and TOCSIN_REDIS_KEY_FILE go "
+			       "together");
 	if (settings->user && !settings->password)
 		return err_set(err, ERR_PERMANENT,
 			       "TOCSIN_REDIS_USER is set but no password: set "
 			       "TOCSIN_REDIS_PASSWORD_FILE");
 	return true;
+}
+
+bool redis_files_check(const struct redis_settings *settings, struct err *err)
+{
+	struct redis_url url;
+	return redis_url_parse(settings->url, &url, err) &&
+	       (!url.tls || redis_tls_check(settings, err));
 }
 
 /* hiredis writes to sockets that may be gone; the default action of SIGPIPE would end us. */
@@ -111,6 +125,11 @@ int64_t redis_client_id(const struct redis *redis)
 	return redis->context ? redis->client_id : 0;
 }
 
+int64_t redis_certificate_until_s(const struct redis *redis)
+{
+	return redis->context ? redis->certificate_until_s : 0;
+}
+
 enum redis_error redis_error(const struct redis *redis)
 {
 	return redis->error;
@@ -151,10 +170,17 @@ static void connection_lost(struct redis *redis, const char *what)
 	redis_disconnect(redis);
 }
 
+/* errno was cleared before the call that failed: hiredis takes an old one for the reason. */
 static const char *context_error(const redisContext *context)
 {
-	if (context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
+	bool io = context->err == REDIS_ERR_IO;
+	if (io && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return "no answer in time";
+	if (context->err == REDIS_ERR_EOF || (io && errno == 0)) {
+		const char *reason = redis_tls_reason(context);
+		if (reason)
+			return reason;
+	}
 	return context->errstr[0] != '\0' ? context->errstr : "unknown error";
 }
 
@@ -162,6 +188,7 @@ static const char *context_error(const redisContext *context)
 static bool greet(redisContext *context, bool optional, struct err *err, int argc,
 		  const char **argv)
 {
+	errno = 0;
 	redisReply *reply = redisCommandArgv(context, argc, argv, NULL);
 	if (!reply)
 		return err_set(err, ERR_TRANSIENT, "%s", context_error(context));
@@ -202,7 +229,7 @@ static bool greeting(struct redis *redis, redisContext *context, struct err *err
 	       greet(context, false, err, 2, (const char *[]){ "SELECT", db });
 }
 
-static redisContext *open_context(const struct redis *redis, struct err *err)
+static redisContext *open_context(struct redis *redis, struct err *err)
 {
 	const struct redis_url *url = &redis->url;
 	struct timeval limit = timeval_of(redis->settings->connect_timeout_ms);
@@ -224,8 +251,10 @@ static redisContext *open_context(const struct redis *redis, struct err *err)
 		setsockopt(context->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence,
 			   sizeof(silence));
 	}
+	redis->certificate_until_s = 0;
 	if (redisSetTimeout(context, limit) != REDIS_OK ||
-	    (url->tls && !redis_tls_start(context, url->host, redis->settings->ca_file, err))) {
+	    (url->tls && !redis_tls_start(context, url->host, redis->settings,
+					  &redis->certificate_until_s, err))) {
 		redisFree(context);
 		return NULL;
 	}
@@ -270,6 +299,10 @@ bool redis_connect(struct redis *redis, struct err *err)
 	if (!context)
 		return connect_failed(redis, why.text, err);
 	if (!greeting(redis, context, &why)) {
+		/* A server that wants a certificate just ends, and its reason may be lost. */
+		bool cut = context->err == REDIS_ERR_IO || context->err == REDIS_ERR_EOF;
+		if (cut && redis->url.tls && !redis->settings->certificate_file)
+			err_prefix(&why, "it ends, or wants TOCSIN_REDIS_CERTIFICATE_FILE");
 		redisFree(context);
 		return connect_failed(redis, why.text, err);
 	}

@@ -23,9 +23,11 @@ enum { REDIS_REPLY_MAX = 64 << 20, REDIS_ARGS_MAX = 4000 };
 struct redis_settings {
 	const char *url; /* redis://host[:port][/db], rediss://..., unix:/path[?db=n] */
 	const char *user;
-	const char *password;	     /* NULL: no AUTH */
-	const char *ca_file;	     /* rediss only; NULL: the system's */
-	uint64_t connect_timeout_ms; /* TCP, TLS and AUTH together */
+	const char *password; /* NULL: no AUTH */
+	/* rediss only. Who may have signed the server's certificate, NULL: the system's; and
+	 * ours with its key, both or neither, where the server wants one. */
+	const char *ca_file, *certificate_file, *key_file;
+	uint64_t connect_timeout_ms; /* TCP, and each answer of TLS and AUTH */
 	uint64_t command_timeout_ms; /* from the last byte sent to the whole reply */
 };
 
@@ -84,8 +86,9 @@ struct redis *redis_new(const struct redis_settings *settings, const char *name)
 void redis_free(struct redis *redis); /* NULL is fine */
 
 /* A wrong URL or a wish this build cannot meet (rediss:// without TLS), before any thread
- * starts. */
+ * starts; and whether the files for TLS can be used, then or later. */
 bool redis_settings_check(const struct redis_settings *settings, struct err *err);
+bool redis_files_check(const struct redis_settings *settings, struct err *err);
 
 /* Connects now if need be. */
 bool redis_connect(struct redis *redis, struct err *err);
@@ -95,6 +98,8 @@ void redis_disconnect(struct redis *redis);
 uint64_t redis_connected_ms(const struct redis *redis);
 /* What CLIENT ID says of this connection; 0 when it is not up, or the user may not ask. */
 int64_t redis_client_id(const struct redis *redis);
+/* When the certificate of the server it is connected to ends, Unix time; 0 without TLS. */
+int64_t redis_certificate_until_s(const struct redis *redis);
 /* Of the last command. REDIS_NONE after success. */
 enum redis_error redis_error(const struct redis *redis);
 /* Answers may take this much longer than command_timeout_ms: the BLOCK time of what is sent. */

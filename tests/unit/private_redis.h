@@ -1,15 +1,18 @@
 #ifndef PRIVATE_REDIS_H
 #define PRIVATE_REDIS_H
 
-/* A Redis of the test's own, on a socket in a folder that goes with it. */
+/* A Redis of the test's own, on a socket in a folder that goes with it; with TOCSIN_TEST_TLS in
+ * the environment on a port, with TLS. */
 #include <assert.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +23,7 @@ struct private_redis {
 	char folder[64];
 	char url[96];
 	char socket[80];
+	char ca_file[96], certificate[96], port[8]; /* "" without TLS */
 	pid_t pid;
 	struct redis_settings settings;
 };
@@ -81,7 +85,10 @@ static inline void private_redis_run(struct private_redis *server)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execlp("redis-server", "redis-server", "--port", "0", "--unixsocket",
 		       server->socket, "--dir", server->folder, "--save", "", "--appendonly",
-		       "yes", "--appendfsync", "always", (char *)NULL);
+		       "yes", "--appendfsync", "always", server->port[0] ? "--tls-port" : NULL,
+		       server->port, "--tls-auth-clients", "no", "--tls-cert-file",
+		       server->certificate, "--tls-key-file", server->certificate,
+		       (char *)NULL);
 		_exit(127);
 	}
 	for (unsigned i = 0; i < 2000 && !private_redis_answers(server); i++)
@@ -96,6 +103,35 @@ static inline void private_redis_kill(struct private_redis *server)
 	server->pid = 0;
 }
 
+/* A port that was free a moment ago. */
+static inline unsigned free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert(bind(fd, (const struct sockaddr *)(const void *)&address, size) == 0);
+	assert(getsockname(fd, (struct sockaddr *)(void *)&address, &size) == 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+static inline void private_redis_with_tls(struct private_redis *server)
+{
+	char command[160];
+	snprintf(command, sizeof(command),
+		 "deploy/redis/make-certificate %s localhost </dev/null", server->folder);
+	int status = system(command);
+	assert(status == 0);
+	unsigned port = free_port();
+	snprintf(server->port, sizeof(server->port), "%u", port);
+	snprintf(server->url, sizeof(server->url), "rediss://localhost:%u", port);
+	snprintf(server->ca_file, sizeof(server->ca_file), "%s/redis-ca.pem", server->folder);
+	snprintf(server->certificate, sizeof(server->certificate), "%s/redis.pem",
+		 server->folder);
+	server->settings.ca_file = server->ca_file;
+}
+
 static inline struct private_redis *private_redis_start(void)
 {
 	struct private_redis *server = calloc(1, sizeof(*server));
@@ -107,6 +143,8 @@ static inline struct private_redis *private_redis_start(void)
 	server->settings = (struct redis_settings){ .url = server->url,
 						    .connect_timeout_ms = 2000,
 						    .command_timeout_ms = 2000 };
+	if (getenv("TOCSIN_TEST_TLS"))
+		private_redis_with_tls(server);
 	private_redis_run(server);
 	return server;
 }

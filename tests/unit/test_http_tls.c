@@ -4,74 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "net/http.h"
-
-static char folder[] = "/tmp/tocsin-test-tls-XXXXXX";
-static char ca_file[64];
-static char ports[512]; /* "good=1234 wrong=..." */
-static pid_t peer;
-static int peer_input;
-
-static int start_peer(void **state)
-{
-	int in[2], out[2];
-	size_t size = 0;
-	ssize_t got = 0;
-
-	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	if (!mkdtemp(folder) || pipe(in) != 0 || pipe(out) != 0)
-		return -1;
-	snprintf(ca_file, sizeof ca_file, "%s/ca.pem", folder);
-	peer = fork();
-	if (peer == 0) {
-		dup2(in[0], STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		close(in[1]);
-		close(out[0]);
-		execl("tests/unit/tls_peer", "tls_peer", folder, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	peer_input = in[1];
-	while (size + 1 < sizeof ports && !strchr(ports, '\n') &&
-	       (got = read(out[0], ports + size, sizeof ports - 1 - size)) > 0)
-		size += (size_t)got;
-	close(out[0]);
-	return strchr(ports, '\n') ? 0 : -1;
-}
-
-static int stop_peer(void **state)
-{
-	char command[100];
-
-	(void)state;
-	close(peer_input);
-	waitpid(peer, NULL, 0);
-	snprintf(command, sizeof command, "rm -r %s", folder);
-	return system(command);
-}
-
-static unsigned port_of(const char *name)
-{
-	char wanted[32];
-
-	snprintf(wanted, sizeof wanted, "%s=", name);
-	const char *found = strstr(ports, wanted);
-	assert_non_null(found);
-	return (unsigned)strtoul(found + strlen(wanted), NULL, 10);
-}
+#include "tls_peer.h"
 
 static bool call(const struct http_settings *settings, const char *host, const char *name,
 		 struct err *err)
@@ -81,7 +19,7 @@ static bool call(const struct http_settings *settings, const char *host, const c
 	char url[64];
 
 	assert_non_null(http);
-	snprintf(url, sizeof url, "https://%s:%u/", host, port_of(name));
+	snprintf(url, sizeof url, "https://%s:%u/", host, peer_port(name));
 	bool good = http_exchange(http, &(struct http_request){ .method = "POST", .url = url },
 				  &response, err);
 	http_response_done(&response);
@@ -91,7 +29,7 @@ static bool call(const struct http_settings *settings, const char *host, const c
 
 static void a_good_certificate_is_believed(void **state)
 {
-	const struct http_settings settings = { .ca_file = ca_file };
+	const struct http_settings settings = { .ca_file = peer_ca };
 	struct err err = { 0 };
 
 	(void)state;
@@ -110,7 +48,7 @@ static void others_are_not(void **state)
 		{ "unknown", "unable to get local issuer certificate" },
 		{ "old", "" }, /* TLS 1.1 */
 	};
-	const struct http_settings settings = { .ca_file = ca_file };
+	const struct http_settings settings = { .ca_file = peer_ca };
 
 	(void)state;
 	/* The validity of one of them is no second long: wait until it is over. */
@@ -118,7 +56,7 @@ static void others_are_not(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct err err = { 0 };
 		char host[64];
-		snprintf(host, sizeof host, "POST 127.0.0.1:%u: ", port_of(rows[i].name));
+		snprintf(host, sizeof host, "POST 127.0.0.1:%u: ", peer_port(rows[i].name));
 		assert_false(call(&settings, "127.0.0.1", rows[i].name, &err));
 		if (err.kind != ERR_TRANSIENT || err.ambiguous || !strstr(err.text, host) ||
 		    !strstr(err.text, rows[i].why))
@@ -145,5 +83,5 @@ int main(void)
 		cmocka_unit_test(our_authority_is_not_the_systems),
 	};
 
-	return cmocka_run_group_tests(tests, start_peer, stop_peer);
+	return cmocka_run_group_tests(tests, peer_start, peer_stop);
 }

@@ -83,8 +83,13 @@ static void settings_that_cannot_work_are_refused(void **state)
 #ifndef TOCSIN_REDIS_TLS
 	settings = (struct redis_settings){ .url = "rediss://h" };
 	assert_false(redis_settings_check(&settings, &err));
-	assert_non_null(strstr(err.text, "this build has no TLS to Redis"));
+	assert_int_equal(err.kind, ERR_PERMANENT);
+	assert_non_null(strstr(err.text, "TOCSIN_REDIS_URL: this build has no TLS to Redis"));
+	assert_non_null(strstr(err.text, "through a tunnel"));
 #endif
+	settings = (struct redis_settings){ .url = "redis://h", .certificate_file = "/c" };
+	assert_false(redis_settings_check(&settings, &err));
+	assert_non_null(strstr(err.text, "TOCSIN_REDIS_KEY_FILE"));
 }
 
 static void every_error_has_a_class_and_an_action(void **state)
@@ -480,7 +485,7 @@ static void user_password_and_database(void **state)
 	(void)state;
 	struct redis *admin = redis_new(&server->settings, "admin");
 	assert_true(redis_run(admin, &err, "ACL SETUSER svc on >pw ~* +get +set"));
-	snprintf(url, sizeof(url), "%s?db=3", server->url);
+	snprintf(url, sizeof(url), "%s%s", server->url, server->port[0] ? "/3" : "?db=3");
 	settings.url = url;
 	settings.user = "svc";
 	settings.password = "wrong";

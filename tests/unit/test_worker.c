@@ -50,6 +50,7 @@ static int start(void **state)
 	set_up_redis();
 	settings = (struct bus_settings){
 		.redis_url = server->url,
+		.redis_ca_file = server->ca_file[0] ? server->ca_file : NULL,
 		.redis_timeout_ms = 2000,
 		.partitions = 1,
 		.call_deadline_ms = 500,
