@@ -109,6 +109,12 @@ static struct metric redis_trip = {
 	.help = "one command and its answer",
 };
 
+static struct metric redis_certificate = {
+	.name = "tocsin_redis_certificate_expiry_timestamp_seconds",
+	.kind = METRIC_GAUGE,
+	.help = "when the certificate of Redis ends; no series without TLS",
+};
+
 static struct metric read_at = {
 	.name = "tocsin_gauges_read_timestamp_seconds",
 	.kind = METRIC_GAUGE,
@@ -116,10 +122,11 @@ static struct metric read_at = {
 };
 
 struct metric *const gauges_metrics[] = {
-	&work_left,   &work_oldest,	&deferred_count,  &dead_count,
-	&open_count,  &account_parked,	&account_failing, &account_budget,
-	&source_age,  &source_failures, &source_late,	  &redis_memory,
-	&redis_limit, &redis_trip,	&read_at,	  NULL,
+	&work_left,   &work_oldest,	&deferred_count,    &dead_count,
+	&open_count,  &account_parked,	&account_failing,   &account_budget,
+	&source_age,  &source_failures, &source_late,	    &redis_memory,
+	&redis_limit, &redis_trip,	&redis_certificate, &read_at,
+	NULL,
 };
 
 static double member(const json_t *object, const char *name)
@@ -318,6 +325,9 @@ static bool read_redis(const struct gauges *gauges, struct err *err)
 	if (!ok)
 		return false;
 	metric_set(&redis_trip, (double)(clock_mono_ms() - begin_ms) / 1000);
+	if (redis_certificate_until_s(gauges->redis))
+		metric_set(&redis_certificate,
+			   (double)redis_certificate_until_s(gauges->redis));
 	reply = redis_command(gauges->redis, err, "INFO memory");
 	if (!reply)
 		return false;

@@ -27,6 +27,8 @@ enum {
 	PRUNE_MS = 600 * 1000,	/* between clearing away consumers of processes long gone */
 	IDLE_MS = 86400 * 1000, /* how long gone */
 	STUCK_MS = 120 * 1000,
+	WARN_MS = 86400 * 1000,		 /* between warnings of a certificate that ends */
+	CERTIFICATE_LEFT_S = 30 * 86400, /* as do its alert, and prepare's renewal before */
 };
 
 /* ---- once ---- */
@@ -180,7 +182,7 @@ struct watch {
 	bool has_pass;
 	uint64_t stamp;
 	char *said; /* the problems that were logged last */
-	uint64_t checked_ms, pruned_ms, gauged_ms;
+	uint64_t checked_ms, pruned_ms, gauged_ms, warned_ms;
 };
 
 static void set_applied(struct watch *watch, bool applied, const char *why)
@@ -315,6 +317,22 @@ static void prune(struct watch *watch)
 	}
 }
 
+/* Says so once a day. */
+static void check_certificate(struct watch *watch)
+{
+	int64_t until_s = redis_certificate_until_s(watch->redis);
+	int64_t left_s = until_s - (int64_t)(clock_wall_ms() / 1000);
+	uint64_t now_ms = clock_mono_ms();
+
+	if (!until_s || left_s > CERTIFICATE_LEFT_S ||
+	    (watch->warned_ms && now_ms - watch->warned_ms < WARN_MS))
+		return;
+	watch->warned_ms = now_ms;
+	log_warn("the certificate of Redis ends in %lld days: renew it, see "
+		 "docs/operations.md",
+		 (long long)(left_s / 86400));
+}
+
 static void retain(struct watch *watch)
 {
 	struct err err = { 0 };
@@ -353,6 +371,7 @@ static void look(struct watch *watch)
 
 		watch->gauged_ms = now_ms;
 		gauges_read(&gauges);
+		check_certificate(watch);
 	}
 	if (watch->has_pass)
 		retain(watch);
