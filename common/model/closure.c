@@ -15,6 +15,7 @@ static const char *const op_names[] = {
 	[CLOSURE_CLOSED] = "closed",   [CLOSURE_VERDICT] = "verdict",
 	[CLOSURE_APPROVE] = "approve", [CLOSURE_RELEASE] = "release",
 	[CLOSURE_REOPEN] = "reopen",   [CLOSURE_WRITE_OFF] = "write_off",
+	[CLOSURE_MERGED] = "merged",
 };
 
 static const char *const via_names[] = {

@@ -23,6 +23,7 @@ enum closure_op {
 	CLOSURE_APPROVE,   /* isolate: what a person was asked for */
 	CLOSURE_RELEASE,   /* let hosts go: what a person was asked for, or orders */
 	CLOSURE_REOPEN,	   /* the ticket seems to be open again, or a person wants it so */
+	CLOSURE_MERGED,	   /* Threat Response: into another incident, which it does not name */
 	CLOSURE_WRITE_OFF, /* hosts that are gone for good need not be let go any more */
 };
 

@@ -71,6 +71,7 @@ static const struct column columns[] = {
 	{ "servicenow.stray", COLUMN_TEXT, AT(stray) },
 	{ "servicenow.told_severity", COLUMN_INT, AT(told_severity_id) },
 	{ "threat_response.id", COLUMN_TEXT, AT(ctim_id) },
+	{ "threat_response.merged", COLUMN_TEXT, AT(merged) },
 	{ "opening", COLUMN_TEXT, AT(opening) },
 	{ "observables", COLUMN_TEXT, AT(observables) },
 	{ "waiting", COLUMN_TEXT, AT(waiting) },

@@ -189,6 +189,7 @@ struct incident {
 	const char *stray;    /* sys_id of a ticket that must be cancelled: it has no company */
 	int told_severity_id; /* the highest that the ticket tells of */
 	const char *ctim_id;  /* URL */
+	const char *merged;   /* when it was closed there as merged, as the ticket was told */
 
 	const char *opening;	 /* item of the opening finding until the opening is over */
 	const char *observables; /* what inspect found: JSON [[type, value], ...] */

@@ -58,6 +58,7 @@ struct threat_response_incident {
 	const char *title;
 	const char *status;
 	const char *severity;
+	uint64_t closed_ms; /* 0: not, or not readable */
 	const char *const *external_ids;
 	size_t external_id_count;
 	const struct threat_response_reference *references;

@@ -69,6 +69,8 @@ static void read_incident(const json_t *object, struct arena *arena,
 		.severity = body_text(object, "severity", arena),
 	};
 
+	clock_parse(body_peek(json_object_get(object, "incident_time"), "closed"),
+		    &incident.closed_ms);
 	incident.external_ids = read_texts(json_object_get(object, "external_ids"), arena,
 					   &incident.external_id_count);
 	incident.references = read_references(json_object_get(object, "external_references"),

@@ -60,7 +60,7 @@ bool contain_ask(struct turn *turn, const char *why, struct err *err);
 bool contain_asks(const struct turn *turn);
 void contain_stop_asking(struct turn *turn);
 
-/* A line for the ticket's next note on containment. */
+/* A line for the ticket's next note that is not about findings. */
 void contain_tell(struct turn *turn, const char *words);
 
 /* ---- ends of phases ---- */

@@ -195,6 +195,30 @@ static void fold_release(struct turn *turn, const struct closure *closure)
 		refuse(turn, closure, why);
 }
 
+/* No end: Threat Response names neither the incident it went into nor who merged it, so that
+ * nobody knows when that one is over. People have the ticket. */
+static void fold_merged(struct turn *turn, const struct closure *closure)
+{
+	struct incident *incident = &turn->incident;
+	const char *words;
+
+	if (closure->via != CLOSURE_THREAT_RESPONSE) {
+		refuse(turn, closure, "only Threat Response says so");
+		return;
+	}
+	if (incident->merged && strcmp(incident->merged, closure->note) == 0)
+		return;
+	incident->merged = closure->note;
+	words =
+	    arena_printf(turn->arena,
+			 "the incident in Threat Response was closed there as merged into "
+			 "another one, on %s; it does not say into which, nor by whom. This "
+			 "ticket stays open, and so does what was done to hosts",
+			 closure->note);
+	turn_tell(turn, "merged", words);
+	contain_tell(turn, words);
+}
+
 static void fold_write_off(struct turn *turn, const struct closure *closure)
 {
 	const char *why = contain_write_off(turn, closure);
@@ -224,6 +248,9 @@ void fold_closure(struct turn *turn, const struct closure *closure)
 		break;
 	case CLOSURE_RELEASE:
 		fold_release(turn, closure);
+		break;
+	case CLOSURE_MERGED:
+		fold_merged(turn, closure);
 		break;
 	case CLOSURE_WRITE_OFF:
 		fold_write_off(turn, closure);

@@ -1,11 +1,14 @@
 /* What the outside says about our incidents, compared with what we know of them. */
 #include "reconcile.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "closing.h"
 #include "model/customer.h"
@@ -207,8 +210,8 @@ bool reconcile_servicenow(const struct watch *watch, const char *account, struct
 
 /* ---- Threat Response ---- */
 
-/* Whether this end of an incident there counts, and as what. Merged, suspected and under review
- * are no ends: what became of it is said of another incident, or later. */
+/* Whether this end of an incident there counts, and as what. Suspected and under review are no
+ * ends: what became of it is said later. Merged is told. */
 static bool verdict_of(const char *status, enum closure_verdict *ret_verdict)
 {
 	static const struct {
@@ -231,6 +234,20 @@ static bool verdict_of(const char *status, enum closure_verdict *ret_verdict)
 	return false;
 }
 
+static const char merged[] = "Closed: Merged";
+
+/* What the ticket is told once. */
+static bool tell_merged(const struct watch *watch, const struct incident *incident,
+			uint64_t closed_ms, struct err *err)
+{
+	char when[CLOCK_TEXT_SIZE] = "an unknown day";
+
+	if (closed_ms > 0)
+		clock_format_plain(closed_ms, when);
+	return (incident->merged && strcmp(incident->merged, when) == 0) ||
+	       watch_merged(watch, incident, when, err);
+}
+
 static bool look_there(const struct watch *watch, const struct incident *incident,
 		       struct err *err)
 {
@@ -242,24 +259,49 @@ static bool look_there(const struct watch *watch, const struct incident *inciden
 	if (!threat_response_incident(&session, incident->ctim_id, watch->arena, &found,
 				      &entity, err))
 		return false;
+	if (found && strcmp(entity.status, merged) == 0)
+		return tell_merged(watch, incident, entity.closed_ms, err);
 	return !found || !verdict_of(entity.status, &verdict) ||
 	       watch_order(watch, incident, verdict, err);
 }
 
-bool reconcile_threat_response(const struct watch *watch, const char *account, struct err *err)
+static bool is_asked_there(const struct watch *watch, const struct incident *incident,
+			   const char *account)
 {
-	unsigned calls = 0;
+	const struct customer *customer = live_customer(watch, incident);
 
-	for (size_t i = 0; i < watch->count && calls < ANALYST_CALLS_MAX; i++) {
-		const struct incident *incident = &watch->incidents[i];
-		const struct customer *customer = live_customer(watch, incident);
+	return customer && customer->closing.threat_response && incident->ctim_id &&
+	       incident->threat_response_account &&
+	       strcmp(incident->threat_response_account, account) == 0 &&
+	       incident->state == INCIDENT_OPEN;
+}
 
-		if (!customer || !customer->closing.threat_response || !incident->ctim_id ||
-		    !incident->threat_response_account ||
-		    strcmp(incident->threat_response_account, account) != 0 ||
-		    incident->state != INCIDENT_OPEN)
-			continue;
-		calls++;
+static int by_id(const void *a, const void *b)
+{
+	const struct incident *const *first = a, *const *second = b;
+
+	return strcmp((*first)->id, (*second)->id);
+}
+
+bool reconcile_threat_response(const struct watch *watch, const char *account,
+			       char last[INCIDENT_ID_SIZE], struct err *err)
+{
+	const struct incident **asked =
+	    arena_alloc(watch->arena, (watch->count + 1) * sizeof(*asked));
+	size_t count = 0, first = 0;
+
+	for (size_t i = 0; i < watch->count; i++) {
+		if (is_asked_there(watch, &watch->incidents[i], account))
+			asked[count++] = &watch->incidents[i];
+	}
+	qsort(asked, count, sizeof(*asked), by_id);
+	while (first < count && strcmp(asked[first]->id, last) <= 0)
+		first++;
+	for (size_t i = 0; i < count && i < ANALYST_CALLS_MAX; i++) {
+		const struct incident *incident = asked[(first + i) % count];
+
+		/* Before the question: one that is never answered does not stop the rest. */
+		snprintf(last, INCIDENT_ID_SIZE, "%s", incident->id);
 		if (!look_there(watch, incident, err))
 			return false;
 	}

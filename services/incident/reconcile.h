@@ -12,7 +12,9 @@
  * answer: the next reading makes up for it.
  */
 bool reconcile_servicenow(const struct watch *watch, const char *account, struct err *err);
-/* One question for each incident of customers who wish it, at most a hundred. */
-bool reconcile_threat_response(const struct watch *watch, const char *account, struct err *err);
+/* One question for each incident of customers who wish it, at most a hundred, in the order of
+ * their ids; the next reading goes on after *last, "" at first. */
+bool reconcile_threat_response(const struct watch *watch, const char *account,
+			       char last[INCIDENT_ID_SIZE], struct err *err);
 
 #endif

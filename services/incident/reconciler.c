@@ -25,10 +25,19 @@
 
 enum { OWNER_SIZE = 100, ENDING_MS = 20, FIRST_MS = 5000 };
 
+/* Where the readings of an account in Threat Response have come to. */
+struct place {
+	struct place *next;
+	unsigned partition;
+	char *account;
+	char last[INCIDENT_ID_SIZE];
+};
+
 struct reconciler {
 	struct reconciler_settings set;
 	struct redis *redis;
 	char owner[OWNER_SIZE];
+	struct place *places;
 	pthread_t thread;
 	atomic_bool ended;
 };
@@ -54,6 +63,33 @@ static bool is_ours(struct reconciler *reconciler, unsigned partition, const cha
 	       taken;
 }
 
+static char *place_of(struct reconciler *reconciler, unsigned partition, const char *account)
+{
+	struct place *place = reconciler->places;
+
+	while (place && (place->partition != partition || strcmp(place->account, account) != 0))
+		place = place->next;
+	if (!place) {
+		place = xcalloc(1, sizeof(*place));
+		place->partition = partition;
+		place->account = xstrdup(account);
+		place->next = reconciler->places;
+		reconciler->places = place;
+	}
+	return place->last;
+}
+
+static void free_places(struct reconciler *reconciler)
+{
+	while (reconciler->places) {
+		struct place *place = reconciler->places;
+
+		reconciler->places = place->next;
+		free(place->account);
+		free(place);
+	}
+}
+
 static void read_account(struct reconciler *reconciler, const struct watch *watch,
 			 const struct account *account)
 {
@@ -71,7 +107,9 @@ static void read_account(struct reconciler *reconciler, const struct watch *watc
 	if (account->kind == ACCOUNT_SERVICENOW)
 		good = reconcile_servicenow(watch, account->id, &err);
 	else
-		good = reconcile_threat_response(watch, account->id, &err);
+		good = reconcile_threat_response(
+		    watch, account->id, place_of(reconciler, watch->partition, account->id),
+		    &err);
 	metric_add(&app_reconciliations, 1, account->id, good ? "ok" : "failed");
 	if (!good)
 		log_debug("tickets of account %s are read later: %s", account->id, err.text);
@@ -205,6 +243,7 @@ bool reconciler_join(struct reconciler *reconciler, uint64_t until_mono_ms)
 		usleep(ENDING_MS * 1000);
 	}
 	pthread_join(reconciler->thread, NULL);
+	free_places(reconciler);
 	redis_free(reconciler->redis);
 	free(reconciler);
 	return true;

@@ -104,8 +104,8 @@ static struct saga_end note_call(struct turn *turn)
 	const char *text = with_code(turn, incident->containment.writing);
 	const struct servicenow_column column = {
 		"work_notes",
-		arena_printf(turn->arena, "Tocsin: containment\n%s\n%s%s", text,
-			     release_line(turn), marker(turn)),
+		arena_printf(turn->arena, "Tocsin\n%s\n%s%s", text, release_line(turn),
+			     marker(turn)),
 		SERVICENOW_JOURNAL,
 	};
 	struct servicenow_created changed;

@@ -24,6 +24,7 @@ static const char *const names[] = {
 	"servicenow.number",
 	"threat_response.account",
 	"threat_response.id",
+	"threat_response.merged",
 	"closed_ms",
 	"closing.since_ms",
 	"closing.hint_ms",
@@ -159,6 +160,20 @@ bool watch_hint(const struct watch *watch, const struct incident *incident, enum
 	};
 
 	log_debug("incident %s: %s: %s", incident->id, closure_op_name(op), note);
+	return push(watch, incident, &closure, err);
+}
+
+bool watch_merged(const struct watch *watch, const struct incident *incident, const char *when,
+		  struct err *err)
+{
+	const struct closure closure = {
+		.op = CLOSURE_MERGED,
+		.via = CLOSURE_THREAT_RESPONSE,
+		.incident = incident->id,
+		.note = when,
+		.received_ms = watch->now_ms,
+	};
+
 	return push(watch, incident, &closure, err);
 }
 

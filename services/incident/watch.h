@@ -34,6 +34,9 @@ bool watch_read(struct watch *watch, struct err *err);
 /* A hint, into the incident's inbox. False with err. */
 bool watch_hint(const struct watch *watch, const struct incident *incident, enum closure_op op,
 		const char *note, struct err *err);
+/* It was merged into another one in Threat Response, then. */
+bool watch_merged(const struct watch *watch, const struct incident *incident, const char *when,
+		  struct err *err);
 /* It is to be closed: an analyst has closed it in Threat Response. */
 bool watch_order(const struct watch *watch, const struct incident *incident,
 		 enum closure_verdict verdict, struct err *err);

@@ -18,10 +18,10 @@ def acme(system):
     return installation(system)
 
 
-def installation(system, **closing):
+def installation(system, xdr=None, **closing):
     system.servicenow()
     analysts(system)
-    system.threat_response()
+    system.threat_response(**(xdr or {}))
     system.customer("acme", closing={**FRESH, **closing})
     system.apply()
     return system
@@ -365,6 +365,53 @@ def test_an_analyst_in_threat_response(system):
 
 def set_status(system, status):
     entity_call(system, "POST", entity(system), {"status": status}, "/status")
+
+
+def test_merged_in_threat_response_is_told(system):
+    """It does not say into which: nothing is closed, and nothing is silent."""
+    installation(system, threat_response=True)
+    service = system.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
+    opened(system)
+
+    def lines():
+        return sum(note.count("closed there as merged") for note in notes(tickets(system)[0]))
+    set_status(system, "Closed: Merged")
+    wait_until(lambda: lines() == 1, 20, "told")
+    readings = service.metric("tocsin_reconciliations_total", account="xdr", outcome="ok")
+    wait_until(lambda: service.metric("tocsin_reconciliations_total", account="xdr", outcome="ok") >
+               readings + 2, 20, "read again")
+    quiet(system)
+    assert states(system) == ["open"] and lines() == 1 and tickets(system)[0]["state"] == "1"
+    assert entity(system)["incident_time"]["closed"][:10] in notes(tickets(system)[0])[-1]
+    say(system, "merged", incident=incident(system)["id"], note="never")
+    wait_until(lambda: "only Threat Response says so" in timeline(system, incident(system)["id"]), 20, "refused")
+    # Taken out again, and closed as what it was.
+    set_status(system, "Open")
+    set_status(system, "Closed: False Positive")
+    closed(system)
+
+
+def test_all_of_many_are_looked_at_in_threat_response(system):
+    """A hundred questions a reading; the next goes on where it ended, past what cannot be read."""
+    installation(system, {"calls_per_hour": 0}, threat_response=True)
+    system.start("incident", TOCSIN_RECONCILE_INTERVAL="1h")
+    add(system, *(finding(n, host=f"WS-{n}") for n in range(1, 251)))
+    wait_until(lambda: states(system) == ["open"] * 250 and system.drained(), 60, "250 are open", every=0.2)
+    system.stop()
+    incidents = sorted(ctim(system)["incidents"], key=lambda one: one["id"])
+    ids = {incident(system, i)["threat_response.id"]: i for i in incident_ids(system)}
+    last = max(ids, key=ids.get)
+    broken = sorted(ids, key=ids.get)[120]
+    system.sandbox.fault(kind="5xx_before", status=503, method="GET",
+                         path="incident/" + broken.rsplit("/", 1)[-1])
+    entity_call(system, "POST", next(one for one in incidents if one["id"] == last),
+                {"status": "Closed"}, "/status")
+    system.sandbox.delete("ledger")
+    system.start("incident", TOCSIN_RECONCILE_INTERVAL="200ms")
+    closed(system)
+    asked = [c["path"] for c in calls(system, vendor="threat_response", method="GET")
+             if "/ctia/incident/incident-" in c["path"]]
+    assert len(set(asked)) == 250 and len(asked) < 600
 
 
 # ---- the reconciler
