@@ -29,7 +29,6 @@ bool closing_take(struct redis *redis, const struct settle_from *from, unsigned 
 	redis_call_text(&call, item->entry_id ? item->entry_id : "");
 	redis_call_fields(&call, item->fields, item->field_count);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	const char *word = reply_text(reply);
@@ -56,7 +55,6 @@ bool closing_gate_pass(struct redis *redis, unsigned partition, const struct clo
 	redis_call_text(&call, gate->words);
 	struct redis_reply *reply =
 	    redis_expect_list(redis_function(redis, &call, err), 2, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	*ret_passed = reply_integer(reply_at(reply, 0)) == 1;

@@ -56,7 +56,6 @@ static bool read_answer(struct redis *redis, struct redis_call *call,
 	struct redis_reply *reply = redis_expect_list(redis_function(redis, call, err), 2, err);
 	bool known = false;
 
-	redis_call_done(call);
 	if (!reply)
 		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -129,18 +128,6 @@ bool host_unhold(struct redis *redis, const struct host_claim *claim,
 	return read_answer(redis, &call, ret_reply, err);
 }
 
-static bool run(struct redis *redis, struct redis_call *call, bool *ret_yes, struct err *err)
-{
-	struct redis_reply *reply = redis_function(redis, call, err);
-
-	redis_call_done(call);
-	if (!reply)
-		return false;
-	*ret_yes = reply_integer(reply) == 1;
-	reply_free(reply);
-	return true;
-}
-
 bool host_settle(struct redis *redis, const struct host_claim *claim, bool keep,
 		 struct err *err)
 {
@@ -152,7 +139,7 @@ bool host_settle(struct redis *redis, const struct host_claim *claim, bool keep,
 	host_call_init(&call, "host_settle", &keys);
 	add_claim(&call, &keys, claim);
 	redis_call_text(&call, keep ? "1" : "0");
-	return run(redis, &call, &ignored, err);
+	return redis_function_yes(redis, &call, &ignored, err);
 }
 
 /* ---- freezing ---- */

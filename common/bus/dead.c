@@ -146,7 +146,6 @@ bool dead_replay(struct redis *redis, unsigned partition, const char *id, uint64
 	redis_call_text(&call, id);
 	redis_call_number(&call, fate_ttl_ms);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	done = reply != NULL;
 	*ret_found = reply_integer(reply) == 1;
 	reply_free(reply);

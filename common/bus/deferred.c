@@ -59,7 +59,6 @@ bool deferred_list(struct redis *redis, unsigned partition, size_t offset, size_
 	redis_call_number(&call, offset);
 	redis_call_number(&call, count < LIST_MAX ? count : LIST_MAX);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	*ret_count = 0;
@@ -98,7 +97,6 @@ bool deferred_wake(struct redis *redis, unsigned partition, const char *const *s
 	redis_call_number(&call, *cursor);
 	struct redis_reply *reply =
 	    redis_expect_list(redis_function(redis, &call, err), 2, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	*ret_woken = (size_t)number_at(reply, 0);
@@ -122,7 +120,6 @@ bool deferred_wake_matching(struct redis *redis, unsigned partition, const char 
 		redis_call_number(&call, (uint64_t)offset);
 		struct redis_reply *reply =
 		    redis_expect_list(redis_function(redis, &call, err), 2, err);
-		redis_call_done(&call);
 		if (!reply)
 			return false;
 		*ret_count += (size_t)number_at(reply, 0);

@@ -70,7 +70,6 @@ bool gate_enter(struct redis *redis, const char *id, enum gate_class class,
 	redis_call_number(&call, probe_interval(limits));
 	struct redis_reply *reply =
 	    redis_expect_list(redis_function(redis, &call, err), 4, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	ret_pass->answer = parse_answer(reply_text(reply_at(reply, 0)));
@@ -134,24 +133,10 @@ bool gate_leave(struct redis *redis, const char *id, const struct gate_limits *l
 	redis_call_number(&call, backoff_random(0, 1000));
 	redis_call_number(&call, probe_interval(limits));
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	if (ret_change)
 		*ret_change = parse_change(reply_text(reply));
-	reply_free(reply);
-	return true;
-}
-
-static bool run_changed(struct redis *redis, struct redis_call *call, bool *ret_changed,
-			struct err *err)
-{
-	struct redis_reply *reply = redis_function(redis, call, err);
-	redis_call_done(call);
-	if (!reply)
-		return false;
-	if (ret_changed)
-		*ret_changed = reply_integer(reply) == 1;
 	reply_free(reply);
 	return true;
 }
@@ -166,7 +151,7 @@ bool gate_park(struct redis *redis, const char *id, const char *reason, bool *re
 	redis_call_key(&call, key.text);
 	redis_call_arg(&call, reason, strnlen(reason, REASON_MAX));
 	redis_call_number(&call, PROBE_INTERVAL_MS);
-	return run_changed(redis, &call, ret_changed, err);
+	return redis_function_yes(redis, &call, ret_changed, err);
 }
 
 bool gate_resume(struct redis *redis, const char *id, bool *ret_changed, struct err *err)
@@ -176,7 +161,7 @@ bool gate_resume(struct redis *redis, const char *id, bool *ret_changed, struct 
 	key_account(&key, id);
 	redis_call_init(&call, "account_resume");
 	redis_call_key(&call, key.text);
-	return run_changed(redis, &call, ret_changed, err);
+	return redis_function_yes(redis, &call, ret_changed, err);
 }
 
 static uint64_t number_of(const struct redis_reply *hash, const char *name)
@@ -207,7 +192,6 @@ bool gate_read(struct redis *redis, const char *id, struct gate_state *ret_state
 	redis_call_key(&call, key.text);
 	struct redis_reply *reply =
 	    redis_expect_list(redis_function(redis, &call, err), 2, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	uint64_t now = (uint64_t)reply_integer(reply_at(reply, 0));

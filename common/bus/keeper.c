@@ -146,7 +146,6 @@ static bool send_pulses(struct keeper *keeper, const struct pulse *pulses, size_
 	}
 	struct redis_reply *reply =
 	    redis_expect_list(redis_function(keeper->redis, &call, err), ids, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	size_t from = 0;

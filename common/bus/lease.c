@@ -23,7 +23,6 @@ static void append_take(struct redis *redis, const struct lease *lease, const ch
 	redis_call_text(&call, owner);
 	redis_call_number(&call, ttl_ms);
 	redis_append_function(redis, &call);
-	redis_call_done(&call);
 }
 
 static bool read_take(struct redis *redis, struct lease *lease, uint64_t until_mono_ms,
@@ -51,7 +50,6 @@ static void append_renew(struct redis *redis, const struct lease *lease, uint64_
 	redis_call_text(&call, lease->token);
 	redis_call_number(&call, ttl_ms);
 	redis_append_function(redis, &call);
-	redis_call_done(&call);
 }
 
 static bool read_renew(struct redis *redis, struct lease *lease, uint64_t until_mono_ms,

@@ -25,15 +25,6 @@ static void mail_call(struct redis_call *ret_call, struct mail_keys *keys,
 	redis_call_text(ret_call, digest->id);
 }
 
-static bool run(struct redis *redis, struct redis_call *call, struct err *err)
-{
-	struct redis_reply *reply = redis_function(redis, call, err);
-
-	redis_call_done(call);
-	reply_free(reply);
-	return reply != NULL;
-}
-
 bool mail_add(struct redis *redis, const struct mail_digest *digest, const char *incident,
 	      uint64_t wait_ms, uint64_t interval_ms, struct err *err)
 {
@@ -44,7 +35,7 @@ bool mail_add(struct redis *redis, const struct mail_digest *digest, const char 
 	redis_call_text(&call, incident);
 	redis_call_number(&call, wait_ms);
 	redis_call_number(&call, interval_ms);
-	return run(redis, &call, err);
+	return redis_function_yes(redis, &call, NULL, err);
 }
 
 bool mail_due(struct redis *redis, unsigned partition, size_t max, struct arena *arena,
@@ -100,8 +91,6 @@ bool mail_take(struct redis *redis, const struct mail_digest *digest, const char
 	redis_call_text(&call, message_id);
 	redis_call_number(&call, busy_ms);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	if (reply_count(reply) == 4) {
@@ -125,7 +114,7 @@ bool mail_later(struct redis *redis, const struct mail_digest *digest,
 	redis_call_text(&call, current->email_id);
 	redis_call_number(&call, current->attempt);
 	redis_call_number(&call, delay_ms);
-	return run(redis, &call, err);
+	return redis_function_yes(redis, &call, NULL, err);
 }
 
 bool mail_sent(struct redis *redis, const struct mail_digest *digest, const char *message_id,
@@ -137,5 +126,5 @@ bool mail_sent(struct redis *redis, const struct mail_digest *digest, const char
 	mail_call(&call, &keys, digest, "mail_sent");
 	redis_call_text(&call, message_id);
 	redis_call_number(&call, interval_ms);
-	return run(redis, &call, err);
+	return redis_function_yes(redis, &call, NULL, err);
 }

@@ -60,7 +60,6 @@ static struct redis_reply *commit_chunk(struct redis *redis, const struct lease 
 	for (size_t i = 0; i < part->event_count; i++)
 		redis_call_fields(&call, part->events[i].fields, part->events[i].field_count);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	return redis_expect_list(reply, part->event_count, err);
 }
 
@@ -131,7 +130,6 @@ static struct redis_reply *append_call(struct redis *redis, const struct key *st
 		redis_call_fields(&call, item->event.fields, item->event.field_count);
 	}
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	return redis_expect_list(reply, count, err);
 }
 
@@ -180,7 +178,6 @@ static struct redis_reply *again_chunk(struct redis *redis, const struct key *st
 		redis_call_fields(&call, items[i].event.fields, items[i].event.field_count);
 	}
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	return redis_expect_list(reply, count, err);
 }
 

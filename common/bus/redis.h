@@ -132,7 +132,7 @@ size_t redis_pending(const struct redis *redis);
 /* reply when it is a list of exactly count; else it is freed and err filled (NULL too). */
 struct redis_reply *redis_expect_list(struct redis_reply *reply, size_t count, struct err *err);
 
-/* The arguments of a function call, built up piece by piece and used once or again. */
+/* The arguments of a function call, built up piece by piece and used once. */
 struct redis_call {
 	const char **argv;
 	size_t *sizes;
@@ -144,7 +144,8 @@ struct redis_call {
 };
 
 void redis_call_init(struct redis_call *call, const char *function);
-void redis_call_done(struct redis_call *call); /* zeroed is fine */
+/* Of a call that is not made; zeroed is fine. */
+void redis_call_done(struct redis_call *call);
 void redis_call_key(struct redis_call *call,
 		    const char *key); /* all keys before any argument */
 void redis_call_arg(struct redis_call *call, const void *data, size_t size); /* borrowed */
@@ -153,9 +154,12 @@ void redis_call_number(struct redis_call *call, uint64_t number);
 /* How many fields, then names and values. */
 void redis_call_fields(struct redis_call *call, const struct field *fields, size_t count);
 
-/* FCALL. As redis_command_argv(). */
+/* FCALL. As redis_command_argv(); the call is done then. */
 struct redis_reply *redis_function(struct redis *redis, struct redis_call *call,
 				   struct err *err);
+/* Of one that answers a number: whether it is 1. ret_yes may be NULL. */
+bool redis_function_yes(struct redis *redis, struct redis_call *call, bool *ret_yes,
+			struct err *err);
 void redis_append_function(struct redis *redis, struct redis_call *call);
 
 #endif

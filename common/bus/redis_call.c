@@ -71,6 +71,7 @@ void redis_append_function(struct redis *redis, struct redis_call *call)
 	call->argv[CALL_KEY_COUNT] = call->key_number;
 	call->sizes[CALL_KEY_COUNT] = (size_t)size;
 	redis_append_argv(redis, (int)call->count, call->argv, call->sizes);
+	redis_call_done(call);
 }
 
 struct redis_reply *redis_function(struct redis *redis, struct redis_call *call,
@@ -79,4 +80,17 @@ struct redis_reply *redis_function(struct redis *redis, struct redis_call *call,
 	assert(redis_pending(redis) == 0);
 	redis_append_function(redis, call);
 	return redis_read(redis, err);
+}
+
+bool redis_function_yes(struct redis *redis, struct redis_call *call, bool *ret_yes,
+			struct err *err)
+{
+	struct redis_reply *reply = redis_function(redis, call, err);
+
+	if (!reply)
+		return false;
+	if (ret_yes)
+		*ret_yes = reply_integer(reply) == 1;
+	reply_free(reply);
+	return true;
 }

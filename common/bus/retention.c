@@ -58,7 +58,6 @@ bool incident_forget(struct redis *redis, const struct forget *forget,
 	redis_call_number(&call, forget->changed_ms);
 	redis_call_number(&call, forget->age_ms);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	if (!reply)
 		return false;
 	*ret_answer = FORGET_BUSY;

@@ -107,7 +107,6 @@ static struct redis_reply *claim_chunk_call(struct redis *redis, const struct se
 	for (size_t i = 0; i < count; i++)
 		claim_args(&call, &findings[i], &key);
 	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
 	return redis_expect_list(reply, count, err);
 }
 
@@ -203,7 +202,6 @@ bool incident_take(struct redis *redis, const struct saga_keys *keys, const char
 	redis_call_text(&call, owner);
 	redis_call_number(&call, ttl_ms);
 	redis_append_function(redis, &call);
-	redis_call_done(&call);
 	redis_append(redis, "HGETALL %s", keys->incident.text);
 	redis_append(redis, "LRANGE %s 0 %d", keys->inbox.text, INBOX_WINDOW - 1);
 	for (size_t i = 0; i < 3; i++) {
@@ -315,12 +313,9 @@ bool incident_journal(struct redis *redis, const struct saga_keys *keys,
 	if (write->group_key)
 		redis_call_key(&call, write->group_key);
 	add_write(&call, keys, hold, write);
-	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
-	if (!reply)
+	bool written = false;
+	if (!redis_function_yes(redis, &call, &written, err))
 		return false;
-	bool written = reply_integer(reply) == 1;
-	reply_free(reply);
 	if (ret_group_taken)
 		*ret_group_taken = written;
 	if (!written && write->group != JOURNAL_GROUP_TAKE)
@@ -343,13 +338,7 @@ bool incident_release(struct redis *redis, const struct saga_keys *keys,
 	redis_call_text(&call, hold->owner);
 	redis_call_number(&call, hold->fence);
 	add_end(&call, end);
-	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
-	if (!reply)
-		return false;
-	*ret_released = reply_integer(reply) == 1;
-	reply_free(reply);
-	return true;
+	return redis_function_yes(redis, &call, ret_released, err);
 }
 
 bool incident_finish(struct redis *redis, const struct saga_keys *keys,
@@ -368,12 +357,8 @@ bool incident_finish(struct redis *redis, const struct saga_keys *keys,
 		redis_call_key(&call, write->group_key);
 	add_end(&call, end);
 	add_write(&call, keys, hold, write);
-	struct redis_reply *reply = redis_function(redis, &call, err);
-	redis_call_done(&call);
-	if (!reply)
+	if (!redis_function_yes(redis, &call, ret_released, err))
 		return false;
-	*ret_released = reply_integer(reply) == 1;
-	reply_free(reply);
 	hold->writes++;
 	return true;
 }

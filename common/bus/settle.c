@@ -99,7 +99,6 @@ size_t settle_append(struct redis *redis, const struct settle_from *from,
 		size_t size = chunk_size(items + done, count - done);
 		build_call(&call, from, items + done, size);
 		redis_append_function(redis, &call);
-		redis_call_done(&call);
 		done += size;
 	}
 	return calls;
@@ -138,7 +137,6 @@ void settle_append_defer(struct redis *redis, const struct settle_from *from,
 	redis_call_text(&call, item->counted ? "1" : "0");
 	redis_call_arg(&call, item->reason, strnlen(item->reason, SETTLE_REASON_MAX));
 	redis_append_function(redis, &call);
-	redis_call_done(&call);
 }
 
 static bool read_integer(struct redis *redis, int64_t *ret_value, struct err *err)
@@ -173,7 +171,6 @@ void settle_append_release(struct redis *redis, const struct settle_from *from,
 	for (size_t i = 0; i < count; i++)
 		redis_call_text(&call, ids[i]);
 	redis_append_function(redis, &call);
-	redis_call_done(&call);
 }
 
 bool settle_release(struct redis *redis, const struct settle_from *from, const char *const *ids,
@@ -203,7 +200,6 @@ bool settle_bury(struct redis *redis, const struct settle_from *from, const char
 	redis_call_number(&call, idle_ms);
 	redis_call_number(&call, from->fate_ttl_ms);
 	redis_append_function(redis, &call);
-	redis_call_done(&call);
 	bool answered = read_integer(redis, &buried, err);
 	if (ret_buried)
 		*ret_buried = buried == 1;

@@ -185,7 +185,6 @@ bool setup_prune_consumers(struct redis *redis, unsigned partition, uint64_t idl
 		redis_call_text(&call, BUS_GROUP);
 		redis_call_number(&call, idle_ms);
 		struct redis_reply *reply = redis_function(redis, &call, err);
-		redis_call_done(&call);
 		if (!reply)
 			return false;
 		*ret_removed += (size_t)reply_integer(reply);

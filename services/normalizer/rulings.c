@@ -206,11 +206,10 @@ static void tell(struct rulings *rulings, struct redis *redis, unsigned partitio
 		redis_call_text(&call, out);
 		told++;
 	}
-	struct redis_reply *reply = told > 0 ? redis_function(redis, &call, &err) : NULL;
-	if (told > 0 && !reply)
+	if (told == 0)
+		redis_call_done(&call);
+	else if (!redis_function_yes(redis, &call, NULL, &err))
 		log_debug("matches of rules are not counted: %s", err.text);
-	reply_free(reply);
-	redis_call_done(&call);
 }
 
 bool rulings_run(struct rulings *rulings, struct redis *redis, unsigned partition,

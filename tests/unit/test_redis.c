@@ -528,18 +528,15 @@ static void calls_carry_keys_numbers_and_fields(void **state)
 	redis_call_key(&call, "k2");
 	redis_call_number(&call, UINT64_MAX);
 	redis_call_fields(&call, fields, 2);
-	for (unsigned round = 0; round < 2; round++) {
-		struct redis_reply *reply = redis_function(redis, &call, &err);
-		assert_non_null(reply);
-		assert_int_equal(reply_integer(reply_at(reply, 0)), 2);
-		assert_int_equal(reply_integer(reply_at(reply, 1)), 6);
-		assert_string_equal(reply_text(reply_at(reply, 2)), "k1");
-		assert_string_equal(reply_text(reply_at(reply, 3)), "18446744073709551615");
-		assert_string_equal(reply_text(reply_at(reply, 4)), "2");
-		assert_int_equal(reply_size(reply_at(reply, 5)), 3);
-		assert_null(redis_expect_list(reply, 5, &err));
-	}
-	redis_call_done(&call);
+	struct redis_reply *reply = redis_function(redis, &call, &err);
+	assert_non_null(reply);
+	assert_int_equal(reply_integer(reply_at(reply, 0)), 2);
+	assert_int_equal(reply_integer(reply_at(reply, 1)), 6);
+	assert_string_equal(reply_text(reply_at(reply, 2)), "k1");
+	assert_string_equal(reply_text(reply_at(reply, 3)), "18446744073709551615");
+	assert_string_equal(reply_text(reply_at(reply, 4)), "2");
+	assert_int_equal(reply_size(reply_at(reply, 5)), 3);
+	assert_null(redis_expect_list(reply, 5, &err));
 	redis_free(redis);
 }
 
