@@ -137,7 +137,7 @@ struct incident_containment {
 	const char *write_off; /* who wants them written off, and why; until it is done */
 	bool write_off_forced; /* whatever the vendor says of them */
 	unsigned warned;       /* of its maximum time: 1 at half, 2 at 90 %, 3 at the end */
-	const char *telling;   /* lines for the ticket's next note on containment */
+	const char *telling;   /* lines for the ticket's next note not about findings */
 	const char *writing;   /* those of the note being written, frozen at its intent */
 	unsigned notes;	       /* written or being written; the number in the note's marker */
 };

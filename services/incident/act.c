@@ -363,6 +363,9 @@ static void policy_init(struct turn *turn)
 		.grace_ms = turn->customer->closing.grace_ms,
 		.look_first = turn->lost_ms > 0,
 	};
+	if (saga_holds_hosts(&turn->incident) &&
+	    turn->policy.grace_ms < turn->app->release_wait_ms)
+		turn->policy.grace_ms = turn->app->release_wait_ms;
 	memcpy(turn->policy.note_interval_ms, turn->customer->note_interval_ms,
 	       sizeof(turn->policy.note_interval_ms));
 }

@@ -19,6 +19,7 @@ struct app {
 	uint64_t start_by_ms;	    /* from an intent until its call may last begin */
 	uint64_t probe_interval_ms; /* how often an account at fault is tried */
 	uint64_t contain_poll_ms;   /* how soon a host is looked at after an act on it */
+	uint64_t release_wait_ms;   /* in which all that let hosts go together are counted */
 	const char *installation;
 	const struct links *links; /* what is signed, never NULL */
 	struct roster *roster;

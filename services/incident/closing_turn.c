@@ -2,6 +2,7 @@
 #include "closing_turn.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "app.h"
@@ -177,16 +178,32 @@ static const char *ask_words(const struct turn *turn)
 			    turn->incident.host ? turn->incident.host : "a host");
 }
 
-bool closing_gate(struct turn *turn, enum incident_release *release, struct err *err)
+static struct closing_gate gate_of(const struct turn *turn, unsigned limit)
 {
-	const struct closing_gate gate = {
+	return (struct closing_gate){
 		.customer = turn->incident.customer,
 		.incident = turn->incident.id,
 		.words = ask_words(turn),
-		.window_ms = BULK_WINDOW_MS,
-		/* What is asked about anyway is only put on the list. */
-		.limit = *release == RELEASE_NOW ? turn->customer->closing.bulk : 0,
+		.window_ms = BULK_WINDOW_MS + turn->policy.grace_ms,
+		.limit = limit,
 	};
+}
+
+bool closing_count_release(struct turn *turn, struct err *err)
+{
+	const struct closing_gate gate = gate_of(turn, UINT_MAX);
+	uint64_t ignored_asked;
+	bool ignored_passed;
+
+	return closing_gate_pass(turn->redis, worker_partition(turn->worker), &gate,
+				 &ignored_passed, &ignored_asked, err);
+}
+
+bool closing_gate(struct turn *turn, enum incident_release *release, struct err *err)
+{
+	/* What is asked about anyway is only put on the list. */
+	const struct closing_gate gate =
+	    gate_of(turn, *release == RELEASE_NOW ? turn->customer->closing.bulk : 0);
 	bool passed = false;
 	uint64_t asked = 0;
 

@@ -25,6 +25,8 @@ void closing_confirm(struct turn *turn, const struct closure *closure);
 /* Nobody is asked about its hosts any more. */
 void closing_take_back_question(struct turn *turn);
 
+/* This incident is about to let hosts go, after its grace. False with err. */
+bool closing_count_release(struct turn *turn, struct err *err);
 /* Whether hosts may be let go now: a release may become a question. False with err. */
 bool closing_gate(struct turn *turn, enum incident_release *release, struct err *err);
 /* Has it found by the end of the ticket that took its place. *ret_waiting: how many are, this

@@ -41,6 +41,7 @@ struct config {
 	unsigned finding_threads;
 	unsigned closure_threads;
 	uint64_t contain_poll_ms;
+	uint64_t release_wait_ms;
 	uint64_t reconcile_ms;
 	uint64_t reopen_window_ms;
 	char *key_file;
@@ -66,6 +67,10 @@ static const struct conf_option options[] = {
 	  .help = "threads that take what is said about closing to its incident" },
 	{ "TOCSIN_CONTAIN_POLL", CONF_MILLIS, FIELD(contain_poll_ms), "5s", 10, 300000,
 	  .help = "how soon a host is looked at after an act on it; later ones take longer" },
+	{ "TOCSIN_RELEASE_WAIT", CONF_MILLIS, FIELD(release_wait_ms), "3s", .max = 300000,
+	  .help =
+	      "the least grace of tickets whose hosts are let go: all that end together are "
+	      "counted before the first is" },
 	{ "TOCSIN_RECONCILE_INTERVAL", CONF_MILLIS, FIELD(reconcile_ms), "2m", .min = 100,
 	  .max = HOUR_MS, .help = "between two readings of all our tickets at an instance" },
 	{ "TOCSIN_REOPEN_WINDOW", CONF_MILLIS, FIELD(reopen_window_ms), "24h",
@@ -150,6 +155,7 @@ static bool build(struct incidents *incidents, struct err *err)
 		.start_by_ms = incidents->vendor_settings.start_by_ms,
 		.probe_interval_ms = incidents->vendor_settings.probe_interval_ms,
 		.contain_poll_ms = config->contain_poll_ms,
+		.release_wait_ms = config->release_wait_ms,
 		.installation = service_options(incidents->service)->installation,
 		.links = &incidents->links,
 		.roster = roster_new(),

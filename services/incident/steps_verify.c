@@ -172,9 +172,11 @@ static struct saga_end ticket_over(struct turn *turn, struct vendor_session *ses
 	if (!same)
 		closing->seen_ms = now;
 	if (!saga_closing_accepted(incident)) {
-		/* All children of a parent are known before the first of them is decided. */
-		if (look->survivor && saga_holds_hosts(incident) &&
-		    !closing_wait(turn, look->survivor, &waiting, &err))
+		/* All children of a parent, and all that end together, are known before the
+		 * first of them is decided. */
+		if (saga_holds_hosts(incident) &&
+		    !(look->survivor ? closing_wait(turn, look->survivor, &waiting, &err)
+				     : closing_count_release(turn, &err)))
 			return turn_failed(turn, session, SAGA_CALL, false, &err);
 		closing_accept(turn, look);
 	}

@@ -31,6 +31,7 @@ FAST = {
     "TOCSIN_PROBE_INTERVAL": "1s",
     "TOCSIN_BREAKER_MIN": "500ms",
     "TOCSIN_BREAKER_MAX": "2s",
+    "TOCSIN_RELEASE_WAIT": "0",
 }
 
 
