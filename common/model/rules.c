@@ -81,6 +81,7 @@ bool rule_subject_read(struct rule_subject *ret_subject, const struct finding *f
 
 	*ret_subject = (struct rule_subject){
 		.finding = finding,
+		.event = event,
 		.hostname = text_of(device, "hostname"),
 		.host_name = text_of(device, "name"),
 		.host_ip = text_of(device, "ip"),

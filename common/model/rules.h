@@ -10,6 +10,7 @@
 
 struct arena;
 struct finding;
+struct json_node;
 
 /*
  * The operators' rules: rules.json in TOCSIN_CONFIG_DIR (docs/rules.md is the same for people).
@@ -85,8 +86,9 @@ const char *rule_action_name(enum rule_action action); /* the member of the file
 /* What selectors look at. Strings are borrowed, may be NULL. */
 struct rule_subject {
 	const struct finding *finding;
-	const char *hostname;  /* device.hostname */
-	const char *host_name; /* device.name */
+	const struct json_node *event; /* its payload */
+	const char *hostname;	       /* device.hostname */
+	const char *host_name;	       /* device.name */
 	const char *host_ip;
 };
 /* From the payload; false when it cannot be read. */

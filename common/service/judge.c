@@ -10,7 +10,9 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "jq/jq.h"
+#include "judge_plan.h"
 #include "judge_program.h"
+#include "judge_subject.h"
 #include "model/finding.h"
 #include "model/json_tree.h"
 
@@ -21,6 +23,7 @@ enum { CHUNK = 8, WHY_MAX = 200 };
 struct judge {
 	struct jq *jq;
 	struct rules *rules;
+	struct judge_plan *plan;
 	char *where;
 	int program;	   /* -1: nothing has to be asked */
 	json_t *customers; /* id: what conditions see, as text */
@@ -44,6 +47,7 @@ static void unload(struct judge *judge)
 	free(judge->why);
 	free(judge->left_out);
 	free(judge->where);
+	judge_plan_free(judge->plan);
 	rules_free(judge->rules);
 	json_decref(judge->customers);
 	if (judge->program >= 0)
@@ -90,14 +94,11 @@ static json_t *read_customers(const char *text, size_t size)
 }
 
 /* One that setup has not told of yet is known by its id. */
-static struct jq_json customer_of(const struct judge *judge, const char *id,
-				  struct arena *arena)
+static const char *customer_of(const struct judge *judge, const char *id, struct arena *arena)
 {
 	const char *text = json_string_value(json_object_get(judge->customers, id));
 
-	if (!text)
-		text = arena_printf(arena, "{\"id\":\"%s\"}", id);
-	return (struct jq_json){ text, strlen(text) };
+	return text ? text : arena_printf(arena, "{\"id\":\"%s\"}", id);
 }
 
 /* ---- compiling ---- */
@@ -115,18 +116,21 @@ bool judge_load(struct judge *judge, struct rules *rules, const char *customers,
 		const char *where, struct err *err)
 {
 	struct err why = { 0 }, first = { 0 };
-	int program = judge_compile(judge->jq, rules, NULL, &why);
+	struct judge_plan *plan = judge_plan_new(rules);
+	int program = judge_compile(judge->jq, rules, plan, NULL, &why);
 
 	if (program == JUDGE_FAILED) {
 		if (why.kind == ERR_PERMANENT &&
 		    !judge_check(judge->jq, rules, where, keep_first, &first, &why))
 			first = why;
 		*err = first.kind != ERR_NONE ? first : why;
+		judge_plan_free(plan);
 		rules_free(rules);
 		return false;
 	}
 	unload(judge);
 	judge->rules = rules;
+	judge->plan = plan;
 	judge->where = xstrdup(where);
 	judge->program = program;
 	judge->customers = read_customers(customers, size);
@@ -147,7 +151,7 @@ static bool try_rules(struct judge *judge, const bool *left_out, const struct jq
 		      bool *ret_ends, char *ret_why, struct err *err)
 {
 	struct jq_result result;
-	int program = judge_compile(judge->jq, judge->rules, left_out, err);
+	int program = judge_compile(judge->jq, judge->rules, judge->plan, left_out, err);
 
 	*ret_ends = false;
 	if (program < 0)
@@ -195,7 +199,7 @@ static bool leave_out(struct judge *judge, size_t index, const char *why, struct
 	log_error("rule %s (%s:%u, of %s) is left out until the rules change: its condition "
 		  "ended its process: %s",
 		  rule->name, judge->where, rule->line, rule->owner, why);
-	int program = judge_compile(judge->jq, judge->rules, judge->left_out, err);
+	int program = judge_compile(judge->jq, judge->rules, judge->plan, judge->left_out, err);
 	if (program == JUDGE_FAILED)
 		return false;
 	if (judge->program >= 0)
@@ -210,7 +214,8 @@ struct question {
 	struct judgement *judgement;
 	struct rule_subject *subject;
 	struct jq_input input;
-	bool *selected; /* by rule */
+	bool *asked;  /* by rule: what jq says of it counts */
+	bool *blocks; /* those that they are in */
 };
 
 static void read_match(struct question *question, const struct rule *rule,
@@ -246,7 +251,7 @@ static void read_item(struct judge *judge, struct question *question,
 	int64_t index = -1;
 
 	if (!json_tree_int(number, &index) || index < 0 || (size_t)index >= count ||
-	    !question->selected[index])
+	    !question->asked[index])
 		return;
 	const struct json_node *second = item->kind == JSON_NODE_ARRAY ? number->next : NULL;
 	if (second && second->kind == JSON_NODE_NULL && second->next)
@@ -273,7 +278,7 @@ static void read_answer(struct judge *judge, struct question *question,
 	}
 	/* Nobody knows which: all that were asked did not match. */
 	for (size_t i = 0; i < count; i++) {
-		if (question->selected[i] && judge_asks(rules_at(judge->rules, i)))
+		if (question->asked[i])
 			note_error(question, count, i, text, arena);
 	}
 }
@@ -315,43 +320,83 @@ static bool ask_chunk(struct judge *judge, struct question *questions, size_t co
 
 /* ---- findings ---- */
 
+/* What is told without jq. */
+static enum condition_answer tell(const struct judge *judge, size_t index,
+				  const struct json_node *subject, struct arena *arena)
+{
+	const struct condition *condition = judge->plan->conditions[index];
+	enum condition_answer answer;
+
+	if (!judge_asks(rules_at(judge->rules, index)))
+		return CONDITION_YES;
+	if (!condition || !subject)
+		return CONDITION_ASK;
+	answer = condition_test(condition, subject, arena);
+	/* Should it match, jq tells what it is grouped by. */
+	return answer == CONDITION_YES && rules_at(judge->rules, index)->action == RULE_GROUP
+		   ? CONDITION_ASK
+		   : answer;
+}
+
 /* What needs no asking; false when nothing does. */
 static bool prepare(struct judge *judge, struct question *question,
 		    const struct finding *finding, uint64_t now_ms, struct arena *arena)
 {
 	size_t count = rules_count(judge->rules);
+	struct judgement *judgement = question->judgement;
 	bool asks = false;
 
 	question->subject = arena_alloc(arena, sizeof *question->subject);
-	question->selected = arena_alloc(arena, count * sizeof *question->selected);
-	question->judgement->matches =
-	    arena_alloc(arena, count * sizeof *question->judgement->matches);
+	question->asked = arena_alloc(arena, count * sizeof *question->asked);
+	question->blocks = arena_alloc(arena, count * sizeof *question->blocks);
+	judgement->matches = arena_alloc(arena, count * sizeof *judgement->matches);
 	if (!rule_subject_read(question->subject, finding, arena))
 		return false;
+	const struct json_node *subject =
+	    judge_subject(question->subject->event,
+			  customer_of(judge, finding->customer, arena), finding->source, arena);
 	for (size_t i = 0; i < count; i++) {
-		const struct rule *rule = rules_at(judge->rules, i);
-
-		question->selected[i] =
-		    !judge->left_out[i] && rule_selects(rule, question->subject, now_ms);
-		if (!question->selected[i])
+		if (judge->left_out[i] ||
+		    !rule_selects(rules_at(judge->rules, i), question->subject, now_ms))
 			continue;
-		if (judge_asks(rule))
-			asks = true;
-		else
-			question->judgement->matches[i].matched = true;
+		enum condition_answer answer = tell(judge, i, subject, arena);
+		judgement->matches[i].matched = answer == CONDITION_YES;
+		if (answer != CONDITION_ASK)
+			continue;
+		question->asked[i] = asks = true;
+		question->blocks[judge->plan->block[i]] = true;
 	}
 	return asks;
+}
+
+static struct jq_json json_of(const char *text)
+{
+	return (struct jq_json){ text, strlen(text) };
+}
+
+static const char *write_blocks(const struct judge *judge, const struct question *question,
+				struct arena *arena)
+{
+	size_t blocks = judge_plan_blocks(judge->plan);
+	char *text = arena_alloc(arena, blocks * sizeof "false," + sizeof "[]"), *at = text;
+
+	*at++ = '[';
+	for (size_t i = 0; i < blocks; i++)
+		at = stpcpy(stpcpy(at, i > 0 ? "," : ""),
+			    question->blocks[i] ? "true" : "false");
+	strcpy(at, "]");
+	return text;
 }
 
 static void pose(struct judge *judge, struct question *question, const struct finding *finding,
 		 struct arena *arena)
 {
-	const char *source = arena_printf(arena, "\"%s\"", finding->source);
+	struct jq_json *variables = question->input.variables;
 
 	question->input.value = (struct jq_json){ finding->payload, finding->payload_size };
-	question->input.variables[JUDGE_CUSTOMER] =
-	    customer_of(judge, finding->customer, arena);
-	question->input.variables[JUDGE_SOURCE] = (struct jq_json){ source, strlen(source) };
+	variables[JUDGE_CUSTOMER] = json_of(customer_of(judge, finding->customer, arena));
+	variables[JUDGE_SOURCE] = json_of(arena_printf(arena, "\"%s\"", finding->source));
+	variables[JUDGE_BLOCKS] = json_of(write_blocks(judge, question, arena));
 }
 
 bool judge_findings(struct judge *judge, const struct finding *const *findings, size_t count,

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "jq/jq.h"
+#include "judge_plan.h"
 #include "judge_program.h"
 #include "model/customer.h"
 #include "model/json_writer.h"
@@ -42,25 +43,25 @@ char *judge_customers(const struct directory *directory)
 
 /* ---- compiling ---- */
 
-static bool any_asks(const struct rules *rules, const bool *left_out)
+static bool any_asks(const struct judge_plan *plan, const bool *left_out)
 {
-	for (size_t i = 0; i < rules_count(rules); i++) {
-		if (judge_asks(rules_at(rules, i)) && !(left_out && left_out[i]))
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!left_out || !left_out[plan->order[i]])
 			return true;
 	}
 	return false;
 }
 
-int judge_compile(struct jq *jq, const struct rules *rules, const bool *left_out,
-		  struct err *err)
+int judge_compile(struct jq *jq, const struct rules *rules, const struct judge_plan *plan,
+		  const bool *left_out, struct err *err)
 {
 	struct buf text;
 	int program = JUDGE_NOTHING;
 
-	if (!any_asks(rules, left_out))
+	if (!any_asks(plan, left_out))
 		return JUDGE_NOTHING;
 	buf_init(&text, JQ_PROGRAM_BYTES);
-	judge_program_write(&text, rules, left_out);
+	judge_program_write(&text, rules, plan, left_out);
 	if (buf_ok(&text))
 		program = jq_add(jq, "rules", buf_text(&text), judge_variables, err);
 	else
@@ -119,8 +120,10 @@ bool judge_check(struct jq *jq, const struct rules *rules, const char *where,
 		 judge_complaint *complain, void *opaque, struct err *err)
 {
 	struct err why = { 0 };
-	int program = judge_compile(jq, rules, NULL, &why);
+	struct judge_plan *plan = judge_plan_new(rules);
+	int program = judge_compile(jq, rules, plan, NULL, &why);
 
+	judge_plan_free(plan);
 	if (program != JUDGE_FAILED) {
 		if (program >= 0)
 			jq_remove(jq, program);

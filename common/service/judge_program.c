@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-const char *const judge_variables[] = { "customer", "source", NULL };
+#include "judge_plan.h"
+
+const char *const judge_variables[] = { "customer", "source", "__blocks", NULL };
 
 /* jq's own any and all leave two labels behind for each item; these are what they are, with
  * one. In the first line, so that lines are counted as they are written. */
@@ -13,17 +15,12 @@ static const char helpers[] =
     "def all(c): all(.[]; c); ";
 
 /* Conditions are functions, so that none can end another's brackets. The line feed keeps a
- * comment at the end of one from hiding what follows. */
+ * comment at the end of one from hiding what follows. judge_subject.c makes the same in C. */
 static const char prelude[] =
     "{finding: ., customer: $customer, source: $source, host: (.device as $d | "
     "{name: ($d.name // $d.hostname), hostname: $d.hostname, uid: $d.uid, ip: $d.ip, "
     "os: $d.os.name}), hashes: [.evidences[]?.file?.hashes[]?.value?], "
     "files: [.evidences[]?.file?.name? // empty]} |\n";
-
-bool judge_asks(const struct rule *rule)
-{
-	return rule->when || rule->action == RULE_GROUP;
-}
 
 static void write_body(struct buf *out, const char *body)
 {
@@ -70,33 +67,41 @@ static void write_question(struct buf *out, const struct rule *rule, size_t inde
 			 index);
 }
 
-static void write_questions(struct buf *out, const struct rule *rules, size_t count,
-			    const bool *left_out)
+static void write_block(struct buf *out, const struct rules *rules,
+			const struct judge_plan *plan, size_t block, const bool *left_out)
 {
 	bool first = true;
 
-	buf_adds(out, "[");
-	for (size_t i = 0; i < count; i++) {
-		if (!judge_asks(&rules[i]) || (left_out && left_out[i]))
+	buf_addf(out, "(if $__blocks[%zu] then ", block);
+	for (size_t i = block * JUDGE_BLOCK; i < plan->count && i < (block + 1) * JUDGE_BLOCK;
+	     i++) {
+		size_t rule = plan->order[i];
+
+		if (left_out && left_out[rule])
 			continue;
 		buf_adds(out, first ? "\n" : ",\n");
-		write_question(out, &rules[i], i);
+		write_question(out, rules_at(rules, rule), rule);
 		first = false;
 	}
-	buf_adds(out, first ? "empty]" : "]");
+	buf_adds(out, first ? "empty else empty end)" : " else empty end)");
 }
 
-void judge_program_write(struct buf *out, const struct rules *rules, const bool *left_out)
+void judge_program_write(struct buf *out, const struct rules *rules,
+			 const struct judge_plan *plan, const bool *left_out)
 {
-	size_t count = rules_count(rules);
-
 	buf_adds(out, helpers);
-	for (size_t i = 0; i < count; i++) {
-		if (judge_asks(rules_at(rules, i)) && !(left_out && left_out[i]))
-			write_functions(out, rules_at(rules, i), i);
+	for (size_t i = 0; i < plan->count; i++) {
+		size_t rule = plan->order[i];
+
+		if (!left_out || !left_out[rule])
+			write_functions(out, rules_at(rules, rule), rule);
 	}
 	buf_adds(out, prelude);
-	write_questions(out, count > 0 ? rules_at(rules, 0) : NULL, count, left_out);
+	for (size_t block = 0; block < judge_plan_blocks(plan); block++) {
+		buf_adds(out, block == 0 ? "[" : ",\n");
+		write_block(out, rules, plan, block, left_out);
+	}
+	buf_adds(out, "]");
 }
 
 void judge_program_write_one(struct buf *out, const struct rule *rule)
@@ -104,7 +109,9 @@ void judge_program_write_one(struct buf *out, const struct rule *rule)
 	buf_adds(out, helpers);
 	write_functions(out, rule, 0);
 	buf_adds(out, prelude);
-	write_questions(out, rule, 1, NULL);
+	buf_adds(out, "[");
+	write_question(out, rule, 0);
+	buf_adds(out, "]");
 }
 
 int judge_program_line(const struct rule *rule, unsigned line)

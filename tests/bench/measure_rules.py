@@ -12,7 +12,8 @@ from result import rows, value_row
 
 RULES, EVENTS = 200, 4000
 
-# As people write them: hosts, files, users, hashes, severities; a few that match.
+# As people write them: hosts, files, users, hashes, severities; none of them matches. The last
+# two are for jq alone to tell, the second of those only on findings of its source.
 CONDITIONS = (
     '.finding.device.hostname == "SRV-{n}.corp.example.com"',
     '.customer.id == "acme" and .finding.severity_id >= 5 and .host.name == "SRV-{n}"',
@@ -22,6 +23,8 @@ CONDITIONS = (
     '(.host.hostname // "") | startswith("LAB-{n}-")',
     '.hashes | index("{n:064x}")',
     '.finding.malware[0].name == "W32.Other{n}" and (.finding.device.groups | length) > 3',
+    'any(.finding.device.groups[]?; .name == "Plant {n}")',
+    '.source == "defender" and (.finding.finding_info.title | test("Never{n}"; "i"))',
 )
 
 

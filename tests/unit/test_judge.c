@@ -46,7 +46,23 @@ static bool load(struct fixture *fixture, const char *text, struct err *err)
 				   "rules.json", err);
 }
 
-/* A rule that suppresses, named after its number, of each condition. */
+/* The lines of a condition, as rules.json has them. */
+static void write_lines(struct buf *out, const char *condition)
+{
+	for (;;) {
+		size_t size = strcspn(condition, "\n");
+
+		buf_adds(out, "\"");
+		buf_add_json(out, condition, size);
+		buf_adds(out, "\"");
+		if (!condition[size])
+			return;
+		buf_adds(out, ",");
+		condition += size + 1;
+	}
+}
+
+/* A rule, named after its number, of each condition. */
 static void load_conditions(struct fixture *fixture, const char *const *conditions)
 {
 	struct err err = { 0 };
@@ -55,12 +71,11 @@ static void load_conditions(struct fixture *fixture, const char *const *conditio
 	buf_init(&text, 1 << 20);
 	buf_adds(&text, "{\"rules\":[");
 	for (size_t i = 0; conditions[i]; i++) {
-		buf_addf(
-		    &text,
-		    "%s{\"name\":\"r%zu\",\"owner\":\"o\",\"severity\":\"low\",\"when\":\"",
-		    i > 0 ? "," : "", i);
-		buf_add_json(&text, conditions[i], strlen(conditions[i]));
-		buf_adds(&text, "\"}");
+		buf_addf(&text,
+			 "%s{\"name\":\"r%zu\",\"owner\":\"o\",\"severity\":\"low\",\"when\":[",
+			 i > 0 ? "," : "", i);
+		write_lines(&text, conditions[i]);
+		buf_adds(&text, "]}");
 	}
 	buf_adds(&text, "]}");
 	if (!load(fixture, buf_text(&text), &err))
@@ -261,6 +276,185 @@ static void test_one_that_never_ends(void **state)
 	fixture_done(&fixture);
 }
 
+/* ---- what is told without jq is what jq says ---- */
+
+static const char *const odd_payloads[] = {
+	payload,
+	"{}",
+	"{\"severity_id\":null,\"device\":null,\"evidences\":null}",
+	"{\"severity_id\":\"4\",\"device\":\"ws-1\"}",
+	"{\"severity_id\":2.5,\"device\":{\"hostname\":false,\"name\":\"\",\"os\":{\"name\":"
+	"\"W\"}}}",
+	"{\"severity_id\":9007199254740993,\"device\":{\"os\":\"W\"}}",
+	"{\"severity_id\":-4,\"device\":{\"name\":7,\"hostname\":[\"ws-1\"]},\"evidences\":["
+	"null,"
+	"{\"file\":null},{\"file\":{\"name\":null,\"hashes\":[null,{},{\"value\":\"ab12\"}]}}]"
+	"}",
+	"{\"severity_id\":[4],\"evidences\":{\"a\":{\"file\":{\"name\":\"a.exe\"}}}}",
+	"{\"severity_id\":4.0,\"evidences\":[\"a.exe\",{\"file\":\"a.exe\"}]}",
+	"{\"evidences\":[{\"file\":{\"name\":[\"a.exe\"],\"hashes\":{\"x\":{\"value\":\"ab12\"}"
+	"}}}]}",
+	"{\"severity_id\":true,\"evidences\":[{\"file\":{\"name\":9007199254740993,\"hashes\":["
+	"{"
+	"\"value\":9007199254740993},{\"value\":false}]}}]}",
+	"{\"severity_id\":4,\"device\":{\"hostname\":\"W\\u00c4-\\u0000\",\"name\":\"ws-10\"}}",
+};
+
+struct dice {
+	uint64_t seed;
+};
+
+static size_t roll(struct dice *dice, size_t sides)
+{
+	dice->seed = dice->seed * 6364136223846793005u + 1442695040888963407u;
+	return (size_t)(dice->seed >> 33) % sides;
+}
+
+#define PICK(dice, list) (list)[roll(dice, sizeof(list) / sizeof(list)[0])]
+
+static void write_term(struct dice *dice, struct buf *out)
+{
+	static const char *const terms[] = {
+		".finding.severity_id",
+		".finding.device.hostname",
+		".finding.device",
+		".host.name",
+		".host.hostname",
+		".host.os",
+		".host.os.x",
+		".host",
+		".files",
+		".hashes",
+		".files[0]",
+		".files[1]",
+		".hashes[0]",
+		".finding[\"evidences\"]",
+		".customer.id",
+		".customer.no.thing",
+		".source",
+		".source.x",
+		".",
+		".x?",
+		".finding.evidences[0].file.name?",
+		"null",
+		"true",
+		"false",
+		"4",
+		"0",
+		"\"ws-1\"",
+		"\"a.exe\"",
+		"\"\"",
+		"\"4\"",
+		"\"9007199254740993\"",
+		"\"W\u00c4\"",
+		"2.5",
+		"empty",
+		"(true, false)",
+		".finding.evidences[]",
+		"[1]",
+		"error",
+		"\"ws-\\(1)\"",
+	};
+
+	buf_adds(out, PICK(dice, terms));
+}
+
+static void write_condition(struct dice *dice, struct buf *out, unsigned depth)
+{
+	static const char *const infixes[] = { " and ", " or ", " // ", " | ",	" == ", " != ",
+					       " < ",	" <= ", " > ",	" >= ", " + ",	", " };
+	static const char *const functions[] = {
+		"not",
+		"length",
+		"ascii_downcase",
+		"type",
+		"any",
+		"index(\"ab12\")",
+		"index(\"a.exe\")",
+		"index(\"9007199254740993\")",
+		"startswith(\"ws\")",
+		"endswith(\"1\")",
+		"contains(\"s-\")",
+		"contains([\"a\"])",
+		"startswith(.)",
+		"endswith(\"\")",
+		"index(.files)",
+		"test(\"s-\")",
+		"length == 2",
+	};
+
+	switch (depth == 0 ? 0 : roll(dice, 6)) {
+	case 0:
+		write_term(dice, out);
+		return;
+	case 1:
+		buf_adds(out, "(");
+		write_condition(dice, out, depth - 1);
+		buf_addf(out, " | %s)", PICK(dice, functions));
+		return;
+	case 2:
+		buf_adds(out, "(");
+		write_condition(dice, out, depth - 1);
+		buf_adds(out, roll(dice, 8) == 0 ? ").x" : ")");
+		return;
+	default: /* as it comes, without parentheses, but for what jq refuses */
+		write_term(dice, out);
+		buf_adds(out, PICK(dice, infixes));
+		if (roll(dice, 3) == 0)
+			buf_adds(out, " # so\n");
+		buf_adds(out, "(");
+		write_condition(dice, out, depth - 1);
+		buf_adds(out, ")");
+		buf_adds(out, PICK(dice, ((const char *const[]){ "", " and .source", " // 4",
+								 " | not", " or false" })));
+	}
+}
+
+/* Each condition twice, the second time as something that nobody but jq can tell. */
+static void test_the_same_as_jq(void **state)
+{
+	enum { PAIRS = 250, ODD = sizeof odd_payloads / sizeof odd_payloads[0] };
+	const char *conditions[2 * PAIRS + 1] = { NULL };
+	struct dice dice = { 20261122 };
+	struct fixture fixture;
+	struct arena *texts = arena_new();
+	size_t matched = 0, failed = 0;
+
+	(void)state;
+	fixture_init(&fixture);
+	for (size_t i = 0; i < PAIRS; i++) {
+		struct buf text;
+
+		buf_init(&text, 4096);
+		write_condition(&dice, &text, 3);
+		conditions[2 * i] = arena_strdup(texts, buf_text(&text));
+		conditions[2 * i + 1] =
+		    arena_printf(texts, "(%s\n) as $__same | $__same", buf_text(&text));
+		buf_done(&text);
+	}
+	load_conditions(&fixture, conditions);
+	for (size_t k = 0; k < ODD; k++) {
+		struct judgement judgement = judge_one(&fixture, odd_payloads[k]);
+
+		for (size_t i = 0; i < 2 * PAIRS; i += 2) {
+			const char *why = judgement.errors ? judgement.errors[i] : NULL;
+			const char *jq = judgement.errors ? judgement.errors[i + 1] : NULL;
+			bool matches = judgement.matches[i].matched;
+
+			if (matches != judgement.matches[i + 1].matched ||
+			    strcmp(why ? why : "", jq ? jq : "") != 0)
+				fail_msg("%s of %s: %d %s, jq says %s", conditions[i],
+					 odd_payloads[k], matches, why, jq);
+			matched += matches;
+			failed += why != NULL;
+		}
+	}
+	/* Of each kind there were enough to mean something. */
+	assert_true(matched > 300 && failed > 300 && matched + failed < PAIRS * ODD - 300);
+	arena_free(texts);
+	fixture_done(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_no_child_without_a_question),
 		cmocka_unit_test(test_wrong_conditions),
 		cmocka_unit_test(test_one_that_never_ends),
+		cmocka_unit_test(test_the_same_as_jq),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
