@@ -10,9 +10,7 @@ struct redis;
 
 /*
  * What operators wrote for this process: the hash `tocsin:programs` as setup last checked and
- * published it. Looked at at most once a second and read again only when its field "#version"
- * changed; a new set replaces the old one as a whole, which lives on until its last user has
- * put it back. Thread-safe.
+ * published it, in editions (service/editions.h). Thread-safe.
  *
  * Texts were checked before they were published. Each thread makes of them what it needs when
  * the version is another than it has.
@@ -27,8 +25,8 @@ void programs_free(struct programs *programs); /* nobody may hold a set any more
  * it back with programs_put(). */
 const struct program_set *programs_get(struct programs *programs, struct redis *redis,
 				       uint64_t *ret_version, struct err *err);
+void programs_put(struct programs *programs, const struct program_set *set);
 /* Something is missing that may have been published since: the next programs_get() asks. */
 void programs_look_again(struct programs *programs);
-void programs_put(struct programs *programs, const struct program_set *set);
 
 #endif

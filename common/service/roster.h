@@ -10,22 +10,19 @@ struct redis;
 
 /*
  * The customers and accounts of this process: the hash `tocsin:customers` as setup last applied
- * it. Looked at at most once a second and read again only when its field "#version" changed;
- * the new directory replaces the old one as a whole, which lives on until its last user has put
- * it back. Thread-safe. A hash that cannot be read or decoded leaves the old directory in
- * place.
+ * it, in editions (service/editions.h). Thread-safe.
  */
 struct roster;
 
 struct roster *roster_new(void);
 void roster_free(struct roster *roster); /* nobody may hold a directory any more */
 
-/* Loads or refreshes when it is time, on the caller's connection. NULL with err (transient)
- * when nothing was ever loaded. Give it back with roster_put(). */
+/* Refreshes when it is time, on the caller's connection. NULL with err (transient) when nothing
+ * was ever loaded. Give it back with roster_put(). */
 const struct directory *roster_get(struct roster *roster, struct redis *redis, struct err *err);
 void roster_put(struct roster *roster, const struct directory *directory);
 
-/* The "#version" of the directory in use, 0 before the first. */
-uint64_t roster_version(struct roster *roster);
+/* The "#version" of a directory in hand. */
+uint64_t roster_version(struct roster *roster, const struct directory *directory);
 
 #endif

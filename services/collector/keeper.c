@@ -445,7 +445,7 @@ bool keeper_tick(struct keeper *keeper, struct err *err)
 
 	if (!directory)
 		return false;
-	book_follow(&keeper->book, directory, roster_version(keeper->set.roster));
+	book_follow(&keeper->book, directory, roster_version(keeper->set.roster, directory));
 
 	bool fine = announce(keeper, err) && look_around(keeper, err) &&
 		    watch_backlog(keeper, err) && balance(keeper, directory, err);
