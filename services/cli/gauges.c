@@ -12,6 +12,7 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "bus/reply.h"
+#include "collectors.h"
 #include "model/customer.h"
 #include "service/roster.h"
 #include "source/cursor.h"
@@ -91,6 +92,13 @@ static struct metric source_late = {
 	.help = "vendor's time of an event to our first sight of it, 99 % are below",
 };
 
+static struct metric customers_pinned = {
+	.name = "tocsin_customers_pinned",
+	.kind = METRIC_GAUGE,
+	.help = "customers with a live collector of their own: TOCSIN_CUSTOMERS, "
+		"TOCSIN_COLLECTOR_LABEL",
+};
+
 static struct metric redis_memory = {
 	.name = "tocsin_redis_memory_bytes",
 	.kind = METRIC_GAUGE,
@@ -122,11 +130,12 @@ static struct metric read_at = {
 };
 
 struct metric *const gauges_metrics[] = {
-	&work_left,   &work_oldest,	&deferred_count,    &dead_count,
-	&open_count,  &account_parked,	&account_failing,   &account_budget,
-	&source_age,  &source_failures, &source_late,	    &redis_memory,
-	&redis_limit, &redis_trip,	&redis_certificate, &read_at,
-	NULL,
+	&work_left,	    &work_oldest,     &deferred_count,
+	&dead_count,	    &open_count,      &account_parked,
+	&account_failing,   &account_budget,  &customers_pinned,
+	&source_age,	    &source_failures, &source_late,
+	&redis_memory,	    &redis_limit,     &redis_trip,
+	&redis_certificate, &read_at,	      NULL,
 };
 
 static double member(const json_t *object, const char *name)
@@ -258,12 +267,14 @@ static bool read_source(const struct gauges *gauges, const struct customer *cust
 
 	cursor_key(&key, customer, source);
 	bool ok = cursor_load(gauges->redis, &key, arena, &progress, &err);
+	/* What was never read has waited for as long as we look, at the least. */
+	uint64_t since_ms = ok && progress.last_ok_ms ? progress.last_ok_ms : gauges->since_ms;
 
 	if (ok)
 		*ret_one = (struct worst){
 			.source = source->name,
-			.age_s = progress.last_ok_ms && progress.last_ok_ms < now_ms
-				     ? (double)(now_ms - progress.last_ok_ms) / 1000
+			.age_s = since_ms && since_ms < now_ms
+				     ? (double)(now_ms - since_ms) / 1000
 				     : 0,
 			.failures = (double)progress.failures,
 			.late_s = (double)lateness_quantile_ms(&progress.lateness, 990) / 1000,
@@ -337,6 +348,18 @@ static bool read_redis(const struct gauges *gauges, struct err *err)
 	return true;
 }
 
+static bool read_collectors(const struct gauges *gauges, const struct directory *directory,
+			    struct err *err)
+{
+	struct collectors collectors;
+
+	if (!collectors_read(&collectors, gauges->redis, err))
+		return false;
+	metric_set(&customers_pinned, (double)collectors_pinned(&collectors, directory));
+	collectors_done(&collectors);
+	return true;
+}
+
 void gauges_read(const struct gauges *gauges)
 {
 	struct verdict verdict = { .why = json_array(), .now_ms = clock_wall_ms() };
@@ -345,7 +368,8 @@ void gauges_read(const struct gauges *gauges)
 
 	if (read_redis(gauges, &err) && read_streams(gauges, &verdict, &err) &&
 	    read_sets(gauges, &err) &&
-	    (directory = roster_get(gauges->roster, gauges->redis, &err))) {
+	    (directory = roster_get(gauges->roster, gauges->redis, &err)) &&
+	    read_collectors(gauges, directory, &err)) {
 		read_accounts(gauges, directory);
 		read_sources(gauges, directory);
 		metric_set(&read_at, (double)clock_wall_ms() / 1000);

@@ -2,6 +2,7 @@
 #define CLI_GAUGES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/metric.h"
 
@@ -18,7 +19,8 @@ struct gauges {
 	struct redis *redis; /* borrowed, like the next */
 	struct roster *roster;
 	unsigned partitions;
-	bool customers; /* a series per customer; else the worst of all under "all" */
+	uint64_t since_ms; /* wall clock, when the keeper started */
+	bool customers;	   /* a series per customer; else the worst of all under "all" */
 };
 
 /* Reads everything once. What cannot be read keeps its last value. */

@@ -183,6 +183,7 @@ struct watch {
 	uint64_t stamp;
 	char *said; /* the problems that were logged last */
 	uint64_t checked_ms, pruned_ms, gauged_ms, warned_ms;
+	uint64_t started_ms; /* wall clock */
 };
 
 static void set_applied(struct watch *watch, bool applied, const char *why)
@@ -365,9 +366,13 @@ static void look(struct watch *watch)
 		prune(watch);
 	}
 	if (watch->has_pass && now_ms - watch->gauged_ms >= watch->own.gauges_ms) {
-		const struct gauges gauges = { watch->redis, watch->roster,
-					       watch->bus.partitions,
-					       watch->own.metric_customers };
+		const struct gauges gauges = {
+			.redis = watch->redis,
+			.roster = watch->roster,
+			.partitions = watch->bus.partitions,
+			.since_ms = watch->started_ms,
+			.customers = watch->own.metric_customers,
+		};
 
 		watch->gauged_ms = now_ms;
 		gauges_read(&gauges);
@@ -392,6 +397,7 @@ static int watch_until_stopped(struct watch *watch)
 	service_add_ready(watch->service, "setup", is_applied, watch);
 	watch->beat = service_beat_new(watch->service, "watch", STUCK_MS);
 	watch->pruned_ms = clock_mono_ms();
+	watch->started_ms = clock_wall_ms();
 	watch->purge = (struct purge){ .config_dir = watch->settings.config_dir,
 				       .partitions = watch->bus.partitions };
 	watch->retention =

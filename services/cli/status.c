@@ -9,6 +9,7 @@
 #include "bus/redis.h"
 #include "bus/setup.h"
 #include "cli.h"
+#include "collectors.h"
 #include "incident_view.h"
 #include "model/customer.h"
 #include "run.h"
@@ -121,6 +122,24 @@ static void render_accounts(struct buf *out, const struct screen *screen,
 	json_decref(trouble);
 }
 
+static void render_collectors(struct buf *out, const struct screen *screen,
+			      const json_t *document)
+{
+	static const struct column columns[] = {
+		{ "COLLECTOR", "collector" },
+		{ "SOURCES", "sources", CELL_NUMBER },
+		{ "PINNED TO CUSTOMERS", "customers", .flexible = true },
+		{ "PINNED TO LABEL", "label" },
+		{ 0 },
+	};
+	const json_t *rows = json_object_get(document, "collectors");
+
+	if (json_array_size(rows) == 0)
+		return;
+	buf_adds(out, "\n");
+	table_render(out, screen, columns, rows);
+}
+
 static void render(struct buf *out, const struct screen *screen, const json_t *document)
 {
 	static const struct column sources[] = {
@@ -141,6 +160,7 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 	render_overall(out, screen, document);
 	render_queues(out, screen, document);
 	render_accounts(out, screen, document);
+	render_collectors(out, screen, document);
 	buf_adds(out, "\n");
 	if (json_array_size(json_object_get(document, "sources")) > 0)
 		table_render(out, screen, sources, json_object_get(document, "sources"));
@@ -184,6 +204,22 @@ static json_t *count_incidents(struct redis *redis, unsigned partitions,
 	return tally;
 }
 
+static bool gather_sources(struct redis *redis, const struct directory *directory,
+			   json_t *document, struct verdict *verdict, struct err *err)
+{
+	struct collectors collectors;
+	bool fine = put(document, "sources", status_sources(redis, directory, verdict, err)) &&
+		    collectors_read(&collectors, redis, err);
+
+	if (!fine)
+		return false;
+	fine = put(document, "collectors",
+		   status_collectors(&collectors, directory,
+				     json_object_get(document, "sources"), verdict));
+	collectors_done(&collectors);
+	return fine;
+}
+
 static bool gather(struct cli *cli, struct redis *redis, const struct directory *directory,
 		   json_t *document, struct verdict *verdict, struct err *err)
 {
@@ -198,13 +234,14 @@ static bool gather(struct cli *cli, struct redis *redis, const struct directory 
 		       put(document, "dead", json_pack("{s:i}", "count", 0)) &&
 		       put(document, "incidents", json_object()) &&
 		       put(document, "accounts", json_array()) &&
+		       put(document, "collectors", json_array()) &&
 		       put(document, "sources", json_array());
 	return put(document, "streams", status_streams(redis, partitions, verdict, err)) &&
 	       put(document, "deferred", status_deferred(redis, partitions, err)) &&
 	       put(document, "dead", status_dead(redis, partitions, verdict, err)) &&
 	       put(document, "incidents", count_incidents(redis, partitions, verdict, err)) &&
 	       put(document, "accounts", status_accounts(redis, directory, verdict, err)) &&
-	       put(document, "sources", status_sources(redis, directory, verdict, err));
+	       gather_sources(redis, directory, document, verdict, err);
 }
 
 int run_status(struct cli *cli)

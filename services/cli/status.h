@@ -35,7 +35,7 @@ json_t *status_dead(struct redis *redis, unsigned partitions, struct verdict *ve
 json_t *status_accounts(struct redis *redis, const struct directory *directory,
 			struct verdict *verdict, struct err *err);
 /* [{customer, source, mode, state, last_poll_ms, lag_ms, next_ms, failures, last_error,
- * lateness_p99_ms, lateness_max_ms, look_back_ms}] */
+ * lateness_p99_ms, lateness_max_ms, look_back_ms, collector}]; collector: who polls it */
 json_t *status_sources(struct redis *redis, const struct directory *directory,
 		       struct verdict *verdict, struct err *err);
 

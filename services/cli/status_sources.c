@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "bus/gate.h"
 #include "bus/key.h"
 #include "bus/redis.h"
+#include "bus/reply.h"
 #include "model/customer.h"
 #include "source/cursor.h"
 #include "status.h"
@@ -100,6 +102,25 @@ static const char *judge(const struct customer *customer, const struct customer_
 	return "ok";
 }
 
+/* Who has the lease: its token is "<collector>:<fence>". */
+static json_t *read_collector(struct redis *redis, const struct customer *customer,
+			      const struct customer_source *source)
+{
+	struct key key;
+
+	key_format(&key, customer->partition, "lease:%s:%s", customer->id, source->name);
+	struct redis_reply *token = redis_command(redis, NULL, "GET %s", key.text);
+	char *name = xstrdup(reply_type(token) == REPLY_TEXT ? reply_text(token) : "");
+	char *fence = strrchr(name, ':');
+
+	if (fence)
+		*fence = '\0';
+	json_t *text = view_text(name);
+	free(name);
+	reply_free(token);
+	return text;
+}
+
 static json_t *describe(const struct customer *customer, const struct customer_source *source,
 			const struct cursor *progress, struct verdict *verdict)
 {
@@ -140,6 +161,7 @@ static json_t *read_source(struct redis *redis, const struct customer *customer,
 		if (!progress.next_due_ms && progress.last_poll_ms)
 			progress.next_due_ms = progress.last_poll_ms + source->interval_ms;
 		row = describe(customer, source, &progress, verdict);
+		json_object_set_new(row, "collector", read_collector(redis, customer, source));
 	}
 	arena_free(arena);
 	return row;

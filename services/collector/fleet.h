@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
+#include "model/pin.h"
 
 struct customer;
 
@@ -15,24 +15,6 @@ struct customer;
  * Redis, no clock. What keeps two replicas from polling the same source is the lease, this only
  * decides how many each should want.
  */
-struct pin {
-	char **customers; /* ids; owned */
-	size_t customer_count;
-	char *label; /* NULL for none; owned */
-};
-
-/* customers is a comma-separated list of ids, or NULL; label a customer label, or NULL. Error
- * (permanent) naming a malformed id. */
-bool pin_init(struct pin *pin, const char *customers, const char *label, struct err *err);
-void pin_done(struct pin *pin); /* zeroed is fine */
-bool pin_is_set(const struct pin *pin);
-
-/* The announcement, "label=<label> customers=<id>,<id>" or "" when not pinned. Caller frees. */
-char *pin_encode(const struct pin *pin);
-/* What cannot be read counts as not pinned: a newer replica's announcement must not stop an
- * older one. */
-void pin_decode(struct pin *ret_pin, const char *text);
-
 enum { FLEET_MAX = 256 };
 
 /* The replicas alive now, this one included. */

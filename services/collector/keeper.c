@@ -23,6 +23,7 @@ enum {
 	SURPLUS_MAX = 500, /* given back per round, one by one */
 	TICKS_PER_LEASE = 6,
 	TICK_MAX_MS = 5000,
+	HURRY_MS = 500, /* a tick while leases of one that is gone run out */
 	SPREAD_MS = 20, /* between the first polls of sources taken at once: 50 a second */
 };
 
@@ -35,6 +36,7 @@ struct keeper {
 	struct fleet fleet;
 	uint64_t renewed_ms; /* monotonic */
 	char generation[GENERATION_SIZE];
+	uint64_t hurry_until_ms; /* monotonic */
 	bool announced;
 };
 
@@ -51,11 +53,19 @@ struct keeper *keeper_new(const struct keeper_settings *settings)
 	return keeper;
 }
 
-uint64_t keeper_tick_ms(const struct keeper *keeper)
+static uint64_t usual_tick_ms(const struct keeper *keeper)
 {
 	uint64_t tick = keeper->set.lease_ms / TICKS_PER_LEASE;
 
 	return tick < TICK_MAX_MS ? tick : TICK_MAX_MS;
+}
+
+uint64_t keeper_tick_ms(const struct keeper *keeper)
+{
+	uint64_t tick = usual_tick_ms(keeper);
+	bool hurry = clock_mono_ms() < keeper->hurry_until_ms;
+
+	return hurry && tick > HURRY_MS ? HURRY_MS : tick;
 }
 
 /* ---- who else is there ---- */
@@ -134,6 +144,10 @@ static bool look_around(struct keeper *keeper, struct err *err)
 
 	if (fine)
 		meet(keeper, owners, announcements, count);
+	/* It stopped announcing itself half a lease ago at the most: its leases end within one.
+	 */
+	if (fine && keeper->fleet.count < before)
+		keeper->hurry_until_ms = clock_mono_ms() + keeper->set.lease_ms;
 	if (fine && keeper->fleet.count != before)
 		log_info("%zu collectors share the sources", keeper->fleet.count);
 	metric_set(&metric_replicas, (double)keeper->fleet.count);
@@ -404,7 +418,7 @@ static bool watch_partition(struct keeper *keeper, unsigned partition, struct er
 	if (!left)
 		return false;
 	if (keeper->set.raw_limit && (uint64_t)reply_integer(left) >= keeper->set.raw_limit)
-		pool_hold(pool, partition, clock_mono_ms() + 2 * keeper_tick_ms(keeper));
+		pool_hold(pool, partition, clock_mono_ms() + 2 * usual_tick_ms(keeper));
 	reply_free(left);
 	metric_set(&metric_paused, pool_is_held(pool, partition), name);
 	return true;

@@ -244,13 +244,13 @@ static bool build(struct collector *collector, struct err *err)
 /* The keeper's rounds, until the process is to stop. */
 static void keep(struct collector *collector)
 {
-	uint64_t tick = keeper_tick_ms(collector->keeper);
 	struct service_beat *beat =
 	    service_beat_new(collector->service, "keeper", collector->bus.stuck_ms);
 
 	for (;;) {
 		struct err err = { 0 };
 		bool fine = keeper_tick(collector->keeper, &err);
+		uint64_t tick = keeper_tick_ms(collector->keeper);
 
 		set_ready(collector, fine, fine ? "" : err.text);
 		service_beat(beat);

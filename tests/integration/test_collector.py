@@ -241,6 +241,32 @@ def test_pinned(system):
     wait_until(lambda: owner(system, "acme") == owner(system, "globex"), 20, "not left alone")
 
 
+def test_who_polls_whom_can_be_seen(system):
+    """`tocsin status` names the collectors, what they are pinned to, and what nobody polls."""
+    add(system, "acme", "globex")
+    (broken,) = [line for line in system.tocsin("status", expect=4)["why"] if "nobody" in line]
+    assert broken == "nobody polls acme, globex: no collector is alive"
+    pinned = system.start("collector", **QUICK, TOCSIN_CUSTOMERS="acme,nobody", TOCSIN_COLLECTOR_LABEL="gold")
+    polled(system, "acme")
+    status = system.tocsin("status", expect=4)
+    (row,) = status["collectors"]
+    assert (row["customers"], row["label"], row["sources"]) == (["acme", "nobody"], "gold", 1)
+    assert {s["customer"]: s["collector"] for s in status["sources"]} == {"acme": row["collector"], "globex": None}
+    said = " ".join(status["why"])
+    assert "nobody polls globex: every collector that is alive is pinned to other customers" in said
+    assert "is pinned to nobody, which is no customer" in said
+    assert "is pinned to the label gold, which no customer has" in said
+    keeper = system.start("setup", TOCSIN_METRICS_INTERVAL="1s")
+    wait_until(lambda: keeper.metric("tocsin_customers_pinned") == 1, 20, "acme is pinned")
+    system.start("collector", **QUICK)
+    polled(system, "globex")
+    pinned.kill()
+    wait_until(lambda: owner(system, "acme") == owner(system, "globex") != "", 20, "taken over")
+    wait_until(lambda: keeper.metric("tocsin_customers_pinned") == 0, 20, "that is seen")
+    status = system.tocsin("status")
+    assert [(row["customers"], row["sources"]) for row in status["collectors"]] == [([], 2)]
+
+
 def test_asleep_past_its_lease(system):
     """A collector that is stopped in mid-poll, loses its lease to another, and wakes up writes
     nothing."""
