@@ -9,12 +9,15 @@
 
 #include "jq/jq.h"
 
-/* build/<flavour>/tests/unit/test_x -> build/<flavour>/tocsin-jq. Unlike a service's, the
- * deadline leaves a busy machine time. */
-static inline const struct jq_settings *jq_test_settings(void)
+/* Where nothing is to be late the deadline leaves a busy machine time. */
+enum { JQ_PATIENT_MS = 20000, JQ_HASTY_MS = 600 };
+
+/* build/<flavour>/tests/unit/test_x -> build/<flavour>/tocsin-jq. One at a time in each thread.
+ */
+static inline const struct jq_settings *jq_test_settings(unsigned deadline_ms)
 {
 	static _Thread_local char path[4096];
-	static _Thread_local struct jq_settings settings = { .deadline_ms = 2000 };
+	static _Thread_local struct jq_settings settings;
 
 	ssize_t size = readlink("/proc/self/exe", path, sizeof path - 32);
 	assert(size > 0);
@@ -22,7 +25,7 @@ static inline const struct jq_settings *jq_test_settings(void)
 	for (int up = 0; up < 3; up++)
 		*strrchr(path, '/') = '\0';
 	strcat(path, "/tocsin-jq");
-	settings.child = path;
+	settings = (struct jq_settings){ .child = path, .deadline_ms = deadline_ms };
 	return &settings;
 }
 

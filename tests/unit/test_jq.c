@@ -61,18 +61,13 @@ static void check_result(const char *what, const struct jq_result *result,
 
 static int set_up(void **state)
 {
-	*state = jq_new(jq_test_settings());
+	*state = jq_new(jq_test_settings(JQ_PATIENT_MS));
 	return 0;
 }
 
-/* For what is to be late. */
 static int set_up_hasty(void **state)
 {
-	static struct jq_settings settings;
-
-	settings = *jq_test_settings();
-	settings.deadline_ms = 600;
-	*state = jq_new(&settings);
+	*state = jq_new(jq_test_settings(JQ_HASTY_MS));
 	return 0;
 }
 
@@ -500,7 +495,7 @@ static void test_no_orphan(void **state)
 	pid_t parent = fork();
 	assert_true(parent >= 0);
 	if (parent == 0) {
-		struct jq *jq = jq_new(jq_test_settings());
+		struct jq *jq = jq_new(jq_test_settings(JQ_PATIENT_MS));
 		int program = must_add(jq, "def f: f; f", NULL);
 		int pid = jq_child_pid(jq);
 		const struct jq_input input = { .value = json("1") };
@@ -566,7 +561,7 @@ static void test_stopping(void **state)
 
 static void *use(void *opaque)
 {
-	struct jq *jq = jq_new(jq_test_settings());
+	struct jq *jq = jq_new(jq_test_settings(JQ_PATIENT_MS));
 	int program = jq_add(jq, "thread.jq", ". + 1", NULL, NULL);
 	size_t *good = opaque;
 

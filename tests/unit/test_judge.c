@@ -24,9 +24,9 @@ struct fixture {
 	struct arena *arena;
 };
 
-static void fixture_init(struct fixture *fixture)
+static void fixture_init(struct fixture *fixture, const struct jq_settings *settings)
 {
-	fixture->jq = jq_new(jq_test_settings());
+	fixture->jq = jq_new(settings);
 	fixture->judge = judge_new(fixture->jq);
 	fixture->arena = arena_new();
 }
@@ -148,7 +148,7 @@ static void test_conditions(void **state)
 	struct fixture fixture;
 
 	(void)state;
-	fixture_init(&fixture);
+	fixture_init(&fixture, jq_test_settings(JQ_PATIENT_MS));
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		conditions[i] = rows[i].when;
 	load_conditions(&fixture, conditions);
@@ -171,7 +171,7 @@ static void test_groups_and_obeying(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	fixture_init(&fixture);
+	fixture_init(&fixture, jq_test_settings(JQ_PATIENT_MS));
 	assert_true(load(
 	    &fixture,
 	    "{\"rules\":[{\"name\":\"g\",\"owner\":\"o\",\"group\":{\"by\":[\".finding.no\","
@@ -198,7 +198,7 @@ static void test_no_child_without_a_question(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	fixture_init(&fixture);
+	fixture_init(&fixture, jq_test_settings(JQ_PATIENT_MS));
 	judge_one(&fixture, payload);
 	assert_true(load(&fixture,
 			 "{\"rules\":[{\"name\":\"a\",\"owner\":\"o\",\"hosts\":[\"WS-1\"],"
@@ -227,7 +227,7 @@ static void test_wrong_conditions(void **state)
 		struct fixture fixture;
 		struct err err = { 0 };
 
-		fixture_init(&fixture);
+		fixture_init(&fixture, jq_test_settings(JQ_PATIENT_MS));
 		const char *text =
 		    arena_printf(fixture.arena,
 				 "{\"rules\":[\n{\"name\":\"a\",\"owner\":\"o\",\n"
@@ -259,7 +259,7 @@ static void test_one_that_never_ends(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	fixture_init(&fixture);
+	fixture_init(&fixture, jq_test_settings(JQ_HASTY_MS));
 	load_conditions(&fixture, conditions);
 	assert_true(
 	    judge_findings(fixture.judge, list, 2, 1000, fixture.arena, judgements, &err));

@@ -44,7 +44,7 @@ static int setup(void **state)
 	golden->normalizer = normalizer_new(NORMALIZE_GROUPING, &err);
 	golden->scratch = normalize_scratch_new();
 	golden->arena = arena_new();
-	golden->jq = jq_new(jq_test_settings());
+	golden->jq = jq_new(jq_test_settings(JQ_PATIENT_MS));
 	golden->program = -1;
 	*state = golden;
 	return golden->normalizer ? 0 : -1;

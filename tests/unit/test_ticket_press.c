@@ -137,9 +137,9 @@ static const char *value_of(const struct ticket *ticket, const char *name)
 }
 
 /* A press that knows one template, "t". */
-static struct ticket_press *press_with(const char *text)
+static struct ticket_press *press_with(const char *text, unsigned deadline_ms)
 {
-	struct ticket_press *press = ticket_press_new(jq_test_settings());
+	struct ticket_press *press = ticket_press_new(jq_test_settings(deadline_ms));
 	struct program_set *set = program_set_new();
 	static uint64_t version;
 
@@ -281,7 +281,7 @@ static void test_expressions(void **state)
 
 		snprintf(text, sizeof(text), "{\"columns\":{\"%s\":%s,\"u_ok\":\"1+1\"}}",
 			 rows[i].column, rows[i].expression);
-		press = press_with(text);
+		press = press_with(text, strstr(text, "def f") ? JQ_HASTY_MS : JQ_PATIENT_MS);
 		ticket = make(&fixture, press, "t", "incident");
 		value = value_of(ticket, rows[i].column);
 		if (ticket->problem_count > 0)
@@ -309,7 +309,8 @@ static void test_what_is_fixed(void **state)
 	    "{\"columns\":{\"short_description\":\"\\\"ü\\\" * "
 	    "400\",\"description\":\"\\\"x\\\" * "
 	    "9000\",\"work_notes\":\"\\\"n\\\" * 20000\",\"u_x\":\"\\\"y\\\" * 5000\"},"
-	    "\"later_note\":\"\\\"z\\\" * 20000\"}");
+	    "\"later_note\":\"\\\"z\\\" * 20000\"}",
+	    JQ_PATIENT_MS);
 	struct ticket_problem problem;
 	struct fixture fixture;
 	struct ticket *ticket;
@@ -341,7 +342,8 @@ static void test_what_is_fixed(void **state)
 
 	/* Not even by leaving everything out. */
 	press = press_with("{\"columns\":{\"short_description\":null,\"description\":null,"
-			   "\"work_notes\":null,\"impact\":null,\"urgency\":null}}");
+			   "\"work_notes\":null,\"impact\":null,\"urgency\":null}}",
+			   JQ_PATIENT_MS);
 	ticket = make(&fixture, press, "t", "incident");
 	assert_non_null(value_of(ticket, "short_description"));
 	assert_null(value_of(ticket, "impact"));
@@ -383,7 +385,7 @@ static void test_versions(void **state)
 		"{\"columns\":{\"state\":\"1\"}}"
 	};
 	static const char *const values[] = { "one", "two", NULL };
-	struct ticket_press *press = ticket_press_new(jq_test_settings());
+	struct ticket_press *press = ticket_press_new(jq_test_settings(JQ_PATIENT_MS));
 	struct fixture fixture;
 
 	(void)state;

@@ -289,7 +289,7 @@ static void test_compiling(void **state)
 		{ "{\"sources\":{\"defender\":{\n\"later_note\":\"(\"}}}",
 		  "templates/t.json:2: sources.defender.later_note: syntax error" },
 	};
-	struct jq *jq = jq_new(jq_test_settings());
+	struct jq *jq = jq_new(jq_test_settings(JQ_PATIENT_MS));
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
