@@ -159,9 +159,15 @@ bool servicenow_find(struct vendor_session *session, const struct servicenow_sea
 		     struct arena *arena, struct servicenow_record **ret_records,
 		     size_t *ret_count, struct servicenow_answer *ret_answer, struct err *err);
 
-/* Whether a work note of the record contains the marker: in sys_journal_field, and, because
- * that table has rights of its own and then looks empty, in the record's displayed work_notes.
- * ret_readable is false when neither showed any note: then the answer proves nothing. */
+/* The work notes of a record: of sys_journal_field, or, because that table has rights of its
+ * own and then looks empty, the record's displayed work_notes. NULL in ret_notes when neither
+ * showed any: then that proves nothing. */
+bool servicenow_notes(struct vendor_session *session, const struct servicenow_place *place,
+		      struct arena *arena, const char **ret_notes,
+		      struct servicenow_answer *ret_answer, struct err *err);
+
+/* Whether one of them contains the marker. ret_readable is false when neither showed any note:
+ * then the answer proves nothing. */
 struct servicenow_journal {
 	const char *table;
 	const char *sys_id;

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "model/customer.h"
 #include "vendor/servicenow_call.h"
 #include "vendor/session.h"
@@ -20,16 +21,16 @@ static bool queryable(const char *text)
 
 /* ---- journal ---- */
 
-/* Rows of sys_journal_field; false in ret_seen when there are none, or none may be read. */
-static bool in_journal(struct vendor_session *session, const struct servicenow_journal *journal,
-		       struct arena *arena, bool *ret_found, bool *ret_seen,
+/* Rows of sys_journal_field; NULL in ret_notes when there are none, or none may be read. */
+static bool in_journal(struct vendor_session *session, const struct servicenow_place *place,
+		       struct arena *arena, const char **ret_notes,
 		       struct servicenow_answer *ret_answer, struct err *err)
 {
 	const struct servicenow_query query = {
 		.table = "sys_journal_field",
 		.query = arena_printf(
 		    arena, "element_id=%s^element=work_notes^ORDERBYDESCsys_created_on",
-		    journal->sys_id),
+		    place->sys_id),
 		.fields = "element_id,value",
 		.limit = NOTES_MAX,
 		.optional = true,
@@ -37,6 +38,7 @@ static bool in_journal(struct vendor_session *session, const struct servicenow_j
 	struct servicenow_answer answer;
 	struct servicenow_record *rows;
 	struct err failure = { 0 };
+	struct buf notes = { 0 };
 	size_t count;
 	bool ok = servicenow_query(session, &query, arena, &rows, &count, &answer, &failure);
 
@@ -54,22 +56,22 @@ static bool in_journal(struct vendor_session *session, const struct servicenow_j
 		const char *element = servicenow_record_value(&rows[i], "element_id");
 		const char *value = servicenow_record_value(&rows[i], "value");
 
-		if (!element || strcmp(element, journal->sys_id) != 0 || !value)
-			continue;
-		*ret_seen = true;
-		*ret_found = *ret_found || strstr(value, journal->marker) != NULL;
+		if (element && strcmp(element, place->sys_id) == 0 && value)
+			buf_addf(&notes, "%s\n", value);
 	}
+	*ret_notes = notes.size > 0 ? arena_strdup(arena, notes.data) : NULL;
+	buf_done(&notes);
 	return true;
 }
 
 /* The displayed column holds every note, newest first, with headers. */
-static bool in_record(struct vendor_session *session, const struct servicenow_journal *journal,
-		      struct arena *arena, bool *ret_found, bool *ret_seen,
+static bool in_record(struct vendor_session *session, const struct servicenow_place *place,
+		      struct arena *arena, const char **ret_notes,
 		      struct servicenow_answer *ret_answer, struct err *err)
 {
 	struct servicenow_call call;
 
-	servicenow_call_init(&call, session, journal->table, journal->sys_id);
+	servicenow_call_init(&call, session, place->table, place->sys_id);
 	call.what = "reading the work notes";
 	call.act = SERVICENOW_READ;
 	servicenow_call_param(&call, "sysparm_fields", "sys_id,work_notes");
@@ -80,11 +82,20 @@ static bool in_record(struct vendor_session *session, const struct servicenow_jo
 		const char *notes = servicenow_value_text(
 		    json_object_get(call.reply.result, "work_notes"), arena);
 
-		*ret_seen = *notes != '\0';
-		*ret_found = strstr(notes, journal->marker) != NULL;
+		*ret_notes = *notes ? notes : NULL;
 	}
 	servicenow_call_done(&call);
 	return ok;
+}
+
+bool servicenow_notes(struct vendor_session *session, const struct servicenow_place *place,
+		      struct arena *arena, const char **ret_notes,
+		      struct servicenow_answer *ret_answer, struct err *err)
+{
+	*ret_notes = NULL;
+	if (!in_journal(session, place, arena, ret_notes, ret_answer, err))
+		return false;
+	return *ret_notes || in_record(session, place, arena, ret_notes, ret_answer, err);
 }
 
 bool servicenow_note_exists(struct vendor_session *session,
@@ -92,13 +103,13 @@ bool servicenow_note_exists(struct vendor_session *session,
 			    bool *ret_found, bool *ret_readable,
 			    struct servicenow_answer *ret_answer, struct err *err)
 {
-	*ret_found = false;
-	*ret_readable = false;
-	if (!in_journal(session, journal, arena, ret_found, ret_readable, ret_answer, err))
-		return false;
-	if (*ret_readable)
-		return true;
-	return in_record(session, journal, arena, ret_found, ret_readable, ret_answer, err);
+	const struct servicenow_place place = { journal->table, journal->sys_id };
+	const char *notes;
+	bool ok = servicenow_notes(session, &place, arena, &notes, ret_answer, err);
+
+	*ret_readable = ok && notes;
+	*ret_found = ok && notes && strstr(notes, journal->marker);
+	return ok;
 }
 
 /* ---- configuration items ---- */

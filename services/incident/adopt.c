@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "bus/redis.h"
 #include "fold.h"
+#include "noted.h"
 #include "ticket/ticket.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
@@ -126,28 +127,12 @@ static const struct servicenow_record *pick_ticket(struct turn *turn,
 	return best;
 }
 
-/* Whether the ticket's notes have this text: then it need not be written once more. */
-static bool is_noted(struct turn *turn, struct vendor_session *session, const char *sys_id,
-		     const char *text)
-{
-	const struct servicenow_journal journal = {
-		.table = turn_table(turn),
-		.sys_id = sys_id,
-		.marker = text,
-	};
-	bool found = false, readable = false;
-	struct err ignored;
-
-	return servicenow_note_exists(session, &journal, turn->arena, &found, &readable, NULL,
-				      &ignored) &&
-	       found;
-}
-
 static void adopt_ticket(struct turn *turn, struct vendor_session *session,
 			 const struct servicenow_record *ticket)
 {
 	struct incident *incident = &turn->incident;
-	const char *sys_id = value(ticket, "sys_id");
+	const char *sys_id = value(ticket, "sys_id"), *notes;
+	const struct servicenow_place place = { turn_table(turn), sys_id };
 
 	incident->sys_id = sys_id;
 	incident->number = value(ticket, "number");
@@ -168,16 +153,14 @@ static void adopt_ticket(struct turn *turn, struct vendor_session *session,
 		incident->opening = NULL;
 		return;
 	}
-	if (is_noted(turn, session, sys_id, "respond/trigger/tocsin/close"))
+	if (!servicenow_notes(session, &place, turn->arena, &notes, NULL, NULL) || !notes)
+		notes = "";
+	if (strstr(notes, "respond/trigger/tocsin/close"))
 		incident->steps[STEP_SERVICENOW_LINK] = (struct incident_step){
 			.status = STEP_SKIPPED,
 			.note = "the closing URL is there",
 		};
-	/* As a first note says it, or a later one. */
-	if (!is_noted(turn, session, sys_id,
-		      arena_printf(turn->arena, "Event id: %s", incident->event_id)) &&
-	    !is_noted(turn, session, sys_id,
-		      arena_printf(turn->arena, ", event %s", incident->event_id)))
+	if (!noted_event(notes, incident->event_id))
 		fold_opening_as_note(turn);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "noted.h"
 #include "ticket/sheet.h"
 #include "ticket/ticket.h"
 #include "tickets.h"
@@ -102,6 +103,12 @@ static struct saga_end note_prepare(struct turn *turn)
 				"the ticket is another company's now");
 	if (servicenow_table_is_over(turn_table(turn), &ticket))
 		return closed(turn, &ticket);
+	if (noted_unknown(turn)) {
+		if (!noted_drop(turn, &session, &err))
+			return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
+		if (incident->waiting_count == 0)
+			return turn_end(SAGA_PREPARE, SAGA_OK, "the ticket has it already");
+	}
 	plan_raise(turn, &ticket);
 	freeze(incident, turn_now_ms(turn));
 	turn->note = tickets_note(turn, &turn->note_problem, &err);

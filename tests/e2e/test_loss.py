@@ -8,12 +8,13 @@ import time
 import pytest
 from harness import wait_until
 from harness.closing import FRESH, analysts, resolve
-from harness.events import threat_detected
+from harness.events import quarantine_failure, threat_detected
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
 from test_rights import USERS  # noqa: E402
 
 POLL_S = 10
+LATER = 1000 # numbers of later events of the same problem
 
 
 class Estate:
@@ -58,6 +59,11 @@ class Estate:
 
     def ticket(self, number):
         return self.system.ticket("main", self.of(number)["servicenow.sys_id"])
+
+    def noted(self, number, later):
+        """How many notes of the ticket tell of its problem's later event."""
+        event = str(self.problems[number]["id"] + later)
+        return sum(event in note["value"] for note in self.ticket(number)["work_notes"])
 
     def isolation(self, number):
         dump = self.system.sandbox.get(f"state/secure_endpoint/{self.vendor}")
@@ -150,6 +156,8 @@ def test_set_back_to_a_backup(estate, tmp_path):
     # Since then 7 was opened and contained, and 1 and 4 were closed.
     estate.emit(7)
     wait_until(lambda: estate.is_open(7) and estate.isolation(7) == "isolated", 40, "another is contained")
+    system.emit("acme", [quarantine_failure(estate.problems[2], LATER)])
+    wait_until(lambda: estate.noted(2, LATER) == 1, 40, "a later event is a note")
     estate.close(1, 4)
     wait_until(lambda: estate.is_closed(1, 4) and estate.isolation(4) == "not_isolated", 40, "two are closed")
     system.stop()
@@ -169,6 +177,11 @@ def test_set_back_to_a_backup(estate, tmp_path):
     wait_until(lambda: len(estate.contained()) == 2, 20, "and who is contained")
     estate.check_once(6)
     assert estate.isolation(5) == estate.isolation(7) == "isolated"
+    wait_until(lambda: "the ticket has it already" in str(system.tocsin("incident", "show", estate.of(2)["id"])), 30,
+               "the later event came again")
+    assert estate.noted(2, LATER) == 1
+    system.emit("acme", [quarantine_failure(estate.problems[2], LATER + 1)])
+    wait_until(lambda: estate.noted(2, LATER + 1) == 1, 40, "a newer one is told")
     estate.close(7)
     wait_until(lambda: estate.isolation(7) == "not_isolated", 30, "released")
     estate.emit(6)
