@@ -24,6 +24,8 @@ static const char *reason_of(unsigned long code)
 	ERR_clear_error();
 	if (ERR_SYSTEM_ERROR(code))
 		return strerror(ERR_GET_REASON(code));
+	if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return "Server closed the connection"; /* hiredis's words, without TLS */
 	return ERR_reason_error_string(code);
 }
 

@@ -63,7 +63,9 @@ class Compose:
         script = 'for id; do tocsin --json trace --customer acme "$id" || true; done'
         text = self.docker("run", "--rm", "--network", f"{self.project}_redis", "--entrypoint", "sh",
                            "-v", f"{self.project}_password-operator:/run/tocsin/password:ro",
-                           "-e", "TOCSIN_REDIS_URL=redis://redis:6379", "-e", "TOCSIN_REDIS_USER=operator",
+                           "-v", f"{self.project}_redis-ca:/run/tocsin/redis-ca:ro",
+                           "-e", "TOCSIN_REDIS_URL=rediss://redis:6379", "-e", "TOCSIN_REDIS_USER=operator",
+                           "-e", "TOCSIN_REDIS_CA_FILE=/run/tocsin/redis-ca/redis-ca.pem",
                            "-e", "TOCSIN_REDIS_PASSWORD_FILE=/run/tocsin/password/redis-password",
                            "tocsin/prepare:test", "-c", script, "sh", *event_ids)
         decoder, answers, at = json.JSONDecoder(), [], 0

@@ -5,6 +5,7 @@ import itertools
 import json
 import pathlib
 import random
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -125,12 +126,13 @@ def mounts(stack, service):
 
 
 def test_services_get_only_what_they_need(stack):
-    assert mounts(stack, "collector") == {("key", False), ("password-collector", False)}
-    assert mounts(stack, "incident") == {("key", False), ("link-key", False), ("password-incident", False)}
-    assert mounts(stack, "callback") == {("callback-key", False), ("password-callback", False)}
-    assert mounts(stack, "normalizer") == {("password-normalizer", False)}
-    assert mounts(stack, "setup") == {("config", True), ("export", True), ("password-setup", False)}
-    assert mounts(stack, "redis") == {("redis", True), ("acl", False)}
+    ca = ("redis-ca", False)
+    assert mounts(stack, "collector") == {("key", False), ("password-collector", False), ca}
+    assert mounts(stack, "incident") == {("key", False), ("link-key", False), ("password-incident", False), ca}
+    assert mounts(stack, "callback") == {("callback-key", False), ("password-callback", False), ca}
+    assert mounts(stack, "normalizer") == {("password-normalizer", False), ca}
+    assert mounts(stack, "setup") == {("config", True), ("export", True), ("password-setup", False), ca}
+    assert mounts(stack, "redis") == {("redis", True), ("acl", False), ("redis-tls", False), ca}
     networks = {service: {name.removeprefix(f"{stack.project}_") for name in
                           stack.inspect(stack.containers(service)[0])["NetworkSettings"]["Networks"]}
                 for service in SERVICES}
@@ -143,15 +145,59 @@ def test_services_get_only_what_they_need(stack):
     assert outside["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
 
 
+CA_FILE = "/run/tocsin/redis-ca/redis-ca.pem"
+
+
 def test_redis_is_as_it_must_be(stack):
     container = stack.containers("redis")[0]
-    command = ("exec", container, "redis-cli", "-e", "--no-auth-warning")
+    command = ("exec", container, "redis-cli", "--tls", "--cacert", CA_FILE, "-e", "--no-auth-warning")
     assert "PONG" in stack.docker(*command, "--user", "health", "--pass", "none", "ping")
     for refused in (("ping",), ("--user", "health", "--pass", "none", "get", "tocsin:customers"),
                     ("--user", "collector", "--pass", "guessed", "ping")):
         assert "PONG" not in stack.docker(*command, *refused, check=False), refused
     for setting in ("appendonly yes", "appendfsync always", "maxmemory-policy noeviction"):
         assert setting in stack.docker("exec", container, "cat", "/etc/tocsin/redis.conf")
+
+
+def listening(stack, service):
+    """Ports of a container that take connections, its engine's own DNS left out."""
+    pid = stack.inspect(stack.containers(service)[0])["State"]["Pid"]
+    rows = [line.split() for kind in ("tcp", "tcp6")
+            for line in pathlib.Path(f"/proc/{pid}/net/{kind}").read_text(encoding="ascii").splitlines()[1:]]
+    return {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and not row[1].startswith("0B00007F:")}
+
+
+def greet_redis(stack, *options):
+    """What a TLS client in the network says of Redis."""
+    return stack.docker("run", "--rm", "--network", f"{stack.project}_redis", "--entrypoint", "sh",
+                        "-v", f"{stack.project}_redis-ca:/run/tocsin/redis-ca:ro", "tocsin/prepare:test", "-c",
+                        f"openssl s_client -brief -connect redis:6379 -CAfile {CA_FILE} -verify_return_error "
+                        f"-verify_hostname {' '.join(options)} </dev/null 2>&1 || true")
+
+
+def test_redis_speaks_tls_only(stack):
+    assert listening(stack, "redis") == {6379}
+    container = stack.containers("redis")[0]
+    assert "PONG" not in stack.docker("exec", container, "redis-cli", "--user", "health", "--pass", "none", "ping",
+                                      check=False)
+    for version in ("-tls1_2", "-tls1_3"):
+        assert "Verification: OK" in greet_redis(stack, "redis", version)
+    for refused in (("redis", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), ("elsewhere",)):
+        assert "Verification: OK" not in greet_redis(stack, *refused)
+    assert set(re.findall("TOCSIN_REDIS_URL=([^,]*)", stack.logs("setup", "callback", *WORKERS))) == \
+        {"rediss://redis:6379"}
+
+
+def in_prepare(stack, script):
+    return stack.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "prepare", "-c", script)
+
+
+def test_only_redis_has_its_key_and_nobody_the_authoritys(stack):
+    assert in_prepare(stack, "cd /run/tocsin/redis-ca && ls && cat *").startswith(
+        "redis-ca.pem\n-----BEGIN CERTIFICATE-----")
+    keys = in_prepare(stack, "cat /run/tocsin/*/* /etc/tocsin/* 2>/dev/null || true").count("PRIVATE KEY-----\n")
+    assert keys == 2  # where the only one begins, and ends
+    assert "-rw-------" in in_prepare(stack, "ls -l /run/tocsin/redis-tls/redis.pem")
 
 
 def crash(stack, container):
@@ -161,12 +207,13 @@ def crash(stack, container):
 
 
 def make_trouble(stack):
-    """Every service in turn, Redis by turns with a stop and with a crash."""
+    """Every service in turn, Redis by turns with a stop, after which it has a new certificate, and with a crash."""
     dice = random.Random(7)
     end = time.monotonic() + CHAOS_S
     done = collections.Counter()
     for service in itertools.cycle(("incident", "redis", "normalizer", "collector", "incident", "redis", "setup")):
         if service == "redis" and done["redis"] % 2 == 0:
+            stack.compose("run", "--rm", "--no-deps", "-T", "prepare", "certificate")
             stack.docker("restart", "--time", "10", stack.containers("redis")[0])
         else:
             crash(stack, dice.choice(stack.containers(service)))

@@ -1,12 +1,16 @@
 """The manifests, as `kubectl apply -k` would send them: every overlay renders, every pod is restricted,
 and nothing refers to what is not there."""
 import os
+import base64
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 
 import pytest
+
+from harness import build_dir
 
 yaml = pytest.importorskip("yaml")
 
@@ -299,9 +303,61 @@ def test_who_has_which_keys(overlay):
             for secret in mounted(volume) - {None}:
                 holders.setdefault(secret, set()).add(name.split("-")[0])
     demo = {"setup"} if overlay[0] == "demo" else set()
+    assert holders["redis-tls"] == {"redis"}
     assert holders["keys"] - {"canary"} == {"collector", "incident", "client"} | demo
     assert holders["link-keys"] == {"incident", "client"}
     assert holders["callback-keys"] == {"callback", "client"}
+
+
+CA = "/run/tocsin/redis-ca"
+
+
+def test_redis_is_reached_with_tls_only(overlay):
+    (settings,) = [each["data"] for each in of_kind(overlay, "ConfigMap")]
+    assert settings["TOCSIN_REDIS_URL"] == "rediss://redis:6379"
+    assert settings["TOCSIN_REDIS_CA_FILE"] == f"{CA}/redis-ca.pem"
+    for name, pod in pods(overlay):
+        if "redis" not in pod["metadata"]["labels"] and name != "redis":
+            continue
+        (volume,) = [each for each in pod["spec"]["volumes"] if mounted(each) == {"redis-ca"}]
+        for container in pod["spec"]["containers"]:
+            assert {"name": volume["name"], "mountPath": CA, "readOnly": True} in container["volumeMounts"], name
+    conf = (ROOT / "deploy/redis/redis.conf").read_text().split("\n")
+    assert {"port 0", "tls-port 6379"} <= set(conf)
+    (redis,) = [pod for name, pod in pods(overlay) if name == "redis"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        command = redis["spec"]["containers"][0][probe]["exec"]["command"]
+        assert command[:4] == ["redis-cli", "--tls", "--cacert", f"{CA}/redis-ca.pem"]
+    for each in of_kind(overlay, "TriggerAuthentication"):
+        assert {"password", "tls", "ca"} == {target["parameter"] for target in each["spec"]["secretTargetRef"]}
+
+
+def decoded(manifests, secret, key):
+    (found,) = [each for each in yaml.safe_load_all(manifests) if each["metadata"]["name"] == secret]
+    return base64.b64decode(found["data"][key])
+
+
+def test_a_new_certificate_is_believed_beside_the_old_one(tmp_path):
+    def make(*args):
+        return subprocess.run([KUBERNETES / "make-secrets", *args], capture_output=True, text=True, check=True,
+                              env={**os.environ, "TOCSIN": str(build_dir() / "tocsin")}).stdout
+
+    def verified(ca, certificate, name):
+        (tmp_path / "ca").write_bytes(ca)
+        (tmp_path / "pem").write_bytes(certificate)
+        return subprocess.run(["openssl", "verify", "-verify_hostname", name, "-CAfile", tmp_path / "ca",
+                               tmp_path / "pem"], capture_output=True, check=False).returncode == 0
+
+    first = make()
+    old, old_ca = decoded(first, "redis-tls", "redis.pem"), decoded(first, "redis-ca", "redis-ca.pem")
+    (tmp_path / "old-ca").write_bytes(old_ca)
+    second = make("--certificate", tmp_path / "old-ca")
+    assert {each["metadata"]["name"] for each in yaml.safe_load_all(second)} == {"redis-tls", "redis-ca"}
+    new, new_ca = decoded(second, "redis-tls", "redis.pem"), decoded(second, "redis-ca", "redis-ca.pem")
+    for name in ("redis", "redis.tocsin.svc", "localhost"):
+        assert verified(old_ca, old, name) and verified(new_ca, old, name) and verified(new_ca, new, name)
+    assert not verified(old_ca, new, "redis") and not verified(new_ca, new, "elsewhere")
+    assert b"PRIVATE" not in new_ca and new.count(b"BEGIN PRIVATE") == 1
 
 
 def test_scaling_is_by_length_of_streams_that_exist_and_never_to_nothing(overlay):
