@@ -1,5 +1,6 @@
 #include "bus/deferred.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,23 @@ bool deferred_wake_matching(struct redis *redis, unsigned partition, const char 
 		*ret_count += (size_t)number_at(reply, 0);
 		offset = reply_integer(reply_at(reply, 1));
 		reply_free(reply);
+	}
+	return true;
+}
+
+bool deferred_wake_account(struct redis *redis, unsigned partitions, const char *account,
+			   size_t *ret_count, struct err *err)
+{
+	char prefix[80];
+
+	*ret_count = 0;
+	snprintf(prefix, sizeof prefix, "account:%s", account);
+	for (unsigned partition = 0; partition < partitions; partition++) {
+		size_t count;
+
+		if (!deferred_wake_matching(redis, partition, prefix, &count, err))
+			return false;
+		*ret_count += count;
 	}
 	return true;
 }

@@ -40,5 +40,8 @@ bool deferred_wake(struct redis *redis, unsigned partition, const char *const *s
  */
 bool deferred_wake_matching(struct redis *redis, unsigned partition, const char *prefix,
 			    size_t *ret_count, struct err *err);
+/* What waits for an account, in all partitions. */
+bool deferred_wake_account(struct redis *redis, unsigned partitions, const char *account,
+			   size_t *ret_count, struct err *err);
 
 #endif

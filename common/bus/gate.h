@@ -63,7 +63,7 @@ enum gate_outcome {
 enum gate_change {
 	GATE_SAME,
 	GATE_NEWLY_PARKED, /* log the one alarm now */
-	GATE_RESUMED,	   /* log it, and wake what waits: deferred_wake_matching() */
+	GATE_RESUMED,	   /* log it, and wake what waits: deferred_wake_account() */
 	GATE_BREAKER_OPENED,
 	GATE_BREAKER_CLOSED,
 };

@@ -216,19 +216,11 @@ static void render_resume(struct buf *out, const struct screen *screen, const js
 /* The account again, and everything that was put off because of it. */
 static json_t *resume(struct cli *cli, struct redis *redis, const char *id, struct err *err)
 {
-	struct buf prefix;
 	size_t woken = 0;
 	bool changed = false;
-	bool good = gate_resume(redis, id, &changed, err);
+	bool good = gate_resume(redis, id, &changed, err) &&
+		    deferred_wake_account(redis, cli->bus.partitions, id, &woken, err);
 
-	buf_init(&prefix, 256);
-	buf_addf(&prefix, "account:%s", id);
-	for (unsigned partition = 0; good && partition < cli->bus.partitions; partition++) {
-		size_t count = 0;
-		good = deferred_wake_matching(redis, partition, buf_text(&prefix), &count, err);
-		woken += count;
-	}
-	buf_done(&prefix);
 	return good ? json_pack("{s:s,s:b,s:I}", "id", id, "changed", changed, "woken",
 				(json_int_t)woken)
 		    : NULL;

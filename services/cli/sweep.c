@@ -56,7 +56,6 @@ static void account_changed(const struct vendor_session *session, enum gate_chan
 			    const char *reason, void *opaque)
 {
 	const struct sweep *sweep = opaque;
-	char subject[64];
 	size_t woken;
 
 	if (change == GATE_NEWLY_PARKED)
@@ -64,11 +63,8 @@ static void account_changed(const struct vendor_session *session, enum gate_chan
 	if (change != GATE_RESUMED)
 		return;
 	cli_warn(sweep->cli, "account %s works again", session->account->id);
-	snprintf(subject, sizeof subject, "account:%s", session->account->id);
-	for (unsigned p = 0; p < sweep->cli->bus.partitions; p++) {
-		if (!deferred_wake_matching(sweep->redis, p, subject, &woken, NULL))
-			break;
-	}
+	deferred_wake_account(sweep->redis, sweep->cli->bus.partitions, session->account->id,
+			      &woken, NULL);
 }
 
 bool sweep_init(struct sweep *ret_sweep, struct cli *cli, int *ret_code, struct err *err)

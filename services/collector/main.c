@@ -10,7 +10,6 @@
 #include "base/backoff.h"
 #include "base/log.h"
 #include "bus/bus.h"
-#include "bus/deferred.h"
 #include "bus/redis.h"
 #include "crew.h"
 #include "keeper.h"
@@ -18,6 +17,7 @@
 #include "model/customer.h"
 #include "model/vault.h"
 #include "pool.h"
+#include "service/account_news.h"
 #include "service/roster.h"
 #include "service/service.h"
 #include "vendor/session.h"
@@ -113,42 +113,6 @@ static void set_ready(struct collector *collector, bool ready, const char *text)
 	pthread_mutex_unlock(&collector->ready_lock);
 }
 
-/* What a call changed for its whole account: one line for people, and work that other processes
- * put off because of it is woken. */
-static void account_changed(const struct vendor_session *session, enum gate_change change,
-			    const char *reason, void *opaque)
-{
-	const struct collector *collector = opaque;
-	const char *id = session->account->id;
-	char prefix[80];
-	size_t woken = 0;
-
-	switch (change) {
-	case GATE_NEWLY_PARKED:
-		log_error("account %s is parked, its work waits: %s", id, reason);
-		return;
-	case GATE_BREAKER_OPENED:
-		log_warn("account %s is left alone for a while: %s", id, reason);
-		return;
-	case GATE_BREAKER_CLOSED:
-		log_info("account %s answers again", id);
-		return;
-	case GATE_RESUMED:
-		break;
-	default:
-		return;
-	}
-	log_info("account %s works again", id);
-	snprintf(prefix, sizeof(prefix), "account:%s", id);
-	for (unsigned i = 0; i < collector->bus.partitions; i++) {
-		struct err err = { 0 };
-
-		if (!deferred_wake_matching(session->redis, i, prefix, &woken, &err))
-			log_warn("what waited for account %s wakes up by itself: %s", id,
-				 err.text);
-	}
-}
-
 static void stop_pool(void *opaque)
 {
 	struct collector *collector = opaque;
@@ -195,8 +159,8 @@ static bool build(struct collector *collector, struct err *err)
 		.settings = &collector->vendor_settings,
 		.threads = config->threads,
 		.deadline_ms = collector->bus.call_deadline_ms,
-		.on_change = account_changed,
-		.opaque = collector,
+		.on_change = account_news,
+		.opaque = &collector->bus,
 	};
 
 	if (!needs.http)

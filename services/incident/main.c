@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bus/bus.h"
-#include "bus/deferred.h"
 #include "bus/worker.h"
 #include "closures.h"
 #include "intake.h"
@@ -29,9 +28,11 @@
 #include "model/customer.h"
 #include "model/vault.h"
 #include "reconciler.h"
+#include "service/account_news.h"
 #include "service/programs.h"
 #include "service/roster.h"
 #include "service/service.h"
+#include "service/service_bus.h"
 #include "tickets.h"
 #include "vendor/session.h"
 #include "vendor/settings.h"
@@ -98,33 +99,6 @@ struct incidents {
 	struct reconciler *reconciler;
 };
 
-/* What a call changed for its whole account: one line for people, and what waited is woken. */
-static void account_changed(const struct vendor_session *session, enum gate_change change,
-			    const char *reason, void *opaque)
-{
-	const struct incidents *incidents = opaque;
-	const char *id = session->account->id;
-	char prefix[80];
-	size_t woken = 0;
-	struct err err = { 0 };
-
-	if (change == GATE_NEWLY_PARKED)
-		log_error("account %s is parked, its work waits: %s", id, reason);
-	else if (change == GATE_BREAKER_OPENED)
-		log_warn("account %s is left alone for a while: %s", id, reason);
-	else if (change == GATE_BREAKER_CLOSED)
-		log_info("account %s answers again", id);
-	if (change != GATE_RESUMED)
-		return;
-	log_info("account %s works again", id);
-	snprintf(prefix, sizeof(prefix), "account:%s", id);
-	for (unsigned i = 0; i < incidents->times.partitions; i++) {
-		if (!deferred_wake_matching(session->redis, i, prefix, &woken, &err))
-			log_warn("what waited for account %s wakes up by itself: %s", id,
-				 err.text);
-	}
-}
-
 static bool build(struct incidents *incidents, struct err *err)
 {
 	const struct config *config = &incidents->config;
@@ -132,8 +106,8 @@ static bool build(struct incidents *incidents, struct err *err)
 		.settings = &incidents->vendor_settings,
 		.threads = config->threads + config->closure_threads + 1,
 		.deadline_ms = incidents->times.call_deadline_ms,
-		.on_change = account_changed,
-		.opaque = incidents,
+		.on_change = account_news,
+		.opaque = &incidents->times,
 	};
 
 	if (!bus_settings_check(&incidents->times, err) ||
@@ -229,21 +203,6 @@ static void take_down(struct incidents *incidents)
 	vault_free(incidents->vault);
 }
 
-static bool ready(void *opaque, char *ret_text)
-{
-	return bus_ready(opaque, ret_text);
-}
-
-static bool alive(void *opaque, char *ret_text)
-{
-	return !bus_stuck(opaque, ret_text);
-}
-
-static void stop(void *opaque)
-{
-	bus_stop(opaque);
-}
-
 /* Until the process is told to stop. True when everything in hand was settled. */
 static bool work(struct incidents *incidents, struct err *err)
 {
@@ -256,9 +215,7 @@ static bool work(struct incidents *incidents, struct err *err)
 
 	add_workers(incidents);
 	reconciler.bus = incidents->bus;
-	service_add_ready(incidents->service, "bus", ready, incidents->bus);
-	service_add_alive(incidents->service, "bus", alive, incidents->bus);
-	service_on_stop(incidents->service, stop, incidents->bus);
+	service_keep_bus(incidents->service, incidents->bus);
 	incidents->mailer = mailer_start(&incidents->app, &incidents->mail_settings, err);
 	if (!incidents->mailer || !bus_start(incidents->bus, err))
 		return false;

@@ -22,6 +22,7 @@
 #include "jq/jq.h"
 #include "service/programs.h"
 #include "service/service.h"
+#include "service/service_bus.h"
 
 #include "handler.h"
 #include "normalize/normalize.h"
@@ -71,21 +72,6 @@ struct process {
 	struct bus *bus;
 };
 
-static bool check_ready(void *bus, char *ret_text)
-{
-	return bus_ready(bus, ret_text);
-}
-
-static bool check_alive(void *bus, char *ret_text)
-{
-	return !bus_stuck(bus, ret_text);
-}
-
-static void stop(void *bus)
-{
-	bus_stop(bus);
-}
-
 static bool start(struct process *process, struct err *err)
 {
 	if (!bus_settings_check(&process->bus_settings, err))
@@ -115,12 +101,8 @@ static bool start(struct process *process, struct err *err)
 		};
 		worker_add(process->bus, &spec);
 	}
-	service_add_ready(process->service, "bus", check_ready, process->bus);
-	service_add_alive(process->service, "bus", check_alive, process->bus);
-	if (!bus_start(process->bus, err))
-		return false;
-	service_on_stop(process->service, stop, process->bus);
-	return true;
+	service_keep_bus(process->service, process->bus);
+	return bus_start(process->bus, err);
 }
 
 /* Until the process is to stop, and what is in hand is settled. */
