@@ -15,6 +15,7 @@ void saga_keys_init(struct saga_keys *ret_keys, unsigned partition, const char *
 	key_format(&ret_keys->incident, partition, "incident:%s", incident_id);
 	key_format(&ret_keys->inbox, partition, "incident:%s:inbox", incident_id);
 	key_format(&ret_keys->timeline, partition, "incident:%s:timeline", incident_id);
+	key_format(&ret_keys->waiting, partition, "incident:%s:waiting", incident_id);
 	key_format(&ret_keys->actions, partition, STREAM_ACTIONS);
 	key_format(&ret_keys->deferred, partition, "deferred");
 }

@@ -27,6 +27,7 @@ struct saga_keys {
 	struct key incident; /* "incident:<id>" */
 	struct key inbox;
 	struct key timeline;
+	struct key waiting; /* list: findings that the ticket has not been told of */
 	struct key actions;
 	struct key deferred;
 };

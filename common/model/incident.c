@@ -75,7 +75,6 @@ static const struct column columns[] = {
 	{ "opening", COLUMN_TEXT, AT(opening) },
 	{ "observables", COLUMN_TEXT, AT(observables) },
 	{ "waiting", COLUMN_TEXT, AT(waiting) },
-	{ "waiting.items", COLUMN_TEXT, AT(waiting_items) },
 	{ "waiting.count", COLUMN_COUNT, AT(waiting_count) },
 	{ "waiting.since_ms", COLUMN_NUMBER, AT(waiting_since_ms) },
 	{ "writing", COLUMN_TEXT, AT(writing) },

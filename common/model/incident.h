@@ -196,8 +196,7 @@ struct incident {
 
 	/* Later findings: those waiting for a note, and the note being written, frozen at its
 	 * intent. */
-	const char *waiting;	   /* lines of the note */
-	const char *waiting_items; /* the findings, each after an RS (RFC 7464); newest kept */
+	const char *waiting; /* lines of the note; the findings are a list, turn_keep() */
 	unsigned waiting_count;
 	uint64_t waiting_since_ms;
 	const char *writing;

@@ -175,12 +175,12 @@ static bool add_work(struct backup *backup, struct err *err)
 	return true;
 }
 
-enum { INCIDENT_KEYS = 4 };
+enum { INCIDENT_KEYS = 5 };
 
 static void incident_keys(const char *key, struct key *ret_keys)
 {
-	static const char *const ends[INCIDENT_KEYS] = { "", ":inbox", ":findings",
-							 ":timeline" };
+	static const char *const ends[INCIDENT_KEYS] = { "", ":inbox", ":findings", ":timeline",
+							 ":waiting" };
 
 	for (size_t i = 0; i < INCIDENT_KEYS; i++)
 		snprintf(ret_keys[i].text, sizeof ret_keys[i].text, "%s%s", key, ends[i]);

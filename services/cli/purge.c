@@ -89,8 +89,9 @@ static bool append_incident(struct redis *redis, const char *key, const char *id
 	const char *kind = key_kind(key);
 
 	if (good && strcmp(reply_text(customer), id) == 0) {
-		good = redis_run(redis, err, "UNLINK %s %s:inbox %s:findings %s:timeline", key,
-				 key, key, key) &&
+		good = redis_run(redis, err,
+				 "UNLINK %s %s:inbox %s:findings %s:timeline %s:waiting", key,
+				 key, key, key, key) &&
 		       redis_run(redis, err, "ZREM %b%s %s", key, (size_t)(kind - key), "open",
 				 kind + 9);
 	}

@@ -37,7 +37,7 @@ enum {
 	WAKE_SLACK_MS = 1000, /* wake-ups so close to each other are one */
 	OVERDUE_MS = 5 * 60 * 1000,
 	HOLD_SLACK_MS = 5000,
-	HANDED_ON_MAX = 64,
+	HANDED_ON_PAGE = 64,
 	SEAT_WAIT_MS = 300,	/* in the thread, for a burst to pass */
 	ALL_ITEMS = 1000000000, /* the inbox may stay as it is */
 };
@@ -254,24 +254,23 @@ static bool steps_run(struct turn *turn, struct saga_move *ret_move, struct err 
 
 /* ---- a closed ticket ---- */
 
-/* Findings newer than the closing go back to the stream, where they open a new incident that
- * names this one; older ones are on record here. Adding one twice does no harm. */
-static bool hand_on(struct turn *turn, struct err *err)
+/* Those of a page of the list that are newer than the closing, back to the stream. */
+static bool hand_on_page(struct turn *turn, const struct redis_reply *page, size_t *ret_count,
+			 struct err *err)
 {
-	struct incident *incident = &turn->incident;
-	struct append_item items[HANDED_ON_MAX] = { 0 };
-	enum append_answer answers[HANDED_ON_MAX];
+	const struct incident *incident = &turn->incident;
+	struct append_item items[HANDED_ON_PAGE] = { 0 };
+	enum append_answer answers[HANDED_ON_PAGE];
 	size_t count = 0;
 	struct key stream;
-	char *text = arena_strdup(turn->arena, incident->waiting_items);
-	char *rest = text, *one;
 
-	while (rest && (one = strsep(&rest, "\x1e")) && count < HANDED_ON_MAX) {
+	for (size_t i = 0; i < reply_count(page) && count < HANDED_ON_PAGE; i++) {
 		struct field *fields =
 		    arena_alloc(turn->arena, FINDING_FIELDS * sizeof(*fields));
 		struct incident_item item;
 
-		if (!*one || !incident_item_decode(&item, one, incident, turn->arena, NULL) ||
+		if (!incident_item_decode(&item, reply_text(reply_at(page, i)), incident,
+					  turn->arena, NULL) ||
 		    (incident->closed_ms > 0 && item.finding.time_ms <= incident->closed_ms))
 			continue;
 		items[count].event.fields = fields;
@@ -280,15 +279,40 @@ static bool hand_on(struct turn *turn, struct err *err)
 		count++;
 	}
 	key_format(&stream, worker_partition(turn->worker), STREAM_FINDINGS);
-	if (count > 0 && !page_append(turn->redis, &stream, items, count,
-				      turn->app->times->fate_ttl_ms, answers, err))
+	*ret_count += count;
+	return count == 0 || page_append(turn->redis, &stream, items, count,
+					 turn->app->times->fate_ttl_ms, answers, err);
+}
+
+/* Findings newer than the closing go back to the stream, where they open a new incident that
+ * names this one; older ones are on record here. Adding one twice does no harm. */
+static bool hand_on(struct turn *turn, struct err *err)
+{
+	struct incident *incident = &turn->incident;
+	unsigned all = incident->waiting_count + incident->writing_count;
+	unsigned left = all < TURN_KEPT_MAX ? all : TURN_KEPT_MAX, lost = all - left;
+	size_t count = 0;
+	bool ok = true;
+
+	for (; ok && left > 0; left -= left < HANDED_ON_PAGE ? left : HANDED_ON_PAGE) {
+		struct redis_reply *page = redis_command(
+		    turn->redis, err, "LRANGE %s -%u -%u", turn->keys.waiting.text, left,
+		    left > HANDED_ON_PAGE ? left - HANDED_ON_PAGE + 1 : 1);
+
+		ok = page && hand_on_page(turn, page, &count, err);
+		reply_free(page);
+	}
+	if (!ok)
 		return false;
 	turn_tell(turn, "closed",
-		  arena_printf(turn->arena,
-			       "%s; %u later events recorded, %zu of them open a new incident",
-			       incident->reason ? incident->reason : "ticket",
-			       incident->waiting_count + incident->writing_count, count));
-	incident->waiting = incident->waiting_items = incident->writing = NULL;
+		  arena_printf(
+		      turn->arena,
+		      "%s; %u later events recorded, %zu of them open a new incident%s",
+		      incident->reason ? incident->reason : "ticket", all, count,
+		      lost > 0 ? arena_printf(turn->arena,
+					      "; the %u oldest were too many to be kept", lost)
+			       : ""));
+	incident->waiting = incident->writing = NULL;
 	incident->waiting_count = incident->writing_count = 0;
 	incident->waiting_since_ms = 0;
 	return true;
@@ -299,7 +323,7 @@ static bool hand_on_if_closing(struct turn *turn, struct err *err)
 	bool closing =
 	    turn->incident.state == INCIDENT_CLOSED || saga_closing_accepted(&turn->incident);
 
-	if (!closing || !turn->incident.waiting_items)
+	if (!closing || turn->incident.waiting_count + turn->incident.writing_count == 0)
 		return true;
 	/* The group first, or they would come back here. */
 	return turn_journal(turn, err) && hand_on(turn, err);

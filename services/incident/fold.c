@@ -17,9 +17,7 @@
 
 enum {
 	HOST_CHARS = 64,
-	WAITING_MAX = 8 << 10,	      /* lines of the next note */
-	WAITING_ITEMS_MAX = 64 << 10, /* findings kept should the ticket be closed */
-	ITEM_SEPARATOR = 0x1e,	      /* RFC 7464: JSON has none */
+	WAITING_MAX = 8 << 10, /* lines of the next note */
 };
 
 static bool is_planned(const struct incident *incident)
@@ -109,20 +107,6 @@ static bool is_opening_again(const struct incident *incident, const struct findi
 
 /* ---- later ones ---- */
 
-static void keep_item(struct turn *turn, const char *text)
-{
-	struct incident *incident = &turn->incident;
-	const char *items = incident->waiting_items ? incident->waiting_items : "";
-
-	while (*items && strlen(items) + strlen(text) > WAITING_ITEMS_MAX) {
-		const char *next = strchr(items + 1, ITEM_SEPARATOR);
-
-		items = next ? next : "";
-	}
-	incident->waiting_items =
-	    arena_printf(turn->arena, "%s%c%s", items, ITEM_SEPARATOR, text);
-}
-
 static void keep_line(struct turn *turn, const struct finding *finding)
 {
 	struct incident *incident = &turn->incident;
@@ -148,7 +132,7 @@ static void wait_for_note(struct turn *turn, const char *text, const struct find
 {
 	struct incident *incident = &turn->incident;
 
-	keep_item(turn, text);
+	turn_keep(turn, text);
 	keep_line(turn, finding);
 	if (incident->waiting_count++ == 0)
 		incident->waiting_since_ms = turn_now_ms(turn);

@@ -31,7 +31,7 @@ static struct saga_end closed(struct turn *turn, const struct servicenow_record 
 	if (over_ms > 0 && incident->closing.past_ms == CLOSING_PAST_ANY)
 		incident->closing.past_ms = over_ms;
 	if (over_ms > 0 && over_ms == incident->closing.past_ms) {
-		incident->waiting = incident->waiting_items = incident->writing = NULL;
+		incident->waiting = incident->writing = NULL;
 		incident->waiting_count = incident->writing_count = 0;
 		return turn_end(SAGA_PREPARE, SAGA_OK,
 				"reopened by a person, but the ticket is over: not written");
@@ -117,17 +117,8 @@ static struct saga_end note_prepare(struct turn *turn)
 	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 
-/* Keeps the findings that wait for the next note; those of this one are told. */
 static void written(struct incident *incident)
 {
-	const char *items = incident->waiting_items;
-	unsigned count = 0;
-
-	for (const char *at = items; at && *at; at = strchr(at + 1, '\x1e'))
-		count++;
-	for (; count > incident->waiting_count; count--)
-		items = strchr(items + 1, '\x1e');
-	incident->waiting_items = items && *items ? items : NULL;
 	incident->writing = NULL;
 	incident->writing_count = 0;
 	incident->told_severity_id = incident->severity_id;

@@ -6,6 +6,7 @@
 #include "app.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "bus/redis.h"
 #include "bus/worker.h"
 #include "vendor/servicenow.h"
 
@@ -23,6 +24,54 @@ void turn_tell(struct turn *turn, const char *what, const char *words)
 	    arena_printf(turn->arena, "%s%s%s %s%s%s", turn->timeline ? turn->timeline : "",
 			 turn->timeline ? "\n" : "", now, what, words && *words ? ": " : "",
 			 words ? words : "");
+}
+
+void turn_keep(struct turn *turn, const char *item)
+{
+	if (turn->kept_count == turn->kept_room) {
+		size_t room = turn->kept_room * 2 + 16;
+		const char **more = arena_alloc(turn->arena, room * sizeof(*more));
+
+		if (turn->kept_count > 0)
+			memcpy(more, turn->kept, turn->kept_count * sizeof(*more));
+		turn->kept = more;
+		turn->kept_room = room;
+	}
+	turn->kept[turn->kept_count++] = item;
+}
+
+static unsigned told_later(const struct incident *incident)
+{
+	return incident->waiting_count + incident->writing_count;
+}
+
+/* Before the write that counts them: after a crash some are there twice, of which as many as
+ * are counted are read. */
+static bool write_kept(struct turn *turn, struct err *err)
+{
+	const char *key = turn->keys.waiting.text;
+	unsigned count = told_later(&turn->incident);
+	bool ok = true;
+
+	if (turn->kept_count == 0 && count >= told_later(&turn->saved))
+		return true;
+	if (worker_lost(turn->worker))
+		return err_set(err, ERR_TRANSIENT, "taken over by another worker");
+	for (size_t i = 0; i < turn->kept_count; i++)
+		redis_append(turn->redis, "RPUSH %s %s", key, turn->kept[i]);
+	if (count == 0)
+		redis_append(turn->redis, "LTRIM %s 1 0", key);
+	else
+		redis_append(turn->redis, "LTRIM %s -%u -1", key,
+			     count < TURN_KEPT_MAX ? count : (unsigned)TURN_KEPT_MAX);
+	for (size_t i = 0; i < turn->kept_count + 1; i++) {
+		struct redis_reply *reply = redis_read(turn->redis, ok ? err : NULL);
+
+		ok = ok && reply;
+		reply_free(reply);
+	}
+	turn->kept_count = 0;
+	return ok;
 }
 
 /* What has changed since the last write. fields: room for INCIDENT_FIELDS. */
@@ -67,6 +116,8 @@ static bool journal(struct turn *turn, struct err *err)
 
 	bool taken = true;
 
+	if (!write_kept(turn, err))
+		return false;
 	if (write.set_count == 0 && write.items_done == 0 && !write.timeline &&
 	    !turn->drop_group && !turn->take_group)
 		return true;
@@ -110,6 +161,8 @@ bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_re
 
 	const struct journal_write write = write_of(turn, fields, &group);
 
+	if (!write_kept(turn, err))
+		return false;
 	if (!incident_finish(turn->redis, &turn->keys, &turn->hold, &write, end, ret_released,
 			     err))
 		return false;

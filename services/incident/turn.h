@@ -44,8 +44,10 @@ struct turn {
 	size_t items_done;    /* of the inbox, since the last write */
 	bool keep_opening;    /* the inbox holds only the opening: it may stay until the end */
 	const char *timeline; /* lines since the last write, or NULL */
-	bool drop_group;      /* with the next write */
-	bool take_group;      /* likewise, if it is free */
+	const char **kept;    /* items since the last write that turn_keep() was given */
+	size_t kept_count, kept_room;
+	bool drop_group;	    /* with the next write */
+	bool take_group;	    /* likewise, if it is free */
 	enum incident_step_id step; /* in hand */
 	uint64_t intent_mono_ms;    /* of the step in hand */
 	uint64_t lost_ms;	    /* when Redis lost its data, 0 for never: look first */
@@ -68,6 +70,13 @@ struct turn {
 uint64_t turn_now_ms(const struct turn *turn);
 /* Adds a line to the timeline: what, then words. */
 void turn_tell(struct turn *turn, const char *what, const char *words);
+/*
+ * Keeps a finding, as the inbox has it, until the ticket is told of it: should the ticket be
+ * closed before, it may belong into a new incident. They are a list of their own, with the next
+ * write; how many count is in the incident (waiting_count, writing_count), the newest of them.
+ */
+void turn_keep(struct turn *turn, const char *item);
+enum { TURN_KEPT_MAX = 2000 };
 /* Makes everything since the last write durable, except that the opening finding may stay in
  * the inbox. False with err; redis_error() REDIS_STALE: the incident is another's by now. */
 bool turn_journal(struct turn *turn, struct err *err);

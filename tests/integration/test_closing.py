@@ -211,6 +211,42 @@ def test_findings_while_it_closes_open_a_new_one(system):
     assert states(system) == ["closed", "open"]
 
 
+@pytest.mark.parametrize("kill", [False, True], ids=["", "kill"])
+def test_a_thousand_that_wait_for_a_note_are_handed_on(system, kill):
+    """All that came after the ticket was over belong to a new incident, those before stay."""
+    installation(system)
+    system.customer("acme", closing=FRESH, notes={"intervals": ["1h"] * 4})
+    system.apply()
+    service = system.start("incident", TOCSIN_RECONCILE_INTERVAL="1h")
+    (ticket,) = opened(system, group="g", severity_id=5)
+    (old,) = incident_ids(system)
+    later = int(time.time() * 1000) + 3600_000
+    add(system, *(finding(n, group="g") for n in range(2, 12)))
+    add(system, *(finding(n, group="g", when_ms=later + n, severity_id=5 if n == 100 else 4)
+                  for n in range(100, 1100)))
+    wait_until(lambda: incident(system, old).get("waiting.count") == "1010", 30, "all wait", every=0.1)
+    assert system.redis.client.llen(system.key_name(f"incident:{old}:waiting")) == 1010
+    resolve(system, ticket)
+    said(system, ticket)
+    if kill:
+        wait_until(lambda: system.length("findings") > 0, 20, "some are handed on", every=0.001)
+        service.kill()
+        system.services.remove(service)
+        system.start("incident")
+    wait_until(lambda: states(system) == ["closed", "open"], 40, "closed, and a new one", every=0.1)
+    (new,) = incident_ids(system) - {old}
+
+    def fates(numbers):
+        return {system.fate("acme", n) for n in numbers}
+    wait_until(lambda: fates(range(100, 1100)) == {f"incident:{new}"}, 40, "all belong to it", every=0.2)
+    assert fates(range(1, 12)) == {f"incident:{old}"}
+    wait_until(lambda: not system.redis.client.exists(system.key_name(f"incident:{old}:waiting")), 20, "none is kept")
+    found = incident(system, new)
+    assert found["previous"] == old and found["severity"] == "5", "the worst came first"
+    assert int(found["findings"]) == 1000 or kill and int(found["findings"]) >= 1000
+    wait_until(lambda: len(tickets(system)) == 2, 20, "its ticket")
+
+
 def test_reopened_when_its_group_is_anothers(acme):
     acme.start("incident")
     (ticket,) = opened(acme, group="g")
