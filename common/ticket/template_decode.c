@@ -95,7 +95,7 @@ static void leave(struct reader *reader)
 
 static unsigned line_of(const struct reader *reader)
 {
-	return json_place(reader->text, reader->size, reader->path);
+	return json_place_line(reader->text, reader->size, reader->path);
 }
 
 /* Always false. Names are the file's own: one line must stay one. */
