@@ -421,7 +421,7 @@ static void test_the_same_as_jq(void **state)
 	size_t matched = 0, failed = 0;
 
 	(void)state;
-	fixture_init(&fixture);
+	fixture_init(&fixture, jq_test_settings(JQ_PATIENT_MS));
 	for (size_t i = 0; i < PAIRS; i++) {
 		struct buf text;
 
