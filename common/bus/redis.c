@@ -279,6 +279,15 @@ static bool connect_failed(struct redis *redis, const char *why, struct err *err
 	return false;
 }
 
+/* What a server may want of us that just ends a connection; NULL when it gets all. */
+static const char *unmet_wish(const struct redis *redis)
+{
+	if (redis->url.tls)
+		return redis->settings->certificate_file ? NULL
+							 : "TOCSIN_REDIS_CERTIFICATE_FILE";
+	return redis->url.path[0] == '\0' ? "TLS (rediss://)" : NULL;
+}
+
 bool redis_connect(struct redis *redis, struct err *err)
 {
 	struct err why = { 0 };
@@ -299,10 +308,10 @@ bool redis_connect(struct redis *redis, struct err *err)
 	if (!context)
 		return connect_failed(redis, why.text, err);
 	if (!greeting(redis, context, &why)) {
-		/* A server that wants a certificate just ends, and its reason may be lost. */
+		const char *wanted = unmet_wish(redis);
 		bool cut = context->err == REDIS_ERR_IO || context->err == REDIS_ERR_EOF;
-		if (cut && redis->url.tls && !redis->settings->certificate_file)
-			err_prefix(&why, "it ends, or wants TOCSIN_REDIS_CERTIFICATE_FILE");
+		if (cut && wanted)
+			err_prefix(&why, "it ends, or wants %s", wanted);
 		redisFree(context);
 		return connect_failed(redis, why.text, err);
 	}

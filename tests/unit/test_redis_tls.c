@@ -12,14 +12,13 @@
 #include "bus/redis.h"
 #include "tls_peer.h"
 
-#ifdef TOCSIN_REDIS_TLS
-
 /* The error of connecting to one of the peers, none of which is a Redis. */
-static struct err refusal(const char *host, const char *name, struct redis_settings settings)
+static struct err refusal_of(const char *scheme, const char *host, const char *name,
+			     struct redis_settings settings)
 {
 	struct err err = { 0 };
 	char url[64];
-	snprintf(url, sizeof(url), "rediss://%s:%u", host, peer_port(name));
+	snprintf(url, sizeof(url), "%s://%s:%u", scheme, host, peer_port(name));
 	settings.url = url;
 	settings.connect_timeout_ms = 1000;
 	settings.command_timeout_ms = 1000;
@@ -30,6 +29,22 @@ static struct err refusal(const char *host, const char *name, struct redis_setti
 	assert_false(err.ambiguous);
 	redis_free(redis);
 	return err;
+}
+
+static void a_server_with_tls_only_is_named(void **state)
+{
+	const struct err err =
+	    refusal_of("redis", "localhost", "good", (struct redis_settings){ 0 });
+	(void)state;
+	if (!strstr(err.text, "it ends, or wants TLS (rediss://)"))
+		fail_msg("%s", err.text);
+}
+
+#ifdef TOCSIN_REDIS_TLS
+
+static struct err refusal(const char *host, const char *name, struct redis_settings settings)
+{
+	return refusal_of("rediss", host, name, settings);
 }
 
 static void each_refusal_says_what_is_wrong(void **state)
@@ -112,22 +127,18 @@ static void files_are_looked_at_before_the_start(void **state)
 	}
 }
 
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_server_with_tls_only_is_named),
+#ifdef TOCSIN_REDIS_TLS
 		cmocka_unit_test(each_refusal_says_what_is_wrong),
 		cmocka_unit_test(our_authority_is_not_the_systems),
 		cmocka_unit_test(a_certificate_of_ours_is_shown),
 		cmocka_unit_test(files_are_looked_at_before_the_start),
+#endif
 	};
 	return cmocka_run_group_tests(tests, peer_start, peer_stop);
 }
-
-#else
-
-int main(void)
-{
-	return 0;
-}
-
-#endif
