@@ -39,7 +39,7 @@ def service(tmp_path, redis_server):
     started = []
 
     def start(name, *args, health=True, **env):
-        values = {"TOCSIN_REDIS_URL": redis_server.url, "TOCSIN_LOG_LEVEL": "debug", **env}
+        values = {**redis_server.env, "TOCSIN_LOG_LEVEL": "debug", **env}
         process = Process(name, args, values, tmp_path / f"{name}-{len(started)}.log", health)
         started.append(process)
         return process.start()

@@ -154,3 +154,27 @@ def normalizer_jq_source(folder, runs):
     return [ratio_row("normalizer_jq_source", "events/s", pairs, ">= 0.25",
                       ["deploy/sources/wazuh.jq, 4 threads and 4 child processes; the limit is the "
                        "normalizer with Secure Endpoint's events"])]
+
+
+def built_with_tls():
+    linked = subprocess.run(["ldd", build_dir() / "tocsin-normalizer"], capture_output=True, text=True, check=True)
+    return "hiredis_ssl" in linked.stdout
+
+
+@rows("normalizer_with_tls")
+def normalizer_with_tls(folder, runs):
+    """Over TLS to Redis and over a socket, measured in turns."""
+    if not built_with_tls():
+        print("normalizer_with_tls: not measured, this build has no TLS to Redis")
+        return []
+    pairs = []
+    for i in range(runs):
+        rates = []
+        for tls in (True, False):
+            if tls:
+                os.environ["TOCSIN_TEST_TLS"] = "1"
+            rates.append(one_run(folder / f"tls-{i}-{tls}", 4, i)[0])
+            os.environ.pop("TOCSIN_TEST_TLS", None)
+        pairs.append(tuple(rates))
+    return [ratio_row("normalizer_with_tls", "events/s", pairs, ">= 0.7",
+                      ["4 threads, Secure Endpoint's events; the limit is the same over a unix socket"])]

@@ -1,11 +1,13 @@
-"""A private Redis on a unix socket, in a folder of its own."""
+"""A private Redis on a unix socket, in a folder of its own; with TOCSIN_TEST_TLS in the environment our processes
+reach it with TLS."""
+import os
 import pathlib
 import signal
 import subprocess
 
 import redis
 
-from .process import wait_until
+from .process import ROOT, free_port, wait_until
 
 
 class RedisServer:
@@ -13,6 +15,9 @@ class RedisServer:
         self.folder = pathlib.Path(folder)
         self.socket = self.folder / "redis.sock"
         self.url = f"unix:{self.socket}"
+        self.env = {"TOCSIN_REDIS_URL": self.url}
+        if os.environ.get("TOCSIN_TEST_TLS"):
+            options += self.with_tls()
         self.options = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
                         "--save", "", "--appendonly", "yes" if fsync else "no",
                         "--appendfsync", fsync or "no", "--maxmemory-policy", "noeviction",
@@ -20,6 +25,15 @@ class RedisServer:
         self.process = None
         self.client = redis.Redis(unix_socket_path=str(self.socket), decode_responses=True)
         self.start()
+
+    def with_tls(self):
+        """A new certificate, and the options for it."""
+        subprocess.run([ROOT / "deploy/redis/make-certificate", self.folder, "localhost"], check=True,
+                       stdin=subprocess.DEVNULL)
+        port, pem = str(free_port()), str(self.folder / "redis.pem")
+        self.url = f"rediss://localhost:{port}"
+        self.env = {"TOCSIN_REDIS_URL": self.url, "TOCSIN_REDIS_CA_FILE": str(self.folder / "redis-ca.pem")}
+        return "--tls-port", port, "--tls-cert-file", pem, "--tls-key-file", pem, "--tls-auth-clients", "no"
 
     def start(self):
         with open(self.folder / "redis.log", "ab") as log:

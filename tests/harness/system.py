@@ -63,7 +63,7 @@ class System:
         self.key_file.chmod(0o600)
         self.redis = RedisServer(self.folder, *redis_options, fsync=fsync)
         self.sandbox = Sandbox(self.folder, *sandbox_options)
-        self.env = {"TOCSIN_REDIS_URL": self.redis.url, "TOCSIN_KEY_FILE": str(self.key_file),
+        self.env = {**self.redis.env, "TOCSIN_KEY_FILE": str(self.key_file),
                     "TOCSIN_CONFIG_DIR": str(self.config), "TOCSIN_INSTALLATION": "test",
                     "TOCSIN_LOG_LEVEL": "info", **FAST, **env}
         self.services = []
