@@ -1,11 +1,14 @@
 /* Secrets at rest: XChaCha20-Poly1305 under keys of a file, bound to owner and field. */
 #include "model/vault.h"
 
+#include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -32,9 +35,17 @@ struct key {
 	unsigned char bytes[KEY_BYTES];
 };
 
+/* What changes after vault_open(): keys are added, none goes. */
+struct growth {
+	pthread_mutex_t lock; /* of whoever adds */
+	atomic_size_t count;
+	struct stat read; /* the file as it was read last */
+};
+
 struct vault {
-	size_t count;
-	struct key keys[]; /* the first one seals */
+	char *path;
+	struct key *keys; /* the first one seals; guarded, room for KEYS_MAX */
+	struct growth *growth;
 };
 
 static bool ready(struct err *err)
@@ -46,7 +57,9 @@ static bool ready(struct err *err)
 
 static const struct key *find_key(const struct vault *vault, const char *id)
 {
-	for (size_t i = 0; i < vault->count; i++) {
+	size_t count = atomic_load(&vault->growth->count);
+
+	for (size_t i = 0; i < count; i++) {
 		if (strcmp(vault->keys[i].id, id) == 0)
 			return &vault->keys[i];
 	}
@@ -56,60 +69,103 @@ static const struct key *find_key(const struct vault *vault, const char *id)
 /* ---- the key file ---- */
 
 struct reading {
-	struct vault *vault;
-	const char *path;
+	const struct vault *vault;
+	bool later; /* what is known already is no mistake */
 };
 
 static bool take_key(const char *id, const unsigned char *bytes, void *opaque, struct err *err)
 {
 	const struct reading *reading = opaque;
-	struct vault *vault = reading->vault;
-	struct key *key = &vault->keys[vault->count];
+	const struct vault *vault = reading->vault;
+	size_t count = atomic_load(&vault->growth->count);
+	struct key *key = &vault->keys[count];
+	bool known = find_key(vault, id) != NULL;
 
-	if (vault->count == KEYS_MAX)
-		return err_set(err, ERR_PERMANENT, "key file %s holds more than %d keys",
-			       reading->path, KEYS_MAX);
-	if (find_key(vault, id))
+	if (known && reading->later)
+		return true;
+	if (known)
 		return err_set(err, ERR_PERMANENT, "key file %s: key id %s was used before",
-			       reading->path, id);
+			       vault->path, id);
+	if (count == KEYS_MAX)
+		return err_set(err, ERR_PERMANENT, "key file %s holds more than %d keys",
+			       vault->path, KEYS_MAX);
 	snprintf(key->id, sizeof(key->id), "%s", id);
 	memcpy(key->bytes, bytes, KEY_BYTES);
-	vault->count++;
+	atomic_store(&vault->growth->count, count + 1);
 	return true;
+}
+
+/* The memory of keys is read-only but here. */
+static bool read_keys(const struct vault *vault, bool later, struct err *err)
+{
+	struct reading reading = { vault, later };
+	struct stat status = { 0 };
+	size_t size = 0;
+
+	(void)stat(vault->path, &status); /* before, so that a change meanwhile is seen */
+	char *text = key_file_read(vault->path, KEY_FILE_SECRET, &size, err);
+	if (!text)
+		return false;
+	(void)sodium_mprotect_readwrite(vault->keys);
+	bool parsed = key_file_parse(vault->path, text, KEY_BYTES, take_key, &reading, err);
+	(void)sodium_mprotect_readonly(vault->keys);
+	key_file_wipe(text, size);
+	vault->growth->read = status;
+	return parsed;
 }
 
 struct vault *vault_open(const char *path, struct err *err)
 {
-	size_t size = 0;
-
 	if (!ready(err))
 		return NULL;
-	char *text = key_file_read(path, KEY_FILE_SECRET, &size, err);
-	if (!text)
-		return NULL;
-	/* Guarded, locked in memory where the system allows it, and wiped when freed. */
-	struct vault *vault = sodium_malloc(sizeof *vault + KEYS_MAX * sizeof(struct key));
-	bool parsed = false;
-	if (!vault) {
-		err_fill(err, ERR_TRANSIENT, "no protected memory for keys");
-	} else {
-		struct reading reading = { vault, path };
+	struct vault *vault = xcalloc(1, sizeof *vault);
 
-		vault->count = 0;
-		parsed = key_file_parse(path, text, KEY_BYTES, take_key, &reading, err);
-	}
-	key_file_wipe(text, size);
-	if (!parsed) {
-		sodium_free(vault);
-		return NULL;
-	}
-	(void)sodium_mprotect_readonly(vault);
-	return vault;
+	vault->path = xstrdup(path);
+	vault->growth = xcalloc(1, sizeof *vault->growth);
+	pthread_mutex_init(&vault->growth->lock, NULL);
+	/* Guarded, locked in memory where the system allows it, and wiped when freed. */
+	vault->keys = sodium_malloc(KEYS_MAX * sizeof(struct key));
+	if (!vault->keys)
+		err_fill(err, ERR_TRANSIENT, "no protected memory for keys");
+	if (vault->keys && read_keys(vault, false, err))
+		return vault;
+	vault_free(vault);
+	return NULL;
+}
+
+/* A key that was put into the file after it was read: what it sealed opens without a restart.
+ * Looks at the file only when it is another one than the last time. */
+static const struct key *find_later_key(const struct vault *vault, const char *id)
+{
+	struct growth *growth = vault->growth;
+	struct stat now;
+
+	pthread_mutex_lock(&growth->lock);
+	if (stat(vault->path, &now) == 0 &&
+	    (now.st_ino != growth->read.st_ino || now.st_size != growth->read.st_size ||
+	     now.st_mtim.tv_sec != growth->read.st_mtim.tv_sec ||
+	     now.st_mtim.tv_nsec != growth->read.st_mtim.tv_nsec))
+		(void)read_keys(vault, true, NULL); /* the caller says which key is missing */
+	pthread_mutex_unlock(&growth->lock);
+	return find_key(vault, id);
+}
+
+static const struct key *need_key(const struct vault *vault, const char *id)
+{
+	const struct key *key = find_key(vault, id);
+
+	return key ? key : find_later_key(vault, id);
 }
 
 void vault_free(struct vault *vault)
 {
-	sodium_free(vault);
+	if (!vault)
+		return;
+	sodium_free(vault->keys);
+	pthread_mutex_destroy(&vault->growth->lock);
+	free(vault->growth);
+	free(vault->path);
+	free(vault);
 }
 
 bool vault_keygen(const char *path, char *ret_id, struct err *err)
@@ -123,7 +179,7 @@ bool vault_keygen(const char *path, char *ret_id, struct err *err)
 		    vault_open(path, err); /* never put a key before rubbish */
 		if (!vault)
 			return false;
-		bool full = vault->count == KEYS_MAX;
+		bool full = atomic_load(&vault->growth->count) == KEYS_MAX;
 		vault_free(vault);
 		if (full)
 			return err_set(err, ERR_PERMANENT, "key file %s is full", path);
@@ -271,7 +327,7 @@ char *vault_unseal(const struct vault *vault, const char *owner, const char *fie
 		err_fill(err, ERR_PERMANENT, "%s of %s is not a sealed secret", field, owner);
 		return NULL;
 	}
-	const struct key *key = find_key(vault, parts.key_id);
+	const struct key *key = need_key(vault, parts.key_id);
 	if (!key) {
 		err_fill(err, ERR_PERMANENT,
 			 "%s of %s was sealed with key %s, which is not in the key file", field,
@@ -381,7 +437,7 @@ bool vault_hash_matches(const struct vault *vault, const char *owner, const char
 	unsigned char want[HASH_BYTES], got[HASH_BYTES];
 	char key_id[KEY_ID_MAX + 1];
 
-	const struct key *key = split_hash(hash, key_id, want) ? find_key(vault, key_id) : NULL;
+	const struct key *key = split_hash(hash, key_id, want) ? need_key(vault, key_id) : NULL;
 	if (!key)
 		return false;
 	hash_secret(key, owner, field, secret, got);
