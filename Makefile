@@ -146,7 +146,8 @@ $B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) $(LDLIBS)
 
-check: $(TESTS) $(REPLAYS) $B/tocsin-jq
+check-programs: $(TESTS) $(REPLAYS) $B/tocsin-jq
+check: check-programs
 	@tests/unit/run $(TESTS) $(REPLAYS)
 
 # Looks for new inputs for FUZZ_SECONDS each; fuzz-corpus only repeats the known ones.
@@ -173,7 +174,8 @@ $B/bench/%: tests/bench/%.c
 # that the settings above are read with the packages there.
 PACKAGES := deploy/build/packages
 export PYTHONDONTWRITEBYTECODE := 1
-# Scenarios mostly wait; each has a Redis and ports of its own.
+# Scenarios mostly wait; each has a Redis and ports of its own. They are dealt out one by one (loadgroup):
+# in large lots the long ones, which come first, would all be one worker's.
 TEST_JOBS ?= 8
 # Long, and of others' programs or of quantities: nothing that a sanitizer would see first there.
 NOT_SAN  := streams or fleet or kubernetes or prometheus or redis_start or outages or pages or storm_of_60
@@ -187,7 +189,7 @@ test:
 	@$(PACKAGES) build test browser
 	@+$(MAKE) --no-print-directory all check
 	@TOCSIN_BUILD=$B TOCSIN_TEST_PATIENCE=$(if $(SAN)$(TSAN),4,2) /usr/bin/python3 -m pytest -q \
-	    -p no:cacheprovider -n $(TEST_JOBS) $(if $(SAN),-k 'not ($(NOT_SAN))') tests/e2e tests/integration
+	    -p no:cacheprovider -n $(TEST_JOBS) --dist loadgroup $(if $(SAN),-k 'not ($(NOT_SAN))') tests/e2e tests/integration
 
 # Needs a container engine; .ci/run says where none can be had.
 compose-test:
@@ -216,6 +218,6 @@ conformance:
 clean:
 	rm -rf build
 
-.PHONY: all check fuzz fuzz-run fuzz-corpus fuzz-corpus-run demo test compose-test lint docs bench bench-tools conformance clean
+.PHONY: all check check-programs fuzz fuzz-run fuzz-corpus fuzz-corpus-run demo test compose-test lint docs bench bench-tools conformance clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

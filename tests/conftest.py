@@ -10,8 +10,9 @@ from harness import Process, RedisServer, Sandbox, System  # noqa: E402
 
 
 # They mostly wait: begun last they would be what all others wait for.
-LONGEST = ("test_outages_of_hours", "test_storm_of_60_hosts", "test_a_hundred_thousand_events", "test_hundreds_of_customers",
-           "test_conditions_that_fail", "test_restart_of_redis")
+LONGEST = ("test_outages_of_hours", "test_a_hundred_thousand_events", "test_storm_of_60_hosts",
+           "test_hundreds_of_customers", "test_conditions_that_fail", "test_restart_of_redis", "test_total_loss",
+           "test_set_back_to_a_backup", "test_remove_release_and_purge", "test_kill_again_and_again")
 
 
 def pytest_collection_modifyitems(items):
