@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "ticket/ticket.h"
 #include "vendor/servicenow.h"
-
-static const char separator[] = "\x1e";
 
 /* Where text has before and id, and not a longer one. */
 static const char *place_of(const char *text, const char *before, const char *id)
@@ -33,25 +30,29 @@ bool noted_event(const char *notes, const char *event_id)
 		place_of(notes, ", event ", event_id));
 }
 
-bool noted_unknown(const struct turn *turn)
+bool noted_unknown(struct turn *turn, bool *ret_unknown, struct err *err)
 {
 	const struct incident *incident = &turn->incident;
-	char *rest =
-	    incident->waiting_items ? arena_strdup(turn->arena, incident->waiting_items) : NULL;
+	const char **items;
+	size_t count;
 
+	*ret_unknown = false;
 	if (turn->lost_ms == 0 || incident->ticket_ms > turn->lost_ms ||
 	    incident->writing_count > 0)
-		return false;
-	if (incident->note_ms <= turn->lost_ms)
 		return true;
-	for (const char *one; (one = strsep(&rest, separator)) != NULL;) {
+	*ret_unknown = incident->note_ms <= turn->lost_ms;
+	if (*ret_unknown)
+		return true;
+	if (!turn_kept(turn, &items, &count, err))
+		return false;
+	for (size_t i = 0; i < count && !*ret_unknown; i++) {
 		struct incident_item item;
 
-		if (incident_item_decode(&item, one, incident, turn->arena, NULL) &&
-		    item.finding.time_ms <= turn->lost_ms)
-			return true;
+		*ret_unknown =
+		    incident_item_decode(&item, items[i], incident, turn->arena, NULL) &&
+		    item.finding.time_ms <= turn->lost_ms;
 	}
-	return false;
+	return true;
 }
 
 /* The line of what waits that names the event goes. */
@@ -75,33 +76,33 @@ static void drop_line(struct turn *turn, const char *event_id)
 	    arena_printf(turn->arena, "%.*s%s", (int)(begin - lines), lines, end);
 }
 
-static void drop_events(struct turn *turn, const char *notes)
+/* What stays is written anew: only as many as are counted are read. */
+static bool drop_events(struct turn *turn, const char *notes, struct err *err)
 {
 	struct incident *incident = &turn->incident;
-	char *rest =
-	    incident->waiting_items ? arena_strdup(turn->arena, incident->waiting_items) : NULL;
-	struct buf kept = { 0 };
+	const char **items;
+	size_t count;
 
-	for (const char *one; (one = strsep(&rest, separator)) != NULL;) {
+	if (!turn_kept(turn, &items, &count, err))
+		return false;
+	turn->kept_count = 0;
+	for (size_t i = 0; i < count; i++) {
 		struct incident_item item;
 
-		if (!*one)
-			continue;
-		if (!incident_item_decode(&item, one, incident, turn->arena, NULL) ||
+		if (!incident_item_decode(&item, items[i], incident, turn->arena, NULL) ||
 		    !noted_event(notes, item.finding.event_id)) {
-			buf_addf(&kept, "%s%s", separator, one);
+			turn_keep(turn, items[i]);
 			continue;
 		}
 		drop_line(turn, item.finding.event_id);
 		if (incident->waiting_count > 0)
 			incident->waiting_count--;
 	}
-	incident->waiting_items = kept.size > 0 ? arena_strdup(turn->arena, kept.data) : NULL;
-	buf_done(&kept);
 	if (incident->waiting_count == 0) {
 		incident->waiting = NULL;
 		incident->waiting_since_ms = 0;
 	}
+	return true;
 }
 
 bool noted_drop(struct turn *turn, struct vendor_session *session, struct err *err)
@@ -114,7 +115,8 @@ bool noted_drop(struct turn *turn, struct vendor_session *session, struct err *e
 		return false;
 	if (!notes)
 		return true;
-	drop_events(turn, notes);
+	if (!drop_events(turn, notes, err))
+		return false;
 	incident->notes++;
 	while (strstr(notes, ticket_note_marker(incident, turn->arena)))
 		incident->notes++;

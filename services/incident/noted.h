@@ -12,8 +12,8 @@
 /* Whether the notes name the event, as a first note does or a later one. */
 bool noted_event(const char *notes, const char *event_id);
 
-/* Whether the ticket may say more than its incident knows of. */
-bool noted_unknown(const struct turn *turn);
+/* Whether the ticket may say more than its incident knows of. False with err. */
+bool noted_unknown(struct turn *turn, bool *ret_unknown, struct err *err);
 
 /* Takes what the ticket says out of what waits for its next note, and numbers that note past
  * those that are there. Fails as reading the notes does. */

@@ -84,7 +84,7 @@ static struct saga_end note_prepare(struct turn *turn)
 	struct servicenow_record ticket;
 	struct vendor_session session;
 	struct err err = { 0 };
-	bool found = false;
+	bool found = false, unknown;
 
 	if (!turn_session(turn, incident->servicenow_account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, incident->servicenow_account, SAGA_PREPARE);
@@ -103,12 +103,11 @@ static struct saga_end note_prepare(struct turn *turn)
 				"the ticket is another company's now");
 	if (servicenow_table_is_over(turn_table(turn), &ticket))
 		return closed(turn, &ticket);
-	if (noted_unknown(turn)) {
-		if (!noted_drop(turn, &session, &err))
-			return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
-		if (incident->waiting_count == 0)
-			return turn_end(SAGA_PREPARE, SAGA_OK, "the ticket has it already");
-	}
+	if (!noted_unknown(turn, &unknown, &err) ||
+	    (unknown && !noted_drop(turn, &session, &err)))
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
+	if (unknown && incident->waiting_count == 0)
+		return turn_end(SAGA_PREPARE, SAGA_OK, "the ticket has it already");
 	plan_raise(turn, &ticket);
 	freeze(incident, turn_now_ms(turn));
 	turn->note = tickets_note(turn, &turn->note_problem, &err);

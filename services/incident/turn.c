@@ -45,6 +45,32 @@ static unsigned told_later(const struct incident *incident)
 	return incident->waiting_count + incident->writing_count;
 }
 
+bool turn_kept(struct turn *turn, const char ***ret_items, size_t *ret_count, struct err *err)
+{
+	unsigned count = told_later(&turn->saved);
+	struct redis_reply *list = NULL;
+	const char **items;
+	size_t stored = 0;
+
+	if (count > 0) {
+		list =
+		    redis_command(turn->redis, err, "LRANGE %s -%u -1", turn->keys.waiting.text,
+				  count < TURN_KEPT_MAX ? count : (unsigned)TURN_KEPT_MAX);
+		if (!list)
+			return false;
+		stored = reply_count(list);
+	}
+	items = arena_alloc(turn->arena, (stored + turn->kept_count + 1) * sizeof(*items));
+	for (size_t i = 0; i < stored; i++)
+		items[i] = arena_strdup(turn->arena, reply_text(reply_at(list, i)));
+	for (size_t i = 0; i < turn->kept_count; i++)
+		items[stored + i] = turn->kept[i];
+	reply_free(list);
+	*ret_items = items;
+	*ret_count = stored + turn->kept_count;
+	return true;
+}
+
 /* Before the write that counts them: after a crash some are there twice, of which as many as
  * are counted are read. */
 static bool write_kept(struct turn *turn, struct err *err)

@@ -77,6 +77,8 @@ void turn_tell(struct turn *turn, const char *what, const char *words);
  */
 void turn_keep(struct turn *turn, const char *item);
 enum { TURN_KEPT_MAX = 2000 };
+/* All of them, oldest first; in the arena. False with err. */
+bool turn_kept(struct turn *turn, const char ***ret_items, size_t *ret_count, struct err *err);
 /* Makes everything since the last write durable, except that the opening finding may stay in
  * the inbox. False with err; redis_error() REDIS_STALE: the incident is another's by now. */
 bool turn_journal(struct turn *turn, struct err *err);
