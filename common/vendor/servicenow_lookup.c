@@ -9,7 +9,13 @@
 #include "vendor/servicenow_call.h"
 #include "vendor/session.h"
 
-enum { NOTES_MAX = 200, ITEMS_MAX = 20, CHOICES_MAX = 1000, ROLES_MAX = 1000 };
+enum {
+	NOTES_MAX = 200,
+	NOTES_BYTES = 8 << 20,
+	ITEMS_MAX = 20,
+	CHOICES_MAX = 1000,
+	ROLES_MAX = 1000
+};
 
 /* What separates the parts of an encoded query cannot be quoted in it. */
 static bool queryable(const char *text)
@@ -38,7 +44,7 @@ static bool in_journal(struct vendor_session *session, const struct servicenow_p
 	struct servicenow_answer answer;
 	struct servicenow_record *rows;
 	struct err failure = { 0 };
-	struct buf notes = { 0 };
+	struct buf notes;
 	size_t count;
 	bool ok = servicenow_query(session, &query, arena, &rows, &count, &answer, &failure);
 
@@ -52,6 +58,7 @@ static bool in_journal(struct vendor_session *session, const struct servicenow_p
 			*err = failure;
 		return false;
 	}
+	buf_init(&notes, NOTES_BYTES);
 	for (size_t i = 0; i < count; i++) {
 		const char *element = servicenow_record_value(&rows[i], "element_id");
 		const char *value = servicenow_record_value(&rows[i], "value");
