@@ -2,8 +2,8 @@
  * tocsin backup: the customers' files and what Redis holds, while everything runs.
  *
  * Keys are copied one after another, so the order decides what is there twice and that nothing
- * is missing: first what is known of events and how far sources were read, then all work of a
- * partition in one step, then incidents, each in one step. What moves on meanwhile is in a
+ * is missing: first what is known of events and how far sources were read, then all work
+ * (backup_work.h), then incidents, each in one step. What moves on meanwhile is in a
  * place that is copied later, and what is done twice is found to be done already.
  */
 #include <dirent.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "backup_file.h"
+#include "backup_work.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -84,7 +85,7 @@ static bool add_folder(struct backup *backup, const char *below, int depth, stru
 
 /* ---- keys ---- */
 
-enum part { PART_KNOWN, PART_WORK, PART_INCIDENTS, PART_NONE };
+enum part { PART_KNOWN, PART_INCIDENTS, PART_NONE };
 
 static const struct {
 	const char *begin;
@@ -98,12 +99,6 @@ static const struct {
 	{ "ceiling:", PART_INCIDENTS },	 { "mail:", PART_INCIDENTS },
 };
 
-/* All of a partition's work; an entry goes from any of them to any other. */
-static const char *const work[] = { STREAM_RAW,	   STREAM_FINDINGS, STREAM_CLOSURES,
-				    STREAM_ORDERS, STREAM_ACTIONS,  "deferred",
-				    STREAM_DEAD };
-enum { WORK = sizeof work / sizeof work[0] };
-
 static enum part part_of(const char *key)
 {
 	const char *kind = key_kind(key);
@@ -112,11 +107,7 @@ static enum part part_of(const char *key)
 		if (strncmp(kind, parts[i].begin, strlen(parts[i].begin)) == 0)
 			return parts[i].part;
 	}
-	for (size_t i = 0; i < WORK; i++) {
-		if (strcmp(kind, work[i]) == 0)
-			return PART_WORK;
-	}
-	if (strcmp(kind, "collectors") == 0)
+	if (backup_is_paged(kind) || strcmp(kind, "collectors") == 0)
 		return PART_NONE;
 	return strcmp(kind, "open") == 0 ? PART_INCIDENTS : PART_KNOWN;
 }
@@ -157,22 +148,6 @@ static bool read_step(struct backup *backup, const struct key *keys, size_t coun
 		add_key(backup, keys[i].text, strlen(keys[i].text), reply_at(all, i), 0);
 	reply_free(all);
 	return good;
-}
-
-static bool add_work(struct backup *backup, struct err *err)
-{
-	for (unsigned p = 0; p < backup->cli->bus.partitions; p++) {
-		struct key keys[WORK];
-
-		for (size_t i = 0; i < WORK; i++)
-			key_format(&keys[i], p, "%s", work[i]);
-		append_step(backup->redis, keys, WORK);
-		if (!read_step(backup, keys, WORK, err)) {
-			err_prefix(err, "work of partition %u", p);
-			return false;
-		}
-	}
-	return true;
 }
 
 enum { INCIDENT_KEYS = 5 };
@@ -295,7 +270,8 @@ int run_backup(struct cli *cli)
 	if (!backup_create(&backup.writer, path, &head, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
 	bool good = add_folder(&backup, "", 0, &err) && add_keys(&backup, PART_KNOWN, &err) &&
-		    add_work(&backup, &err) && add_keys(&backup, PART_INCIDENTS, &err);
+		    backup_add_work(&backup.writer, backup.redis, head.partitions, &err) &&
+		    add_keys(&backup, PART_INCIDENTS, &err);
 
 	if (!backup_finish(&backup.writer, good, &err))
 		return cli_fail(cli, err.kind == ERR_TRANSIENT ? EXIT_UNREACHABLE : EXIT_FAILED,

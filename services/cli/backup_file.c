@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,12 @@
 
 #include "base/buf.h"
 
-enum { FORMAT = 1, LINE_MAX_BYTES = 128 << 20, BASE64 = sodium_base64_VARIANT_ORIGINAL };
+enum {
+	FORMAT = 2,
+	LINE_MAX_BYTES = 128 << 20,
+	ITEM_MAX = 256,
+	BASE64 = sodium_base64_VARIANT_ORIGINAL,
+};
 
 /* ---- out ---- */
 
@@ -75,6 +79,31 @@ void backup_add_key(struct backup_writer *writer, const char *key, size_t key_si
 	writer->keys++;
 }
 
+void backup_page_begin(struct backup_page *page)
+{
+	if (!page->items)
+		page->items = json_array();
+	page->item = json_array();
+	json_array_append_new(page->items, page->item);
+}
+
+void backup_page_text(struct backup_page *page, const char *text, size_t size)
+{
+	json_t *plain = memchr(text, '\0', size) ? NULL : json_stringn(text, size);
+
+	json_array_append_new(page->item,
+			      plain ? plain : json_pack("{s:o}", "base64", base64(text, size)));
+}
+
+void backup_add_page(struct backup_writer *writer, struct backup_page *page)
+{
+	put(writer, json_pack("{s:s,s:o}", "key", page->name,
+			      page->kind == BACKUP_STREAM ? "stream" : "sorted_set",
+			      page->items ? page->items : json_array()));
+	page->items = page->item = NULL;
+	writer->keys++;
+}
+
 bool backup_finish(struct backup_writer *writer, bool good, struct err *err)
 {
 	bool written = good;
@@ -110,7 +139,9 @@ static bool read_head(struct reader *reader, const json_t *row, struct err *err)
 	const char *installation = json_string_value(json_object_get(row, "installation"));
 	json_int_t partitions = json_integer_value(json_object_get(row, "partitions"));
 
-	if (json_integer_value(json_object_get(row, "tocsin_backup")) != FORMAT)
+	json_int_t format = json_integer_value(json_object_get(row, "tocsin_backup"));
+
+	if (format < 1 || format > FORMAT)
 		return err_set(err, ERR_PERMANENT, "is no backup that this version knows");
 	if (!installation || strlen(installation) >= sizeof reader->head->installation ||
 	    partitions < 1)
@@ -146,7 +177,7 @@ static bool read_key(struct reader *reader, const json_t *row, struct err *err)
 	const json_t *text = json_object_get(row, "key"),
 		     *raw = json_object_get(row, "key_base64");
 	const json_t *dump = json_object_get(row, "dump");
-	struct backup_row key = { .is_key = true };
+	struct backup_row key = { .kind = BACKUP_DUMP };
 	unsigned char *name = NULL, *data = NULL;
 
 	if (json_is_string(text)) {
@@ -168,6 +199,52 @@ static bool read_key(struct reader *reader, const json_t *row, struct err *err)
 	free(data);
 	reader->keys++;
 	return good;
+}
+
+char *backup_item_text(const json_t *item, size_t index, size_t *ret_size)
+{
+	const json_t *text = json_array_get(item, index);
+
+	if (json_is_object(text))
+		return (char *)decode(json_object_get(text, "base64"), ret_size);
+	*ret_size = json_string_length(text);
+	return json_is_string(text) ? xstrndup(json_string_value(text), *ret_size) : NULL;
+}
+
+/* An id and fields with values, or a score and a member; all of them texts. */
+static bool is_item(const json_t *item, bool stream)
+{
+	size_t count = json_array_size(item), size;
+	bool good = stream ? count >= 3 && count <= ITEM_MAX && count % 2 == 1 : count == 2;
+
+	for (size_t i = 0; good && i < count; i++) {
+		char *text = backup_item_text(item, i, &size);
+
+		good = text != NULL;
+		free(text);
+	}
+	return good;
+}
+
+static bool read_page(struct reader *reader, const json_t *row, struct err *err)
+{
+	const json_t *stream = json_object_get(row, "stream"), *item;
+	const json_t *name = json_object_get(row, "key");
+	const struct backup_row page = {
+		.kind = stream ? BACKUP_STREAM : BACKUP_SORTED_SET,
+		.name = json_string_value(name),
+		.name_size = json_string_length(name),
+		.items = stream ? stream : json_object_get(row, "sorted_set"),
+	};
+	bool good = page.name && strncmp(page.name, "tocsin:", strlen("tocsin:")) == 0 &&
+		    json_is_array(page.items);
+	size_t i;
+
+	json_array_foreach(page.items, i, item) good = good && is_item(item, stream != NULL);
+	reader->keys++;
+	if (!good)
+		return err_set(err, ERR_PERMANENT, "line %zu is malformed", reader->line);
+	return visit(reader, &page, err);
 }
 
 /* Below the folder, and nothing hidden. */
@@ -221,6 +298,8 @@ static bool read_line(struct reader *reader, const char *line, size_t size, stru
 		good = read_file(reader, row, err);
 	else if (json_object_get(row, "end"))
 		good = read_end(reader, row, err);
+	else if (json_object_get(row, "stream") || json_object_get(row, "sorted_set"))
+		good = read_page(reader, row, err);
 	else
 		good = read_key(reader, row, err);
 	json_decref(row);

@@ -85,6 +85,7 @@ static const struct syntax {
 	{ "zrange", ACCESS_READ, { "ZRANGE", K, "0", "1" } },
 	{ "zrem", ACCESS_WRITE, { "ZREM", K, "m" } },
 	{ "zremrangebyscore", ACCESS_WRITE, { "ZREMRANGEBYSCORE", K, "0", "1" } },
+	{ "zscan", ACCESS_READ, { "ZSCAN", K, "0" } },
 	{ "zscore", ACCESS_READ, { "ZSCORE", K, "m" } },
 };
 
