@@ -11,162 +11,11 @@
 #include "vendor/secure_endpoint_call.h"
 #include "vendor/session.h"
 
-static const char WHO[] = "Secure Endpoint";
-
 enum {
-	URL_MAX_BYTES = 4 << 10,
 	BODY_MAX_BYTES = 4 << 10,
 	COMMENT_MAX_BYTES = 1024,
-	RESET_MAX_S = 3600,
 	OFFSET_MAX = 1 << 30,
 };
-
-/* ---- answers ---- */
-
-/* {"errors":[{"error_code","description","details":[...]}]}; older answers
- * {"error":{"message"}}
- */
-static void take_detail(const struct http_response *response, char *ret_detail, size_t room)
-{
-	json_t *root = answer_json(response);
-	const json_t *first = json_array_get(json_object_get(root, "errors"), 0);
-	const char *text =
-	    json_string_value(json_array_get(json_object_get(first, "details"), 0));
-
-	if (!text)
-		text = body_peek(first, "description");
-	if (!*text)
-		text = body_peek(json_object_get(root, "error"), "message");
-	body_excerpt(text, ret_detail, room);
-	json_decref(root);
-}
-
-/* The body of a 429 is not documented; its headers are, in two spellings. */
-static uint64_t throttled_ms(const struct http_response *response)
-{
-	uint64_t after_ms = http_retry_after_ms(response);
-	const char *reset = http_response_header(response, "X-RateLimit-Reset");
-
-	if (!reset)
-		reset = http_response_header(response, "X-Rate-Limit-Reset");
-	if (after_ms || !reset)
-		return after_ms;
-	unsigned long seconds = strtoul(reset, NULL, 10);
-	return (seconds < RESET_MAX_S ? seconds : RESET_MAX_S) * 1000;
-}
-
-bool secure_endpoint_check(const struct http_response *response, bool one, struct err *err)
-{
-	enum err_kind kind = http_status_kind(response->status);
-	char detail[128];
-
-	if (kind == ERR_NONE && (response->status == 204 || http_is_json(response)))
-		return true;
-	if (kind == ERR_NONE)
-		return answer_unfit(response->status, WHO, "without JSON", err);
-	if (!one && (response->status == 404 || response->status == 405))
-		kind = ERR_ACCOUNT; /* the URL is wrong, and for every call */
-	take_detail(response, detail, sizeof detail);
-	answer_refused(response, WHO, kind, detail, err);
-	if (err && kind == ERR_TRANSIENT)
-		err->retry_after_ms = throttled_ms(response);
-	return false;
-}
-
-struct call {
-	const char *what;
-	const char *method; /* NULL: GET */
-	const char *body;   /* NULL: none */
-	bool write;
-	bool one;
-	struct buf url;
-	json_t *root; /* of the answer; owned */
-	bool put;     /* of OPTIONS: Allow lists PUT */
-};
-
-static void call_init(struct call *call, const struct vendor_session *session, const char *what,
-		      const char *path)
-{
-	*call = (struct call){ .what = what };
-	buf_init(&call->url, URL_MAX_BYTES);
-	buf_adds(&call->url, session->account->url);
-	buf_adds(&call->url, path);
-}
-
-static void call_done(struct call *call)
-{
-	json_decref(call->root);
-	buf_done(&call->url);
-}
-
-/* One of the comma-separated methods, blanks around them aside. */
-static bool lists_put(const char *allow)
-{
-	while (allow && *allow) {
-		size_t size = strcspn(allow, ", \t");
-
-		if (size == 3 && strncasecmp(allow, "PUT", 3) == 0)
-			return true;
-		allow += size;
-		allow += strspn(allow, ", \t");
-	}
-	return false;
-}
-
-static bool classify(const struct vendor_request *request, const struct http_response *response,
-		     struct err *err)
-{
-	struct call *call = request->opaque;
-
-	if (!secure_endpoint_check(response, call->one, err))
-		return false;
-	call->put = lists_put(http_response_header(response, "Allow"));
-	if (response->status == 204)
-		return true;
-	json_decref(call->root);
-	call->root = body_parse(response->body, response->size);
-	return json_object_get(call->root, "data") ||
-	       answer_unfit(response->status, WHO, "with JSON that breaks off", err);
-}
-
-static bool call_run(struct call *call, struct vendor_session *session, struct err *err)
-{
-	const struct vendor_request request = {
-		.what = call->what,
-		.method = call->method,
-		.url = buf_text(&call->url),
-		.body = call->body,
-		.size = call->body ? strlen(call->body) : 0,
-		.write = call->write,
-		.optional = call->one, /* a group that this client may not see, say */
-		.auth = VENDOR_AUTH_BASIC,
-		.basic_user = session->account->client_id,
-		.classify = classify,
-		.opaque = call,
-	};
-	struct http_response response;
-
-	if (!buf_ok(&call->url)) {
-		session->refusal = VENDOR_ATTEMPTED;
-		session->status = 0;
-		return err_set(err, ERR_PERMANENT, "%s: too large", call->what);
-	}
-	if (!vendor_call(session, &request, &response, err))
-		return false;
-	http_response_done(&response);
-	return true;
-}
-
-static const json_t *call_data(const struct call *call)
-{
-	return json_object_get(call->root, "data");
-}
-
-/* A list whose rows all are objects is not promised: rows of another kind are left out. */
-static size_t list_size(const struct call *call)
-{
-	return json_array_size(call_data(call));
-}
 
 /* ---- computers and groups ---- */
 
@@ -227,19 +76,19 @@ bool secure_endpoint_computer(struct vendor_session *session, const char *guid,
 			      struct arena *arena, bool *ret_found,
 			      struct secure_endpoint_computer *ret_computer, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
 	*ret_found = false;
 	*ret_computer = (struct secure_endpoint_computer){ 0 };
 	if (guid_refused(session, guid, err))
 		return false;
-	call_init(&call, session, "reading the computer", "/v1/computers/");
+	endpoint_call_init(&call, session, "reading the computer", "/v1/computers/");
 	call.one = true;
 	buf_adds(&call.url, guid);
-	bool ok = call_run(&call, session, err);
+	bool ok = endpoint_call_run(&call, session, err);
 	if (ok)
-		read_computer(call_data(&call), arena, ret_computer);
-	call_done(&call);
+		read_computer(endpoint_call_data(&call), arena, ret_computer);
+	endpoint_call_done(&call);
 	if (!ok && session->status == 404) {
 		if (err)
 			*err = (struct err){ 0 };
@@ -253,7 +102,7 @@ bool secure_endpoint_computer(struct vendor_session *session, const char *guid,
 }
 
 /* The offset that the next page begins at, 0 when there is none. */
-static unsigned next_offset(const struct call *call, unsigned offset, size_t count)
+static unsigned next_offset(const struct endpoint_call *call, unsigned offset, size_t count)
 {
 	const json_t *metadata = json_object_get(call->root, "metadata");
 
@@ -271,10 +120,10 @@ bool secure_endpoint_computers(struct vendor_session *session,
 	unsigned limit = query->limit && query->limit < SECURE_ENDPOINT_PAGE_MAX
 			     ? query->limit
 			     : SECURE_ENDPOINT_PAGE_MAX;
-	struct call call;
+	struct endpoint_call call;
 
 	*ret_computers = (struct secure_endpoint_computers){ 0 };
-	call_init(&call, session, "listing computers", "/v1/computers");
+	endpoint_call_init(&call, session, "listing computers", "/v1/computers");
 	buf_addf(&call.url, "?limit=%u&offset=%u", limit,
 		 query->offset < OFFSET_MAX ? query->offset : OFFSET_MAX);
 	if (query->hostname) {
@@ -285,14 +134,14 @@ bool secure_endpoint_computers(struct vendor_session *session,
 		buf_adds(&call.url, "&group_guid%5B%5D=");
 		buf_add_url(&call.url, query->group_guid);
 	}
-	bool ok = call_run(&call, session, err);
+	bool ok = endpoint_call_run(&call, session, err);
 	if (ok) {
-		size_t count = list_size(&call);
+		size_t count = endpoint_call_rows(&call);
 		struct secure_endpoint_computer *computers =
 		    arena_alloc(arena, count * sizeof *computers + 1);
 
 		for (size_t i = 0; i < count; i++)
-			read_computer(json_array_get(call_data(&call), i), arena,
+			read_computer(json_array_get(endpoint_call_data(&call), i), arena,
 				      &computers[i]);
 		ret_computers->computers = computers;
 		ret_computers->count = count;
@@ -301,7 +150,7 @@ bool secure_endpoint_computers(struct vendor_session *session,
 		    json_object_get(json_object_get(call.root, "metadata"), "results"),
 		    "total");
 	}
-	call_done(&call);
+	endpoint_call_done(&call);
 	return ok;
 }
 
@@ -309,23 +158,23 @@ bool secure_endpoint_groups(struct vendor_session *session, const char *name,
 			    struct arena *arena, struct secure_endpoint_group **ret_groups,
 			    size_t *ret_count, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
 	*ret_groups = NULL;
 	*ret_count = 0;
-	call_init(&call, session, "listing groups", "/v1/groups?limit=500");
+	endpoint_call_init(&call, session, "listing groups", "/v1/groups?limit=500");
 	if (name) {
 		buf_adds(&call.url, "&name=");
 		buf_add_url(&call.url, name);
 	}
-	bool ok = call_run(&call, session, err);
+	bool ok = endpoint_call_run(&call, session, err);
 	if (ok) {
-		size_t count = list_size(&call);
+		size_t count = endpoint_call_rows(&call);
 		struct secure_endpoint_group *groups =
 		    arena_alloc(arena, count * sizeof *groups + 1);
 
 		for (size_t i = 0; i < count; i++) {
-			const json_t *row = json_array_get(call_data(&call), i);
+			const json_t *row = json_array_get(endpoint_call_data(&call), i);
 
 			groups[i].guid = body_text(row, "guid", arena);
 			groups[i].name = body_text(row, "name", arena);
@@ -334,30 +183,30 @@ bool secure_endpoint_groups(struct vendor_session *session, const char *name,
 		*ret_groups = groups;
 		*ret_count = count;
 	}
-	call_done(&call);
+	endpoint_call_done(&call);
 	return ok;
 }
 
 bool secure_endpoint_move(struct vendor_session *session, const char *guid,
 			  const char *group_guid, struct arena *arena, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
 	if (guid_refused(session, guid, err) || guid_refused(session, group_guid, err))
 		return false;
-	call_init(&call, session, "moving the computer", "/v1/computers/");
+	endpoint_call_init(&call, session, "moving the computer", "/v1/computers/");
 	call.method = "PATCH";
 	call.write = true;
 	call.one = true;
 	buf_adds(&call.url, guid);
 	call.body = arena_printf(arena, "{\"group_guid\":\"%s\"}", group_guid);
-	bool ok = call_run(&call, session, err);
-	bool moved =
-	    ok && strcasecmp(body_peek(call_data(&call), "group_guid"), group_guid) == 0;
-	call_done(&call);
+	bool ok = endpoint_call_run(&call, session, err);
+	bool moved = ok && strcasecmp(body_peek(endpoint_call_data(&call), "group_guid"),
+				      group_guid) == 0;
+	endpoint_call_done(&call);
 	if (!ok || moved)
 		return ok;
-	return answer_unfit(session->status, WHO, "but shows another group", err);
+	return answer_unfit(session->status, "Secure Endpoint", "but shows another group", err);
 }
 
 /* ---- isolation ---- */
@@ -375,11 +224,11 @@ static enum secure_endpoint_isolation_state isolation_state(const char *word)
 }
 
 static bool isolation_call(struct vendor_session *session, const char *what, const char *method,
-			   const char *guid, struct call *call, struct err *err)
+			   const char *guid, struct endpoint_call *call, struct err *err)
 {
 	if (guid_refused(session, guid, err))
 		return false;
-	call_init(call, session, what, "/v1/computers/");
+	endpoint_call_init(call, session, what, "/v1/computers/");
 	call->method = method;
 	call->one = true;
 	buf_adds(&call->url, guid);
@@ -387,16 +236,16 @@ static bool isolation_call(struct vendor_session *session, const char *what, con
 	return true;
 }
 
-static bool run_isolation(struct call *call, struct vendor_session *session,
+static bool run_isolation(struct endpoint_call *call, struct vendor_session *session,
 			  struct arena *arena, struct secure_endpoint_isolation *ret_isolation,
 			  struct err *err)
 {
 	*ret_isolation =
 	    (struct secure_endpoint_isolation){ false, SECURE_ENDPOINT_UNKNOWN_STATE, "", "",
 						"" };
-	bool ok = call_run(call, session, err);
+	bool ok = endpoint_call_run(call, session, err);
 	if (ok && call->root) {
-		const json_t *data = call_data(call);
+		const json_t *data = endpoint_call_data(call);
 
 		ret_isolation->available = body_bool(data, "available");
 		ret_isolation->state = isolation_state(body_peek(data, "status"));
@@ -404,7 +253,7 @@ static bool run_isolation(struct call *call, struct vendor_session *session,
 		ret_isolation->isolated_by = body_text(data, "isolated_by", arena);
 		ret_isolation->unlock_code = body_text(data, "unlock_code", arena);
 	}
-	call_done(call);
+	endpoint_call_done(call);
 	return ok;
 }
 
@@ -412,7 +261,7 @@ bool secure_endpoint_isolation(struct vendor_session *session, const char *guid,
 			       struct arena *arena,
 			       struct secure_endpoint_isolation *ret_isolation, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
 	return isolation_call(session, "reading the isolation", NULL, guid, &call, err) &&
 	       run_isolation(&call, session, arena, ret_isolation, err);
@@ -421,14 +270,14 @@ bool secure_endpoint_isolation(struct vendor_session *session, const char *guid,
 bool secure_endpoint_isolation_allowed(struct vendor_session *session, const char *guid,
 				       bool *ret_allowed, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
 	*ret_allowed = false;
 	if (!isolation_call(session, "asking for isolation", "OPTIONS", guid, &call, err))
 		return false;
-	bool ok = call_run(&call, session, err);
+	bool ok = endpoint_call_run(&call, session, err);
 	*ret_allowed = ok && call.put;
-	call_done(&call);
+	endpoint_call_done(&call);
 	return ok;
 }
 
@@ -437,7 +286,7 @@ static bool change_isolation(struct vendor_session *session, const char *method,
 			     struct secure_endpoint_isolation *ret_isolation, struct err *err)
 {
 	const char *what = *method == 'P' ? "isolating the computer" : "releasing the computer";
-	struct call call;
+	struct endpoint_call call;
 	struct buf body;
 
 	if (!isolation_call(session, what, method, guid, &call, err))
@@ -474,13 +323,13 @@ bool secure_endpoint_release(struct vendor_session *session, const char *guid,
 bool secure_endpoint_version(struct vendor_session *session, struct arena *arena,
 			     const char **ret_version, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
-	call_init(&call, session, "asking for the version", "/v1/version");
-	bool ok = call_run(&call, session, err);
+	endpoint_call_init(&call, session, "asking for the version", "/v1/version");
+	bool ok = endpoint_call_run(&call, session, err);
 	if (ok && ret_version)
 		*ret_version = body_text(call.root, "version", arena);
-	call_done(&call);
+	endpoint_call_done(&call);
 	return ok;
 }
 
@@ -488,19 +337,19 @@ bool secure_endpoint_event_types(struct vendor_session *session, struct arena *a
 				 struct secure_endpoint_event_type **ret_types,
 				 size_t *ret_count, struct err *err)
 {
-	struct call call;
+	struct endpoint_call call;
 
 	*ret_types = NULL;
 	*ret_count = 0;
-	call_init(&call, session, "listing event types", "/v1/event_types");
-	bool ok = call_run(&call, session, err);
+	endpoint_call_init(&call, session, "listing event types", "/v1/event_types");
+	bool ok = endpoint_call_run(&call, session, err);
 	if (ok) {
-		size_t count = list_size(&call);
+		size_t count = endpoint_call_rows(&call);
 		struct secure_endpoint_event_type *types =
 		    arena_alloc(arena, count * sizeof *types + 1);
 
 		for (size_t i = 0; i < count; i++) {
-			const json_t *row = json_array_get(call_data(&call), i);
+			const json_t *row = json_array_get(endpoint_call_data(&call), i);
 
 			types[i].id = body_number(row, "id");
 			types[i].name = body_text(row, "name", arena);
@@ -509,6 +358,6 @@ bool secure_endpoint_event_types(struct vendor_session *session, struct arena *a
 		*ret_types = types;
 		*ret_count = count;
 	}
-	call_done(&call);
+	endpoint_call_done(&call);
 	return ok;
 }

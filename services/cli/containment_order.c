@@ -12,7 +12,7 @@
 #include "closure_say.h"
 #include "containment_order.h"
 #include "containment_view.h"
-#include "incident_view.h"
+#include "incident_search.h"
 #include "model/closure.h"
 #include "model/link.h"
 #include "run.h"

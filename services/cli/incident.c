@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "cli.h"
+#include "incident_search.h"
 #include "incident_view.h"
 #include "model/incident.h"
 #include "run.h"

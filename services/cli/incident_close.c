@@ -10,7 +10,7 @@
 #include "bus/redis.h"
 #include "cli.h"
 #include "closure_say.h"
-#include "incident_view.h"
+#include "incident_search.h"
 #include "model/closure.h"
 #include "model/customer.h"
 #include "run.h"

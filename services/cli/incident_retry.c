@@ -8,7 +8,7 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "cli.h"
-#include "incident_view.h"
+#include "incident_search.h"
 #include "model/incident.h"
 #include "run.h"
 

@@ -10,7 +10,7 @@
 #include "bus/setup.h"
 #include "cli.h"
 #include "collectors.h"
-#include "incident_view.h"
+#include "incident_search.h"
 #include "model/customer.h"
 #include "run.h"
 #include "text.h"
