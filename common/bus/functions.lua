@@ -12,7 +12,7 @@
 -- Functions only grow: a changed meaning is a new name, the old one goes a release later; either
 -- way VERSION grows. A library is one text: this file and functions_*.lua are joined when loading.
 
-local VERSION = 3
+local VERSION = 4
 local ARGS_MAX = 4000
 local DAY_MS = 86400000
 local PARTS_MAX = 3000 -- names and values of one entry that one command can take
@@ -97,6 +97,16 @@ local function body(key, id)
   if not first or first < 0 or first > added + DAY_MS then first = added end
   if attempt < 0 or attempt > 1e9 then attempt = 0 end
   return fields, first, attempt, rows[1] ~= nil
+end
+
+-- An incident's worker is to look at it: a step of the trace that began it, with a span of its own.
+local function wake_up(actions, incident, id)
+  local trace = redis.call('HGET', incident, 'trace') or ''
+  local version, trace_id, flags = string.match(trace, '^(00%-)(%x+%-)%x+(%-%x%x)$')
+  if version then
+    trace = version .. trace_id .. string.sub(redis.sha1hex(trace .. text(now_ms())), 1, 16) .. flags
+  end
+  redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', id, 'trace', trace)
 end
 
 local function drop(key, group, ids)

@@ -30,7 +30,7 @@ local function closure_take(keys, args)
   end
   redis.call('RPUSH', inbox, item)
   redis.call('ZADD', open, 'NX', now, id)
-  redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', id)
+  wake_up(actions, incident, id)
   if closures then drop(closures, group, { entry }) end
   return 'taken'
 end

@@ -220,7 +220,7 @@ local function group_claim(keys, args)
         claim_remember(claim, ttl)
       end
       if claim.outcome ~= 'recorded' then
-        redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', claim.incident)
+        wake_up(actions, prefix .. claim.incident, claim.incident)
       end
       if claim.fate_key then
         local fate = claim.incident and 'incident:' .. claim.incident or claim.recorded

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/deferred.h"
 #include "bus/setup.h"
 #include "bus/worker_thread.h"
@@ -222,8 +223,9 @@ static bool bury_poison(struct keeper *keeper, const struct pool *pool, const ch
 	if (!reply)
 		return false;
 	struct entry entry;
-	bool known = entry_decode(reply, keeper->arena, &entry, 1, NULL) == 1 && spec->fate &&
-		     spec->fate(&entry, spec->partition, &fate);
+	bool read = entry_decode(reply, keeper->arena, &entry, 1, NULL) == 1;
+	bool known = read && spec->fate && spec->fate(&entry, spec->partition, &fate);
+	trace_log(read ? entry_text(&entry, "trace") : NULL);
 	bool done =
 	    settle_bury(keeper->redis, &from, id, known ? fate.text : NULL, DELIVERIES_MAX,
 			keeper->bus->settings->claim_idle_ms, &buried, err);
@@ -233,6 +235,7 @@ static bool bury_poison(struct keeper *keeper, const struct pool *pool, const ch
 			  spec->stream, id, DELIVERIES_MAX);
 		metric_add(&bus_metric_entries, 1.0, spec->stream, "poison");
 	}
+	trace_log(NULL);
 	return done;
 }
 

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/worker_thread.h"
 
 enum { PAUSE_BASE_MS = 20, PAUSE_CAP_MS = 1000, COMPLAIN_MS = 10000, HISTORY_MAX = 1000 };
@@ -169,6 +170,8 @@ static void handle(struct worker_thread *self, struct batch *batch)
 	atomic_store(&self->intent_ms, 0);
 	worker_progress(self);
 	self->current = batch;
+	if (count == 1) /* of several the handler says which it is at */
+		trace_log(entry_text(&batch->entries[0], "trace"));
 	if (count > 0)
 		self->pool->spec.handle(self, batch->entries, batch->outcomes, count);
 	metric_observe(&bus_metric_seconds, (double)(clock_mono_ms() - started) / 1000.0,

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/worker_thread.h"
 
 enum { UNCOUNTED_MIN_MS = 1000, UNCOUNTED_MAX_MS = 5000 };
@@ -153,10 +154,33 @@ static void check_outcome(const struct worker_thread *self, const struct entry *
 	*outcome = (struct outcome){ .kind = OUTCOME_DEFER, .reason = defect };
 }
 
+static const char *outcome_name(enum outcome_kind kind)
+{
+	switch (kind) {
+	case OUTCOME_DONE:
+		return "done";
+	case OUTCOME_PUBLISH:
+		return "published";
+	case OUTCOME_DEFER:
+		return "deferred";
+	case OUTCOME_BURY:
+		return "dead";
+	case OUTCOME_RELEASE:
+		return "released";
+	case OUTCOME_SETTLED:
+		return "settled";
+	case OUTCOME_UNDECIDED:
+	default:
+		return "undecided";
+	}
+}
+
 static void decide_one(struct worker_thread *self, struct batch *batch,
 		       const struct entry *entry, struct outcome *outcome)
 {
 	check_outcome(self, entry, outcome);
+	log_debug("%s entry %s: %s", self->pool->spec.stream, entry->id,
+		  outcome_name(outcome->kind));
 	switch (outcome->kind) {
 	case OUTCOME_DONE:
 		add_item(batch, entry, outcome, SETTLE_DROP);
@@ -179,27 +203,6 @@ static void decide_one(struct worker_thread *self, struct batch *batch,
 	}
 }
 
-static const char *outcome_name(enum outcome_kind kind)
-{
-	switch (kind) {
-	case OUTCOME_DONE:
-		return "done";
-	case OUTCOME_PUBLISH:
-		return "published";
-	case OUTCOME_DEFER:
-		return "deferred";
-	case OUTCOME_BURY:
-		return "dead";
-	case OUTCOME_RELEASE:
-		return "released";
-	case OUTCOME_SETTLED:
-		return "settled";
-	case OUTCOME_UNDECIDED:
-	default:
-		return "undecided";
-	}
-}
-
 static void count_outcomes(const struct worker_thread *self, const struct batch *batch)
 {
 	unsigned counts[OUTCOME_SETTLED + 1] = { 0 };
@@ -218,8 +221,11 @@ void batch_decide(struct worker_thread *self, struct batch *batch)
 	batch->items = arena_alloc(batch->arena, count * sizeof(*batch->items));
 	batch->defers = arena_alloc(batch->arena, count * sizeof(*batch->defers));
 	batch->releases = arena_alloc(batch->arena, count * sizeof(*batch->releases));
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		trace_log(entry_text(&batch->entries[i], "trace"));
 		decide_one(self, batch, &batch->entries[i], &batch->outcomes[i]);
+	}
+	trace_log(NULL);
 	batch->handled = true;
 	count_outcomes(self, batch);
 }

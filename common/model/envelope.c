@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/trace.h"
 #include "model/customer.h"
 
-enum { SOURCE_MAX = 32, TRACE_SIZE = 55 };
+enum { SOURCE_MAX = 32 };
 
 static const struct field *find(const struct envelope *envelope, const char *name,
 				struct err *err)
@@ -118,19 +119,12 @@ const char *envelope_decimal(struct arena *arena, uint64_t number)
 
 bool envelope_trace(const struct envelope *envelope, const char **ret_trace, struct err *err)
 {
-	static const char pattern[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
 	const struct field *field = field_find(envelope->fields, envelope->count, "trace");
 
 	*ret_trace = "";
 	if (!field || field->size == 0)
 		return true;
-	bool valid = field->size == TRACE_SIZE;
-	for (size_t i = 0; valid && i < TRACE_SIZE; i++) {
-		char c = field->value[i];
-		valid = pattern[i] == '-' ? c == '-'
-					  : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-	}
-	if (!valid)
+	if (!trace_is_valid(field->value, field->size))
 		return err_set(err, ERR_PERMANENT, "%s: trace must be a W3C traceparent",
 			       envelope->what);
 	*ret_trace = field->value;

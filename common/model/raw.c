@@ -9,8 +9,6 @@
 
 #include "model/envelope.h"
 
-enum { TRACE_ROOM = 56 };
-
 static const char format_version[] = "1";
 
 size_t raw_encode(const struct raw *raw, struct arena *arena, struct field *ret_fields)
@@ -91,20 +89,4 @@ bool raw_derive_id(const char *payload, size_t size, unsigned ordinal, char *ret
 	sodium_bin2hex(ret_id, 33, digest, 16);
 	free(text);
 	return true;
-}
-
-void raw_new_trace(char *ret_trace)
-{
-	unsigned char id[24];
-	char hex[2 * sizeof id + 1];
-
-	/* Thread-safe, and nothing when it was done before; without randomness it aborts below.
-	 */
-	int ready = sodium_init();
-	(void)ready;
-	do
-		randombytes_buf(id, sizeof id);
-	while (sodium_is_zero(id, 16) || sodium_is_zero(id + 16, 8)); /* forbidden by W3C */
-	sodium_bin2hex(hex, sizeof hex, id, sizeof id);
-	snprintf(ret_trace, TRACE_ROOM, "00-%.32s-%s-01", hex, hex + 32);
 }

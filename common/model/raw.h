@@ -40,7 +40,5 @@ bool raw_decode(struct raw *ret_raw, const struct field *fields, size_t count, s
  * ordinal among equal records of one page. ret_id holds 33 bytes. False when it is not JSON. */
 bool raw_derive_id(const char *payload, size_t size, unsigned ordinal, char *ret_id,
 		   struct err *err);
-/* A new W3C traceparent, "00-<32 hex>-<16 hex>-01". ret_trace holds 56 bytes. */
-void raw_new_trace(char *ret_trace);
 
 #endif

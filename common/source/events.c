@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/page.h"
 #include "model/customer.h"
 #include "model/raw.h"
@@ -83,29 +84,31 @@ void events_build(struct events *ret_events, const struct customer *customer,
 	};
 	for (size_t i = 0; i < page->count; i++) {
 		const struct source_event *event = &page->events[i];
-		char trace[64];
+		char *trace = arena_alloc(arena, TRACE_ROOM);
 		struct raw raw = {
 			.customer = customer->id,
 			.source = settings->name,
 			.event_id = event->id,
 			.observed_ms = ret_events->observed_ms,
 			.asked = settings->event_type_count > 0 ? "1" : "",
+			.trace = trace,
 			.origin = origin_of(event, ret_events->observed_ms, origin),
 			.payload = event->payload,
 			.payload_size = event->size,
 		};
 
+		trace_new(trace);
 		if (!*event->id || strlen(event->id) > RAW_EVENT_ID_MAX)
 			raw.event_id = derive_id(&derived, event, arena);
 		if (raw.payload_size > RAW_PAYLOAD_MAX) {
 			/* What is left is not JSON: the normalizer buries it with its reason,
 			 * so that it has a fate and somebody looks. */
+			trace_log(trace);
 			log_warn("event %s has %zu bytes, cut to %d", raw.event_id, event->size,
 				 RAW_PAYLOAD_MAX);
+			trace_log(NULL);
 			raw.payload_size = RAW_PAYLOAD_MAX;
 		}
-		raw_new_trace(trace);
-		raw.trace = arena_strdup(arena, trace);
 		ret_events->items[i] = encode(&raw, customer->partition, arena);
 	}
 }

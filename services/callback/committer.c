@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/redis.h"
 #include "bus/setup.h"
 #include "problem.h"
@@ -97,6 +98,14 @@ void commit_free(struct commit *commit)
 	arena_free(commit->arena);
 }
 
+const char *commit_trace(struct commit *commit)
+{
+	char *trace = arena_alloc(commit->arena, TRACE_ROOM);
+
+	trace_child(httpd_header(commit->exchange, "traceparent"), trace);
+	return trace;
+}
+
 static void answer_durable(struct commit *commit)
 {
 	size_t accepted = 0, conflicts = 0;
@@ -135,7 +144,16 @@ static void end(struct commit *commit, enum commit_result result)
 	static const char *const names[] = { "durable", "full", "unavailable" };
 	struct httpd_exchange *exchange = commit->exchange;
 
+	for (size_t i = 0; i < commit->item_count; i++) {
+		const struct page_event *event = &commit->items[i].event;
+		const struct field *trace =
+		    field_find(event->fields, event->field_count, "trace");
+
+		trace_log(trace ? trace->value : NULL);
+		log_debug("for %s: %s", commit->stream.text, names[result]);
+	}
 	commit->end(commit, result);
+	trace_log(NULL);
 	metric_add(&commits_total, 1, names[result]);
 	commit_free(commit);
 	httpd_complete(exchange);

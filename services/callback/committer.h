@@ -50,6 +50,9 @@ struct commit *commit_new(struct httpd_exchange *exchange, unsigned partition,
 			  const char *stream, size_t item_count);
 /* For one that is not submitted. */
 void commit_free(struct commit *commit);
+/* The next step of the trace that the request came with (`traceparent`), or of a new one: for
+ * an item's field `trace`. Lives in the commit's arena. */
+const char *commit_trace(struct commit *commit);
 
 /* The usual end: 202 {"accepted": n, "duplicate": n}, 409 when a nonce was taken for something
  * else, 503 with Retry-After. */

@@ -10,10 +10,9 @@
 #include "base/log.h"
 #include "bus/key.h"
 #include "credentials.h"
-#include "model/raw.h"
 #include "problem.h"
 
-enum { HOUR_MS = 60 * 60 * 1000, TRACE_SIZE = 56, DIGEST_BYTES = 8, RETRY_MS = 5000 };
+enum { HOUR_MS = 60 * 60 * 1000, DIGEST_BYTES = 8, RETRY_MS = 5000 };
 
 static struct metric clone_requests = {
 	.name = "tocsin_callback_clone_requests_total",
@@ -61,10 +60,8 @@ enum httpd_outcome notice_submit(const struct app *app, struct commit *commit,
 {
 	struct field *fields = arena_alloc(commit->arena, CLOSURE_FIELDS * sizeof(*fields));
 	struct closure said = *closure;
-	char trace[TRACE_SIZE];
 
-	raw_new_trace(trace);
-	said.trace = arena_strdup(commit->arena, trace);
+	said.trace = commit_trace(commit);
 	said.received_ms = clock_wall_ms();
 	key_format(&commit->stream, partition, "%s", STREAM_CLOSURES);
 	commit->items[0] = (struct append_item){
@@ -124,6 +121,7 @@ enum httpd_outcome notice_of_clone(const struct app *app, struct commit *commit,
 		field_text("kind", "alarm"),
 		field_text("account", clone->account),
 		field_text("instance_name", clone->said),
+		field_text("trace", commit_trace(commit)),
 		field_text("text",
 			   arena_printf(arena, "%s calls as account %s, which is linked to %s",
 					clone->said, clone->account, clone->linked)),

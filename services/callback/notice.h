@@ -11,7 +11,7 @@ struct credentials_instance;
 
 /* On the way into the stream `closures`. */
 
-/* For one closure, with a trace of its own; its strings live in the commit's arena or in the
+/* For one closure; its strings live in the commit's arena or in the
  * exchange. The partition is set when it is submitted. */
 struct commit *notice_new(struct httpd_exchange *exchange);
 /* Frees the commit and answers with the problem. */

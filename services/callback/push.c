@@ -22,7 +22,6 @@ enum {
 	DIGEST_SIZE = 2 * DIGEST_BYTES + 1,
 	CUSTOMER_SIZE = 25,
 	SOURCE_SIZE = 33,
-	TRACE_SIZE = 56,
 	/* A replay is refused by its time after 10 min at the most, and by its events' ids for
 	 * as long as their fates are kept. */
 	NONCE_TTL_MS = 15 * 60 * 1000,
@@ -119,20 +118,6 @@ static const char *event_id(const struct request *request, struct arena *arena,
 	return id_of_content(arena, events, index);
 }
 
-/* The sender's trace, or a new one. */
-static const char *event_trace(struct arena *arena, const char *given)
-{
-	const struct field field = field_text("trace", given ? given : "");
-	const struct envelope envelope = { .fields = &field, .count = 1 };
-	const char *valid = "";
-
-	if (envelope_trace(&envelope, &valid, NULL) && *valid)
-		return valid;
-	char *trace = arena_alloc(arena, TRACE_SIZE);
-	raw_new_trace(trace);
-	return trace;
-}
-
 static void fill_item(const struct request *request, struct commit *commit,
 		      const struct events *events, size_t index, struct append_item *ret_item)
 {
@@ -143,8 +128,7 @@ static void fill_item(const struct request *request, struct commit *commit,
 		.source = arena_strdup(commit->arena, request->source),
 		.event_id = event_id(request, commit->arena, events, index),
 		.observed_ms = clock_wall_ms(),
-		.trace =
-		    event_trace(commit->arena, httpd_header(request->exchange, "traceparent")),
+		.trace = commit_trace(commit),
 		.origin = ORIGIN_PUSH,
 		.payload = events->items[index].text,
 		.payload_size = events->items[index].size,

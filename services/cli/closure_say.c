@@ -6,8 +6,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/trace.h"
 #include "bus/key.h"
 #include "bus/redis.h"
+#include "bus/reply.h"
 #include "model/closure.h"
 
 /* Who says it, for the timeline: the name in the environment proves nothing, who may use the
@@ -23,6 +25,24 @@ const char *closure_actor(struct arena *arena)
 	return arena_printf(arena, "%.60s@%.60s", user && *user ? user : "operator", host);
 }
 
+/* The next step of the incident's own trace. */
+static const char *trace_of(struct redis *redis, unsigned partition, const char *incident,
+			    struct arena *arena)
+{
+	char *trace = arena_alloc(arena, TRACE_ROOM);
+	struct redis_reply *reply = NULL;
+	struct err ignored;
+	struct key key;
+
+	if (incident && *incident) {
+		key_format(&key, partition, "incident:%s", incident);
+		reply = redis_command(redis, &ignored, "HGET %s trace", key.text);
+	}
+	trace_child(reply_text(reply), trace);
+	reply_free(reply);
+	return trace;
+}
+
 bool closure_say(struct redis *redis, unsigned partition, struct closure *closure,
 		 struct err *err)
 {
@@ -33,6 +53,7 @@ bool closure_say(struct redis *redis, unsigned partition, struct closure *closur
 	size_t count;
 
 	closure->via = CLOSURE_CLI;
+	closure->trace = trace_of(redis, partition, closure->incident, call.arena);
 	closure->received_ms = clock_wall_ms();
 	closure->actor = closure_actor(call.arena);
 	count = closure_encode(closure, call.arena, fields);

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/trace.h"
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "cli.h"
@@ -26,18 +27,23 @@ static bool has_failed_step(const json_t *view)
 }
 
 /* The item and its wake-up, both or neither. */
-static bool push(struct redis *redis, unsigned partition, const char *id, struct err *err)
+static bool push(struct redis *redis, unsigned partition, const char *id, const char *parent,
+		 struct err *err)
 {
 	const struct incident_item item = { .op = ITEM_RETRY };
 	struct arena *arena = arena_new();
 	struct key inbox, actions;
+	char trace[TRACE_ROOM];
 	bool good = true;
+
+	trace_child(parent, trace);
 
 	key_format(&inbox, partition, "incident:%s:inbox", id);
 	key_format(&actions, partition, STREAM_ACTIONS);
 	redis_append(redis, "MULTI");
 	redis_append(redis, "RPUSH %s %s", inbox.text, incident_item_encode(&item, arena));
-	redis_append(redis, "XADD %s NOMKSTREAM * v 1 incident %s", actions.text, id);
+	redis_append(redis, "XADD %s NOMKSTREAM * v 1 incident %s trace %s", actions.text, id,
+		     trace);
 	redis_append(redis, "EXEC");
 	for (int i = 0; i < 4; i++) {
 		struct redis_reply *reply = redis_read(redis, good ? err : NULL);
@@ -57,7 +63,8 @@ static json_t *retry(struct cli *cli, struct redis *redis, const char *wanted, s
 
 	if (view) {
 		bool failed = has_failed_step(view);
-		if (!failed || push(redis, partition, id, err))
+		if (!failed || push(redis, partition, id,
+				    json_string_value(json_object_get(view, "trace")), err))
 			row = json_pack("{s:s,s:b}", "id", id, "retried", failed);
 	}
 	json_decref(view);

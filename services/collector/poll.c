@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/key.h"
 #include "bus/page.h"
 #include "bus/redis.h"
@@ -160,6 +161,21 @@ static uint64_t fate_ttl(const struct run *run)
 	return least > run->poll->fate_ttl_ms ? least : run->poll->fate_ttl_ms;
 }
 
+/* Each new event begins a trace. */
+static void tell(const struct events *events)
+{
+	for (size_t i = 0; i < events->count; i++) {
+		const struct page_event *event = &events->items[i];
+
+		if (!events->fresh[i])
+			continue;
+		trace_log(field_find(event->fields, event->field_count, "trace")->value);
+		log_debug("event %s is queued",
+			  field_find(event->fields, event->field_count, "event_id")->value);
+	}
+	trace_log(NULL);
+}
+
 /* Appends events; when last, sets the cursor in the same step as the final chunk. */
 static bool commit(struct run *run, const struct events *events, bool last)
 {
@@ -189,6 +205,7 @@ static bool commit(struct run *run, const struct events *events, bool last)
 		run->cursor.lateness = cursor.lateness;
 		*run->poll->lateness = (struct lateness){ 0 };
 	}
+	tell(events);
 	run->result->fresh += added.fresh;
 	run->result->duplicate += added.duplicate;
 	return true;

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/trace.h"
 #include "bus/page.h"
 #include "bus/redis.h"
 #include "closing_turn.h"
@@ -445,6 +446,8 @@ static bool take(struct turn *turn, const struct entry *entry, struct outcome *o
 		return false;
 	}
 	turn->saved = turn->incident;
+	if (turn->hold.taken)
+		trace_log(turn->incident.trace);
 	return true;
 }
 
@@ -546,5 +549,6 @@ void act_handle(struct worker_thread *self, const struct entry *entries,
 				outcomes[i].kind = OUTCOME_DEFER;
 		}
 		log_context("incident", NULL);
+		trace_log(NULL);
 	}
 }

@@ -38,6 +38,7 @@ static void tell_people(struct turn *turn, const char *kind, const char *words)
 		field_text("kind", kind),
 		field_text("customer", turn->incident.customer),
 		field_text("incident", turn->incident.id),
+		field_text("trace", turn->incident.trace ? turn->incident.trace : ""),
 		field_text("text", words),
 	};
 	struct err ignored;

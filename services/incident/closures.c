@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/activity.h"
 #include "bus/closing.h"
 #include "bus/redis.h"
@@ -45,8 +46,13 @@ static bool push(const struct case_in_hand *about, const char *incident, bool en
 		.entry_id = entry ? about->entry->id : NULL,
 	};
 
-	return closing_take(worker_redis(about->self), worker_from(about->self),
-			    worker_partition(about->self), &item, ret_take, err);
+	if (!closing_take(worker_redis(about->self), worker_from(about->self),
+			  worker_partition(about->self), &item, ret_take, err))
+		return false;
+	if (*ret_take == CLOSING_TAKEN)
+		log_debug("%s by %s is for incident %s", closure_op_name(about->closure->op),
+			  closure_via_name(about->closure->via), incident);
+	return true;
 }
 
 /* To all that this command lists. False with err: those that had it get it once more. */
@@ -77,6 +83,7 @@ static bool tell_test(const struct case_in_hand *about, struct err *err)
 		{ "kind", "servicenow.test", sizeof("servicenow.test") - 1 },
 		{ "key", closure->key, strlen(closure->key) },
 		{ "instance", closure->instance, strlen(closure->instance) },
+		field_text("trace", closure->trace),
 	};
 
 	metric_set(&app_canary, (double)clock_wall_ms() / 1000, closure->instance);
@@ -188,6 +195,8 @@ static void handle_all(struct worker_thread *self, const struct entry *entries,
 	for (size_t i = 0; i < count; i++) {
 		struct closure closure;
 		struct err err = { 0 };
+
+		trace_log(entry_text(&entries[i], "trace"));
 		bool read =
 		    closure_decode(&closure, entries[i].fields, entries[i].field_count, &err);
 
@@ -200,6 +209,7 @@ static void handle_all(struct worker_thread *self, const struct entry *entries,
 		outcome_from_error(self, &err, &outcomes[i]);
 		outcomes[i].ageless = true;
 	}
+	trace_log(NULL);
 }
 
 void closures_handle(struct worker_thread *self, const struct entry *entries,

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/trace.h"
 #include "bus/saga.h"
 #include "model/finding.h"
 #include "model/incident.h"
@@ -245,6 +246,7 @@ static void sort_one(struct batch *batch, size_t place, const struct entry *entr
 	struct err err = { 0 };
 
 	arrival->entry = entry;
+	trace_log(entry_text(entry, "trace"));
 	if (!finding_decode(finding, entry->fields, entry->field_count, &err)) {
 		outcome_from_error(batch->worker, &err, outcome);
 		metric_add(&app_findings, 1, "dead");
@@ -296,6 +298,11 @@ static void claim_all(struct batch *batch, struct outcome *outcomes)
 			outcome->uncounted = true;
 			continue;
 		}
+		trace_log(
+		    field_find(batch->claims[i].fields, batch->claims[i].field_count, "trace")
+			->value);
+		log_debug("finding %s %s", outcome_name(answers[i].outcome),
+			  answers[i].incident);
 		*outcome = (struct outcome){ .kind = OUTCOME_SETTLED };
 		metric_add(&app_findings, 1, outcome_name(answers[i].outcome));
 	}
@@ -323,6 +330,8 @@ void intake_handle(struct worker_thread *self, const struct entry *entries,
 			outcomes[i].uncounted = true;
 		}
 	}
+	trace_log(NULL);
 	claim_all(&batch, outcomes);
+	trace_log(NULL);
 	roster_put(app->roster, batch.directory);
 }

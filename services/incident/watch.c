@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/closing.h"
 #include "bus/redis.h"
 #include "model/closure.h"
@@ -144,6 +145,10 @@ static bool push(const struct watch *watch, const struct incident *incident,
 	};
 	enum closing_take ignored;
 
+	trace_log(incident->trace);
+	log_debug("incident %s: %s by %s: %s", incident->id, closure_op_name(closure->op),
+		  closure_via_name(closure->via), closure->note ? closure->note : "");
+	trace_log(NULL);
 	return closing_take(watch->redis, NULL, watch->partition, &taken, &ignored, err);
 }
 
@@ -157,9 +162,9 @@ bool watch_hint(const struct watch *watch, const struct incident *incident, enum
 		.actor = "reconciler",
 		.note = note,
 		.received_ms = watch->now_ms,
+		.trace = incident->trace,
 	};
 
-	log_debug("incident %s: %s: %s", incident->id, closure_op_name(op), note);
 	return push(watch, incident, &closure, err);
 }
 
@@ -187,6 +192,7 @@ bool watch_order(const struct watch *watch, const struct incident *incident,
 		.verdict = verdict,
 		.actor = "an analyst in Threat Response",
 		.received_ms = watch->now_ms,
+		.trace = incident->trace,
 	};
 
 	return push(watch, incident, &closure, err);

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/metric.h"
+#include "base/trace.h"
 #include "bus/entry.h"
 #include "bus/worker.h"
 #include "jq/jq.h"
@@ -72,7 +73,10 @@ static void publish(struct arena *arena, struct finding *finding, const struct p
 		    bool keep, struct outcome *outcome)
 {
 	struct field *fields = arena_alloc(arena, FINDING_FIELDS * sizeof *fields);
+	char *trace = arena_alloc(arena, TRACE_ROOM);
 
+	trace_child(finding->trace, trace);
+	finding->trace = trace;
 	judge_obey(policy, finding, arena);
 	outcome->keep = keep;
 	if (keep || !policy->suppress) {
@@ -127,6 +131,7 @@ static void read_one(struct batch *batch, const struct entry *entry, size_t at)
 	struct raw *raw = &batch->raws[at];
 	struct err err = { 0 };
 
+	trace_log(entry_text(entry, "trace"));
 	batch->read[at] = raw_decode(raw, entry->fields, entry->field_count, &err);
 	if (!batch->read[at]) {
 		refuse(arena, "unknown", &err, outcome); /* whose fate it would be is unknown */
@@ -171,6 +176,7 @@ static void handle_one(struct batch *batch, size_t at)
 	struct err err = { 0 };
 	const char *why;
 
+	trace_log(raw->trace);
 	if (normalize_knows(raw->source)) {
 		verdict = normalize(shared->normalizer, raw, local->scratch, arena, finding,
 				    &why, &err);
@@ -210,6 +216,7 @@ static void judge_all(struct batch *batch)
 	for (size_t i = 0; i < count; i++) {
 		struct outcome *outcome = &batch->outcomes[batch->places[i]];
 
+		trace_log(batch->findings[i].trace);
 		if (judged)
 			publish(arena, &batch->findings[i], &judgements[i].policy,
 				i % step == 0, outcome);
@@ -234,11 +241,13 @@ void handler_handle(struct worker_thread *self, const struct entry *entries,
 
 	for (size_t i = 0; i < count; i++)
 		read_one(&batch, &entries[i], i);
+	trace_log(NULL);
 	run_programs(&batch);
 	for (size_t i = 0; i < count; i++) {
 		if (batch.read[i])
 			handle_one(&batch, i);
 	}
+	trace_log(NULL);
 	if (batch.finding_count > 0)
 		judge_all(&batch);
 }

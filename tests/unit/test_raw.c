@@ -144,20 +144,6 @@ static void derives_a_stable_id(void **state)
 	assert_int_equal(err.kind, ERR_PERMANENT);
 }
 
-static void traces_are_new_and_well_formed(void **state)
-{
-	char one[56], two[56];
-
-	(void)state;
-	raw_new_trace(one);
-	raw_new_trace(two);
-	assert_int_equal(strlen(one), 55);
-	assert_int_equal(strncmp(one, "00-", 3), 0);
-	assert_string_equal(one + 52, "-01");
-	assert_int_equal(one[35], '-');
-	assert_string_not_equal(one, two);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,7 +151,6 @@ int main(void)
 		cmocka_unit_test(refuses_by_name_what_is_wrong),
 		cmocka_unit_test(a_payload_is_bounded),
 		cmocka_unit_test(derives_a_stable_id),
-		cmocka_unit_test(traces_are_new_and_well_formed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
