@@ -17,7 +17,6 @@ enum {
 	LABELS_MAX = 4,
 	LABEL_NAME_BYTES = 32,
 	BOUNDS_MAX = 32,
-	SERIES_MAX = 2000,
 	BUCKETS = 256,
 	METRICS_MAX = 256,
 };
@@ -27,6 +26,7 @@ struct series {
 	struct series *later; /* in order of appearance */
 	uint64_t hash;
 	_Atomic uint64_t value; /* the bits of a double; a histogram's sum */
+	_Atomic unsigned round; /* in which it was set last */
 	const char *labels[LABELS_MAX];
 	_Atomic uint64_t counts[]; /* histogram: one per bound and one for +Inf */
 };
@@ -35,12 +35,14 @@ struct metric_series {
 	unsigned labels, bounds;
 	char names[LABELS_MAX][LABEL_NAME_BYTES];
 	size_t count;
+	_Atomic unsigned round, shown_from; /* series set before that are not shown */
 	struct series *_Atomic first;
 	struct series *last;
 	struct series *_Atomic buckets[BUCKETS];
 };
 
 static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool customers_shown;
 static struct metric *registered[METRICS_MAX];
 static size_t registered_count;
 
@@ -149,7 +151,7 @@ static struct series *series_of(struct metric *metric, va_list args)
 
 	pthread_mutex_lock(&growing);
 	series = series_find(table, hash, labels);
-	if (!series && table->count >= SERIES_MAX) {
+	if (!series && table->count >= METRIC_SERIES_MAX) {
 		hash = hash_labels(other, table->labels);
 		series = series_find(table, hash, other);
 		if (!series)
@@ -225,6 +227,26 @@ void metric_set(struct metric *metric, double value, ...)
 	struct series *series = series_of(metric, args);
 	va_end(args);
 	atomic_store_explicit(&series->value, to_bits(value), memory_order_relaxed);
+	atomic_store_explicit(
+	    &series->round, atomic_load_explicit(&metric->series->round, memory_order_relaxed),
+	    memory_order_relaxed);
+}
+
+void metric_sweep(struct metric *metric)
+{
+	struct metric_series *table = table_of(metric);
+
+	atomic_store(&table->shown_from, atomic_fetch_add(&table->round, 1));
+}
+
+void metric_show_customers(bool shown)
+{
+	atomic_store(&customers_shown, shown);
+}
+
+const char *metric_customer(const char *id)
+{
+	return atomic_load_explicit(&customers_shown, memory_order_relaxed) ? id : "all";
 }
 
 void metric_observe(struct metric *metric, double value, ...)
@@ -339,6 +361,8 @@ void metric_render(struct buf *out)
 		buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help,
 			 metric->name, kind_name(metric->kind));
 		for (struct series *series = table->first; series; series = series->later) {
+			if (series->round < table->shown_from)
+				continue;
 			if (metric->kind == METRIC_HISTOGRAM)
 				render_histogram(out, metric, table, series);
 			else

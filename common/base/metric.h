@@ -1,6 +1,7 @@
 #ifndef BASE_METRIC_H
 #define BASE_METRIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -8,9 +9,10 @@
 /*
  * The table of metrics, in Prometheus's terms. A metric is declared once as a static row and
  * registered by the service that owns it; the same rows render /metrics and the reference.
- * Counting is thread-safe. Label values are copied; at most 2,000 series per metric, further
- * ones are counted under the label value "other".
+ * Counting is thread-safe. Label values are copied; at most METRIC_SERIES_MAX series per
+ * metric, further ones are counted under the label value "other".
  */
+enum { METRIC_SERIES_MAX = 2000 };
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric {
@@ -29,6 +31,14 @@ void metric_register(struct metric *const *rows);
 void metric_add(struct metric *metric, double value, ...);
 void metric_set(struct metric *metric, double value, ...);
 void metric_observe(struct metric *metric, double value, ...);
+/* Series that were not set since the last sweep are no longer shown: what they were about is
+ * gone. For a row of gauges that one thread reads over and over. */
+void metric_sweep(struct metric *metric);
+
+/* Whether customers have series of their own; else all are counted as one. Off at first. */
+void metric_show_customers(bool shown);
+/* The value of a label `customer`: the id given, or "all". */
+const char *metric_customer(const char *id);
 
 /* Text exposition format 0.0.4 of every registered row. */
 void metric_render(struct buf *out);

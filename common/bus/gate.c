@@ -205,6 +205,7 @@ bool gate_read(struct redis *redis, const char *id, struct gate_state *ret_state
 	ret_state->breaker_until_ms = number_of(hash, "open_until");
 	ret_state->paused_until_ms = number_of(hash, "paused_until");
 	ret_state->failures = (unsigned)number_of(hash, "failures");
+	ret_state->canary_ms = number_of(hash, "canary_ms");
 	ret_state->in_flight = slots_used(hash, now);
 	ret_state->tokens = strtod(reply_text(reply_find(hash, "tokens")), NULL);
 	reply_free(reply);

@@ -95,7 +95,8 @@ struct gate_state {
 	uint64_t breaker_until_ms, paused_until_ms;
 	unsigned failures; /* in a row */
 	unsigned in_flight;
-	double tokens; /* calls left in the bucket */
+	double tokens;	    /* calls left in the bucket */
+	uint64_t canary_ms; /* when a test ticket of it came back last; ServiceNow only */
 };
 
 bool gate_read(struct redis *redis, const char *id, struct gate_state *ret_state,

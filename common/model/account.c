@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "model/vault.h"
 
 enum {
 	SHARED_ID_MAX = 24,
 	NAME_MAX_BYTES = 128,
 	SECRET_MAX_BYTES = 12 * 1024,
-	ORG_ID_MAX = 20
+	ORG_ID_MAX = 20,
+	DAY_BYTES = 10
 };
 
 const char *const account_kind_names[] = { "secure_endpoint", "umbrella", "threat_response",
@@ -139,13 +141,13 @@ static bool read_hosts(struct account *account, const struct form *form, struct 
 static bool read_cisco(struct account *account, const struct form *form, struct err *err)
 {
 	static const char *const endpoint_members[] = {
-		"id",	  "kind",	    "region",	 "url", "client_id",
-		"secret", "calls_per_hour", "in_flight", NULL
+		"id",	  "kind",    "region",	       "url",	    "client_id",
+		"secret", "expires", "calls_per_hour", "in_flight", NULL
 	};
-	static const char *const response_members[] = { "id",	  "kind",	    "region",
-							"url",	  "intel_url",	    "client_id",
-							"secret", "calls_per_hour", "in_flight",
-							NULL };
+	static const char *const response_members[] = {
+		"id",	  "kind",    "region",	       "url",	    "intel_url", "client_id",
+		"secret", "expires", "calls_per_hour", "in_flight", NULL
+	};
 	bool is_response = account->kind == ACCOUNT_THREAT_RESPONSE;
 
 	return form_known(form, is_response ? response_members : endpoint_members, err) &&
@@ -182,9 +184,8 @@ static bool read_umbrella_hosts(struct account *account, const struct form *form
 static bool read_umbrella(struct account *account, const struct form *form, struct err *err)
 {
 	static const char *const members[] = {
-		"id",	  "kind",      "url",	 "management_url", "auth",
-		"org_id", "client_id", "secret", "calls_per_hour", "in_flight",
-		NULL
+		"id",	     "kind",   "url",	  "management_url", "auth",	 "org_id",
+		"client_id", "secret", "expires", "calls_per_hour", "in_flight", NULL
 	};
 	static const char *const auths[] = { "current", "legacy", NULL };
 	unsigned auth = 0;
@@ -201,10 +202,10 @@ static bool read_umbrella(struct account *account, const struct form *form, stru
 
 static bool read_servicenow(struct account *account, const struct form *form, struct err *err)
 {
-	static const char *const members[] = {
-		"id",	  "kind",	    "url",	 "auth",     "username", "client_id",
-		"secret", "calls_per_hour", "in_flight", "callback", NULL
-	};
+	static const char *const members[] = { "id",	    "kind",	"url",
+					       "auth",	    "username", "client_id",
+					       "secret",    "expires",	"calls_per_hour",
+					       "in_flight", "callback", NULL };
 	static const char *const auths[] = { "basic", "oauth", NULL };
 	unsigned auth = ACCOUNT_AUTH_BASIC;
 
@@ -229,10 +230,11 @@ static bool read_servicenow(struct account *account, const struct form *form, st
 
 static bool read_defender(struct account *account, const struct form *form, struct err *err)
 {
-	static const char *const members[] = { "id",	    "kind",	 "tenant_id",
-					       "client_id", "secret",	 "token_version",
-					       "url",	    "login_url", "calls_per_hour",
-					       "in_flight", NULL };
+	static const char *const members[] = {
+		"id",	     "kind",	       "tenant_id",	"client_id",
+		"secret",    "expires",	       "token_version", "url",
+		"login_url", "calls_per_hour", "in_flight",	NULL
+	};
 	static const char *const versions[] = { "v2", "v1", NULL };
 	unsigned version = 0;
 
@@ -249,6 +251,21 @@ static bool read_defender(struct account *account, const struct form *form, stru
 		return false;
 	account->token_v1 = version == 1;
 	return true;
+}
+
+/* A day, at whose beginning it is over. */
+static bool read_expires(struct account *account, const struct form *form, struct err *err)
+{
+	char *day = NULL, *moment;
+	bool valid;
+
+	if (!form_text(form, "expires", DAY_BYTES, "0123456789-", &day, err))
+		return false;
+	moment = join(day ? day : "1970-01-01", "T00:00:00", "Z");
+	valid = clock_parse(moment, &account->expires_ms);
+	free(moment);
+	free(day);
+	return valid || form_refuse(form, "expires", err, "must be a day like \"2027-01-31\"");
 }
 
 static bool read_kind(struct account *account, const struct form *form, struct err *err)
@@ -275,6 +292,7 @@ bool account_read(struct account *ret_account, enum account_kind kind, const str
 	ret_account->in_flight = kinds[kind].in_flight;
 	if (!read_kind(ret_account, form, err) || !form_need(form, "secret", err) ||
 	    !form_text(form, "secret", SECRET_MAX_BYTES, NULL, &ret_account->secret, err) ||
+	    !read_expires(ret_account, form, err) ||
 	    !form_unsigned(form, "calls_per_hour", 1000000, &ret_account->calls_per_hour,
 			   err) ||
 	    !form_unsigned(form, "in_flight", 1000, &ret_account->in_flight, err))
@@ -353,6 +371,13 @@ json_t *account_write(const struct account *account)
 	account_put_text(object, "username", account->username, NULL);
 	account_put_text(object, "client_id", account->client_id, NULL);
 	account_put_text(object, "secret", account->secret, NULL);
+	if (account->expires_ms) {
+		char day[CLOCK_TEXT_SIZE];
+
+		clock_format(account->expires_ms, day);
+		day[DAY_BYTES] = '\0';
+		account_put_text(object, "expires", day, NULL);
+	}
 	if (account->calls_per_hour != kinds[account->kind].calls_per_hour)
 		json_object_set_new(object, "calls_per_hour",
 				    json_integer(account->calls_per_hour));

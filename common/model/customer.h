@@ -68,9 +68,10 @@ struct account {
 	bool token_v1;	      /* Defender only: Entra's older token endpoint */
 	char *region;	      /* nam (also written us), eu, apjc; NULL when a url was given */
 	enum account_auth auth;
-	char *client_id; /* all but ServiceNow basic */
-	char *username;	 /* ServiceNow basic */
-	char *secret;	 /* sealed: API key, client password, client secret or password */
+	char *client_id;     /* all but ServiceNow basic */
+	char *username;	     /* ServiceNow basic */
+	char *secret;	     /* sealed: API key, client password, client secret or password */
+	uint64_t expires_ms; /* when it stops to be valid, as the operator says; 0: not said */
 	unsigned calls_per_hour;	  /* budget; 0: none */
 	unsigned burst;			  /* of them at once after a pause; 0: an eighth */
 	unsigned in_flight;		  /* calls at once over all processes; 0: no limit */

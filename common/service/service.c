@@ -332,6 +332,7 @@ struct service *service_start(int argc, char **argv, const struct service_about 
 	    read_arguments(service, argc, argv, &err) && read_environment(service, &err);
 	if (good) {
 		log_setup(about->name, service->options.log_level);
+		metric_show_customers(service->options.metrics_customers);
 		log_settings(service);
 		good = start_signals(service, &err) && open_health(service, &err);
 	}

@@ -39,6 +39,7 @@ struct service_options {
 	unsigned log_level;
 	char *health_address;
 	unsigned health_port; /* 0: no listener */
+	bool metrics_customers;
 };
 
 /*

@@ -16,6 +16,8 @@ const struct conf_option service_option_table[] = {
 	  .help = "address of /healthz, /readyz and /metrics; 0.0.0.0 in a container" },
 	{ "TOCSIN_HEALTH_PORT", CONF_UINT, FIELD(health_port), "0", 0, 65535,
 	  .help = "their port; 0 opens none" },
+	{ "TOCSIN_METRICS_CUSTOMERS", CONF_BOOL, FIELD(metrics_customers), "true",
+	  .help = "metrics tell customers apart, up to 2,000 series each; no: all are one" },
 	{ 0 },
 };
 

@@ -12,6 +12,7 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "model/vault.h"
+#include "notice.h"
 #include "service/service.h"
 
 enum { LOOK_MS = 1000, STUCK_MS = 60000 };
@@ -180,6 +181,8 @@ static bool look(struct credentials_book *book, struct err *err)
 	reply_free(reply);
 	log_info("credentials of %zu customers and %zu accounts", edition->customer_count,
 		 edition->instance_count);
+	for (size_t i = 0; i < edition->instance_count; i++)
+		notice_expect(edition->instances[i].record->id);
 	publish(book, edition);
 	return true;
 }

@@ -33,6 +33,7 @@
 #include "net/httpd.h"
 #include "notice.h"
 #include "problem.h"
+#include "push.h"
 #include "rates.h"
 #include "service/service.h"
 #include "throttle.h"
@@ -104,7 +105,7 @@ struct metric app_refusals = {
 };
 struct metric *const app_metrics[] = { &requests, &app_refusals, NULL };
 static struct metric *const *const metrics[] = { app_metrics, committer_metrics, notice_metrics,
-						 NULL };
+						 push_metrics, NULL };
 
 static const struct service_about about = {
 	.name = "callback",

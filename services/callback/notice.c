@@ -22,6 +22,11 @@ static struct metric clone_requests = {
 };
 struct metric *const notice_metrics[] = { &clone_requests, NULL };
 
+void notice_expect(const char *account)
+{
+	metric_add(&clone_requests, 0, account);
+}
+
 struct commit *notice_new(struct httpd_exchange *exchange)
 {
 	return commit_new(exchange, 0, STREAM_CLOSURES, 1);

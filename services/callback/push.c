@@ -9,6 +9,7 @@
 #include "auth.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/metric.h"
 #include "committer.h"
 #include "credentials.h"
 #include "events.h"
@@ -26,6 +27,14 @@ enum {
 	 * as long as their fates are kept. */
 	NONCE_TTL_MS = 15 * 60 * 1000,
 };
+
+static struct metric pushed = {
+	.name = "tocsin_callback_events_total",
+	.kind = METRIC_COUNTER,
+	.help = "events that were pushed: new, or duplicate of a known one",
+	.labels = "customer,source,result",
+};
+struct metric *const push_metrics[] = { &pushed, NULL };
 
 struct request {
 	const struct app *app;
@@ -162,6 +171,22 @@ static void fill_nonces(const struct request *request, struct commit *commit)
 	commit->items[commit->item_count - 1].nonce_ttl_ms = NONCE_TTL_MS;
 }
 
+/* By what the items say: the request is no longer there. */
+static void push_end(struct commit *commit, enum commit_result result)
+{
+	for (size_t i = 0; result == COMMIT_DURABLE && i < commit->item_count; i++) {
+		const struct page_event *event = &commit->items[i].event;
+		const char *customer =
+		    field_find(event->fields, event->field_count, "customer")->value;
+		const char *source =
+		    field_find(event->fields, event->field_count, "source")->value;
+
+		metric_add(&pushed, 1, metric_customer(customer), source,
+			   commit->answers[i] == APPEND_ADDED ? "new" : "duplicate");
+	}
+	commit_answer(commit, result);
+}
+
 static enum httpd_outcome submit(const struct request *request, const struct events *events)
 {
 	struct commit *commit = commit_new(request->exchange, request->known->record->partition,
@@ -171,6 +196,7 @@ static enum httpd_outcome submit(const struct request *request, const struct eve
 		fill_item(request, commit, events, i, &commit->items[i]);
 	if (request->webhook_id)
 		fill_nonces(request, commit);
+	commit->end = push_end;
 	return committer_submit(request->app->committer, commit);
 }
 

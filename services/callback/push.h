@@ -3,6 +3,8 @@
 
 #include "net/httpd.h"
 
+struct metric;
+
 enum { PUSH_BODY_MAX = 1 << 20, PUSH_EVENTS_MAX = 500 };
 
 /*
@@ -12,5 +14,7 @@ enum { PUSH_BODY_MAX = 1 << 20, PUSH_EVENTS_MAX = 500 };
  * 202 {"accepted": n, "duplicate": n}.
  */
 enum httpd_outcome push_handle(struct httpd_exchange *exchange, void *state); /* the app */
+
+extern struct metric *const push_metrics[]; /* NULL-terminated */
 
 #endif

@@ -10,6 +10,7 @@
 #include "run.h"
 #include "status.h"
 #include "store.h"
+#include "view.h"
 
 /* ---- what is known of one ---- */
 
@@ -57,9 +58,10 @@ static json_t *describe(const struct directory *directory, const struct account 
 			struct redis *redis, struct err *err)
 {
 	bool shared = strncmp(account->owner, "account:", 8) == 0;
-	json_t *row = json_pack("{s:s,s:s,s:s,s:b,s:o}", "id", account->id, "kind",
+	json_t *row = json_pack("{s:s,s:s,s:s,s:b,s:o,s:o}", "id", account->id, "kind",
 				account_kind_name(account->kind), "url", account->url, "shared",
-				shared, "customers", users_of(directory, account->id));
+				shared, "expires_ms", view_ms(account->expires_ms), "customers",
+				users_of(directory, account->id));
 
 	if (add_state(row, redis, account->id, err))
 		return row;
@@ -87,6 +89,7 @@ static void render_list(struct buf *out, const struct screen *screen, const json
 		{ "KIND", "kind" },
 		{ "STATE", "state", CELL_STATE },
 		{ "SINCE", "parked_ms", CELL_AGE },
+		{ "SECRET EXPIRES", "expires_ms", CELL_AGE },
 		{ "CUSTOMERS", "customers", .flexible = true },
 		{ "URL", "url", .flexible = true },
 		{ "WHY", "reason", .flexible = true },
@@ -139,6 +142,7 @@ static void render_show(struct buf *out, const struct screen *screen, const json
 		{ "Intel URL", "intel_url" },
 		{ "Client id", "client_id" },
 		{ "User", "username" },
+		{ "Secret expires", "expires_ms", CELL_TIME },
 		{ "Customers", "customers" },
 		{ "Calls per hour", "calls_per_hour" },
 		{ "Calls in flight", "in_flight" },

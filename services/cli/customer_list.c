@@ -10,12 +10,27 @@
 #include "model/finding.h"
 #include "run.h"
 #include "store.h"
+#include "view.h"
 
 static const char *mode_name(const struct customer *customer)
 {
 	return customer->mode == CUSTOMER_LIVE	   ? "live"
 	       : customer->mode == CUSTOMER_PAUSED ? "paused"
 						   : "shadow";
+}
+
+/* When the first secret of its own accounts stops to be valid; 0: not said. */
+static uint64_t first_expiry(const struct customer *customer)
+{
+	uint64_t first_ms = 0;
+
+	for (size_t i = 0; i < customer->account_count; i++) {
+		uint64_t expires_ms = customer->accounts[i].expires_ms;
+
+		if (expires_ms && (!first_ms || expires_ms < first_ms))
+			first_ms = expires_ms;
+	}
+	return first_ms;
 }
 
 static json_t *describe(const struct customer *customer)
@@ -28,11 +43,12 @@ static json_t *describe(const struct customer *customer)
 		json_array_append_new(targets, json_string("threat_response"));
 	if (customer->servicenow.account)
 		json_array_append_new(targets, json_string("servicenow"));
-	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:o,s:o,s:n}", "id", customer->id, "name",
+	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:o,s:o,s:o,s:n}", "id", customer->id, "name",
 			 customer->name, "mode", mode_name(customer), "partition",
 			 (int)customer->partition, "minimum_severity",
 			 finding_severity_name(customer->minimum_severity), "sources", sources,
-			 "targets", targets, "problem");
+			 "targets", targets, "expires_ms", view_ms(first_expiry(customer)),
+			 "problem");
 }
 
 static json_t *describe_file(const struct store_file *file)
@@ -60,6 +76,7 @@ static void render_list(struct buf *out, const struct screen *screen, const json
 		{ "SOURCES", "sources", .flexible = true },
 		{ "TARGETS", "targets", .flexible = true },
 		{ "FROM SEVERITY", "minimum_severity" },
+		{ "SECRET EXPIRES", "expires_ms", CELL_AGE },
 		{ "PROBLEM", "problem", .flexible = true },
 		{ 0 },
 	};

@@ -4,10 +4,13 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "bus/dead.h"
+#include "bus/deferred.h"
 #include "bus/gate.h"
 #include "bus/key.h"
 #include "bus/redis.h"
@@ -32,22 +35,16 @@ static struct metric work_oldest = {
 	.help = "age of the oldest of them; 0 when there is none",
 };
 
-static struct metric deferred_count = {
+static struct metric deferred_gauge = {
 	.name = "tocsin_work_deferred",
 	.kind = METRIC_GAUGE,
 	.help = "work that was put off",
 };
 
-static struct metric dead_count = {
+static struct metric dead_gauge = {
 	.name = "tocsin_dead",
 	.kind = METRIC_GAUGE,
 	.help = "entries that wait for a person: tocsin dead list",
-};
-
-static struct metric open_count = {
-	.name = "tocsin_incidents_open",
-	.kind = METRIC_GAUGE,
-	.help = "incidents with an open ticket",
 };
 
 static struct metric account_parked = {
@@ -71,11 +68,38 @@ static struct metric account_budget = {
 	.help = "calls left of the budget at this moment; it grows back over the hour",
 };
 
+static struct metric account_expiry = {
+	.name = "tocsin_credential_expiry_timestamp_seconds",
+	.kind = METRIC_GAUGE,
+	.labels = "account,kind",
+	.help = "when the account's credential expires, where its file says so",
+};
+
+static struct metric account_canary = {
+	.name = "tocsin_canary_timestamp_seconds",
+	.kind = METRIC_GAUGE,
+	.labels = "account",
+	.help = "when a ticket of `tocsin servicenow test` last came back from its instance",
+};
+
+static struct metric accounts_linked = {
+	.name = "tocsin_callback_accounts",
+	.kind = METRIC_GAUGE,
+	.help = "ServiceNow accounts whose instance is to call us",
+};
+
+static struct metric source_events = {
+	.name = "tocsin_source_events_total",
+	.kind = METRIC_COUNTER,
+	.labels = "customer,source",
+	.help = "new events of a source since it was first polled, by any collector",
+};
+
 static struct metric source_age = {
 	.name = "tocsin_source_age_seconds",
 	.kind = METRIC_GAUGE,
 	.labels = "customer,source",
-	.help = "since the last poll that worked",
+	.help = "since the last poll that worked; of one that never did, since setup started",
 };
 
 static struct metric source_failures = {
@@ -130,12 +154,28 @@ static struct metric read_at = {
 };
 
 struct metric *const gauges_metrics[] = {
-	&work_left,	    &work_oldest,     &deferred_count,
-	&dead_count,	    &open_count,      &account_parked,
-	&account_failing,   &account_budget,  &customers_pinned,
-	&source_age,	    &source_failures, &source_late,
-	&redis_memory,	    &redis_limit,     &redis_trip,
-	&redis_certificate, &read_at,	      NULL,
+	&work_left,	    &work_oldest,      &deferred_gauge,
+	&dead_gauge,	    &account_parked,   &account_failing,
+	&account_budget,    &account_expiry,   &account_canary,
+	&accounts_linked,   &customers_pinned, &source_events,
+	&source_age,	    &source_failures,  &source_late,
+	&redis_memory,	    &redis_limit,      &redis_trip,
+	&redis_certificate, &read_at,	       NULL,
+};
+
+/* What these tell of may go: accounts, customers, sources, TLS. */
+static struct metric *const passing[] = {
+	&account_parked,
+	&account_failing,
+	&account_budget,
+	&account_expiry,
+	&account_canary,
+	&source_events,
+	&source_age,
+	&source_failures,
+	&source_late,
+	&redis_certificate,
+	NULL,
 };
 
 static double member(const json_t *object, const char *name)
@@ -187,62 +227,67 @@ static bool read_streams(const struct gauges *gauges, struct verdict *verdict, s
 
 static bool read_sets(const struct gauges *gauges, struct err *err)
 {
-	double deferred = 0, dead = 0, open = 0;
+	double deferred = 0, dead = 0;
 
 	for (unsigned i = 0; i < gauges->partitions; i++) {
-		struct key keys[3];
+		size_t put_off, buried;
 
-		key_format(&keys[0], i, "deferred");
-		key_format(&keys[1], i, STREAM_DEAD);
-		key_format(&keys[2], i, "open");
-		redis_append(gauges->redis, "ZCARD %s", keys[0].text);
-		redis_append(gauges->redis, "XLEN %s", keys[1].text);
-		redis_append(gauges->redis, "ZCARD %s", keys[2].text);
-		double *const sums[] = { &deferred, &dead, &open };
-
-		for (size_t k = 0; k < 3; k++) {
-			struct redis_reply *reply = redis_read(gauges->redis, err);
-
-			if (!reply && redis_error(gauges->redis) == REDIS_IO)
-				return false;
-			*sums[k] += (double)reply_integer(reply);
-			reply_free(reply);
-		}
+		if (!deferred_count(gauges->redis, i, &put_off, err) ||
+		    !dead_count(gauges->redis, i, &buried, err))
+			return false;
+		deferred += (double)put_off;
+		dead += (double)buried;
 	}
-	metric_set(&deferred_count, deferred);
-	metric_set(&dead_count, dead);
-	metric_set(&open_count, open);
+	metric_set(&deferred_gauge, deferred);
+	metric_set(&dead_gauge, dead);
 	return true;
 }
 
 /* ---- accounts and sources ---- */
 
-static void read_accounts(const struct gauges *gauges, const struct directory *directory)
+static void show_account(const struct account *account, const struct gate_state *state)
 {
+	const char *kind = account_kind_name(account->kind);
+
+	metric_set(&account_parked, state->parked, account->id, kind);
+	metric_set(&account_failing, state->breaker_until_ms != 0, account->id, kind);
+	if (account->calls_per_hour > 0)
+		metric_set(&account_budget, state->known ? state->tokens : account->burst,
+			   account->id, kind);
+	if (account->expires_ms)
+		metric_set(&account_expiry, (double)account->expires_ms / 1000, account->id,
+			   kind);
+	if (state->canary_ms)
+		metric_set(&account_canary, (double)state->canary_ms / 1000, account->id);
+}
+
+static bool read_accounts(const struct gauges *gauges, const struct directory *directory,
+			  struct err *err)
+{
+	unsigned linked = 0;
+
 	for (size_t i = 0; i < directory_account_count(directory); i++) {
 		const struct account *account = directory_account_at(directory, i);
-		const char *kind = account_kind_name(account->kind);
 		struct gate_state state = { 0 };
-		struct err err = { 0 };
 
-		if (!gate_read(gauges->redis, account->id, &state, &err))
-			return;
-		metric_set(&account_parked, state.parked, account->id, kind);
-		metric_set(&account_failing, state.breaker_until_ms != 0, account->id, kind);
-		if (account->calls_per_hour > 0)
-			metric_set(&account_budget, state.known ? state.tokens : account->burst,
-				   account->id, kind);
+		if (!gate_read(gauges->redis, account->id, &state, err))
+			return false;
+		show_account(account, &state);
+		linked += account->callback.instance_name != NULL;
 	}
+	metric_set(&accounts_linked, linked);
+	return true;
 }
 
 /* The worst of each source over all customers. */
 struct worst {
 	const char *source;
-	double age_s, failures, late_s;
+	double age_s, failures, late_s, events;
 };
 
 static void show_source(const char *customer, const struct worst *worst)
 {
+	metric_set(&source_events, worst->events, customer, worst->source);
 	metric_set(&source_age, worst->age_s, customer, worst->source);
 	metric_set(&source_failures, worst->failures, customer, worst->source);
 	metric_set(&source_late, worst->late_s, customer, worst->source);
@@ -251,34 +296,37 @@ static void show_source(const char *customer, const struct worst *worst)
 static void add_worst(struct worst *worst, const struct worst *one)
 {
 	worst->source = one->source;
+	worst->events += one->events;
 	worst->age_s = one->age_s > worst->age_s ? one->age_s : worst->age_s;
 	worst->failures = one->failures > worst->failures ? one->failures : worst->failures;
 	worst->late_s = one->late_s > worst->late_s ? one->late_s : worst->late_s;
 }
 
 static bool read_source(const struct gauges *gauges, const struct customer *customer,
-			const struct customer_source *source, struct worst *ret_one)
+			const struct customer_source *source, struct worst *ret_one,
+			struct err *err)
 {
 	struct arena *arena = arena_new();
 	struct cursor progress;
-	struct err err = { 0 };
 	struct key key;
 	uint64_t now_ms = clock_wall_ms();
 
 	cursor_key(&key, customer, source);
-	bool ok = cursor_load(gauges->redis, &key, arena, &progress, &err);
-	/* What was never read has waited for as long as we look, at the least. */
-	uint64_t since_ms = ok && progress.last_ok_ms ? progress.last_ok_ms : gauges->since_ms;
+	bool ok = cursor_load(gauges->redis, &key, arena, &progress, err);
 
-	if (ok)
+	if (ok) {
+		/* What was never read has waited for as long as we look, at the least. */
+		uint64_t since_ms =
+		    progress.last_ok_ms ? progress.last_ok_ms : gauges->since_ms;
+
 		*ret_one = (struct worst){
 			.source = source->name,
-			.age_s = since_ms && since_ms < now_ms
-				     ? (double)(now_ms - since_ms) / 1000
-				     : 0,
+			.age_s = since_ms < now_ms ? (double)(now_ms - since_ms) / 1000 : 0,
 			.failures = (double)progress.failures,
 			.late_s = (double)lateness_quantile_ms(&progress.lateness, 990) / 1000,
+			.events = (double)progress.events_seen,
 		};
+	}
 	arena_free(arena);
 	return ok;
 }
@@ -294,9 +342,21 @@ static struct worst *worst_of(struct worst *all, size_t *count, const char *sour
 	return *count < KINDS_MAX ? &all[(*count)++] : &all[KINDS_MAX - 1];
 }
 
-static void read_sources(const struct gauges *gauges, const struct directory *directory)
+/* What no table of metrics has room for is shown as one. */
+static bool tells_customers(const struct gauges *gauges, const struct directory *directory)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < directory_count(directory); i++)
+		count += directory_at(directory, i)->source_count;
+	return gauges->customers && count <= METRIC_SERIES_MAX;
+}
+
+static bool read_sources(const struct gauges *gauges, const struct directory *directory,
+			 struct err *err)
 {
 	struct worst all[KINDS_MAX] = { 0 };
+	bool each = tells_customers(gauges, directory);
 	size_t count = 0;
 
 	for (size_t i = 0; i < directory_count(directory); i++) {
@@ -306,15 +366,16 @@ static void read_sources(const struct gauges *gauges, const struct directory *di
 		     customer->mode != CUSTOMER_PAUSED && k < customer->source_count; k++) {
 			struct worst one;
 
-			if (!read_source(gauges, customer, &customer->sources[k], &one))
-				return;
-			if (gauges->customers)
+			if (!read_source(gauges, customer, &customer->sources[k], &one, err))
+				return false;
+			if (each)
 				show_source(customer->id, &one);
 			add_worst(worst_of(all, &count, one.source), &one);
 		}
 	}
-	for (size_t i = 0; i < count && !gauges->customers; i++)
+	for (size_t i = 0; i < count && !each; i++)
 		show_source("all", &all[i]);
+	return true;
 }
 
 /* ---- Redis ---- */
@@ -326,20 +387,27 @@ static double info_number(const char *info, const char *name)
 	return at ? strtod(at + strlen(name), NULL) : 0;
 }
 
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static bool read_redis(const struct gauges *gauges, struct err *err)
 {
-	uint64_t begin_ms = clock_mono_ms();
-	struct redis_reply *reply = redis_command(gauges->redis, err, "TIME");
-	bool ok = reply != NULL;
+	double begin_s = seconds();
 
-	reply_free(reply);
-	if (!ok)
+	if (!redis_run(gauges->redis, err, "TIME"))
 		return false;
-	metric_set(&redis_trip, (double)(clock_mono_ms() - begin_ms) / 1000);
+	metric_set(&redis_trip, seconds() - begin_s);
 	if (redis_certificate_until_s(gauges->redis))
 		metric_set(&redis_certificate,
 			   (double)redis_certificate_until_s(gauges->redis));
-	reply = redis_command(gauges->redis, err, "INFO memory");
+
+	struct redis_reply *reply = redis_command(gauges->redis, err, "INFO memory");
+
 	if (!reply)
 		return false;
 	metric_set(&redis_memory, info_number(reply_text(reply), "used_memory:"));
@@ -367,11 +435,12 @@ void gauges_read(const struct gauges *gauges)
 	const struct directory *directory = NULL;
 
 	if (read_redis(gauges, &err) && read_streams(gauges, &verdict, &err) &&
-	    read_sets(gauges, &err) &&
+	    read_sets(gauges, &err) && gauges_read_incidents(gauges, &err) &&
 	    (directory = roster_get(gauges->roster, gauges->redis, &err)) &&
-	    read_collectors(gauges, directory, &err)) {
-		read_accounts(gauges, directory);
-		read_sources(gauges, directory);
+	    read_collectors(gauges, directory, &err) &&
+	    read_accounts(gauges, directory, &err) && read_sources(gauges, directory, &err)) {
+		for (size_t i = 0; passing[i]; i++)
+			metric_sweep(passing[i]);
 		metric_set(&read_at, (double)clock_wall_ms() / 1000);
 	} else {
 		log_debug("gauges: %s", err.text);

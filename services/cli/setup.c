@@ -146,17 +146,14 @@ static struct metric passes_total = {
 static struct metric *const setup_metrics[] = { &customers_gauge, &problems_gauge,
 						&rights_gauge, &passes_total, NULL };
 static struct metric *const *const metrics[] = { setup_metrics, gauges_metrics,
-						 retention_metrics, NULL };
+						 gauges_incident_metrics, retention_metrics,
+						 NULL };
 
 struct watch_settings {
-	bool metric_customers;
 	uint64_t gauges_ms;
 };
 
 static const struct conf_option watch_options[] = {
-	{ "TOCSIN_METRICS_CUSTOMERS", CONF_BOOL,
-	  offsetof(struct watch_settings, metric_customers), "true",
-	  .help = "a series per customer and source; no: the worst of all customers" },
 	{ "TOCSIN_METRICS_INTERVAL", CONF_MILLIS, offsetof(struct watch_settings, gauges_ms),
 	  "10s", .min = 100, .max = 600000,
 	  .help = "how often the installation's gauges are read" },
@@ -371,7 +368,7 @@ static void look(struct watch *watch)
 			.roster = watch->roster,
 			.partitions = watch->bus.partitions,
 			.since_ms = watch->started_ms,
-			.customers = watch->own.metric_customers,
+			.customers = service_options(watch->service)->metrics_customers,
 		};
 
 		watch->gauged_ms = now_ms;

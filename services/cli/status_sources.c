@@ -18,6 +18,11 @@ enum {
 	FAILURES = 3,	     /* polls in a row: no longer a hiccup */
 };
 
+/* As the alerts have it. */
+#define DAY_MS		 (24 * 60 * 60 * (uint64_t)1000)
+#define EXPIRY_SOON_MS	 (30 * DAY_MS)
+#define EXPIRY_URGENT_MS (7 * DAY_MS)
+
 /* ---- accounts ---- */
 
 static uint64_t next_try(const struct gate_state *state)
@@ -44,6 +49,22 @@ json_t *status_account(struct redis *redis, const char *id, struct err *err)
 			 "in_flight", (json_int_t)state.in_flight);
 }
 
+/* No vendor tells: it is what the file says. */
+static void judge_expiry(const struct account *account, struct verdict *verdict)
+{
+	uint64_t left_ms =
+	    account->expires_ms > verdict->now_ms ? account->expires_ms - verdict->now_ms : 0;
+	enum health health = left_ms > EXPIRY_URGENT_MS ? HEALTH_BEHIND : HEALTH_BROKEN;
+
+	if (!account->expires_ms || left_ms > EXPIRY_SOON_MS)
+		return;
+	if (left_ms == 0)
+		verdict_add(verdict, health, "account %s: its secret has expired", account->id);
+	else
+		verdict_add(verdict, health, "account %s: its secret expires in %llu days",
+			    account->id, (unsigned long long)(left_ms / DAY_MS));
+}
+
 json_t *status_accounts(struct redis *redis, const struct directory *directory,
 			struct verdict *verdict, struct err *err)
 {
@@ -66,7 +87,9 @@ json_t *status_accounts(struct redis *redis, const struct directory *directory,
 			verdict_add(verdict, HEALTH_BEHIND,
 				    "account %s: its calls fail, it is left alone for a while",
 				    account->id);
+		judge_expiry(account, verdict);
 		json_object_set_new(row, "kind", json_string(account_kind_name(account->kind)));
+		json_object_set_new(row, "expires_ms", view_ms(account->expires_ms));
 		json_array_append_new(list, row);
 	}
 	return list;

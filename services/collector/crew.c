@@ -59,14 +59,15 @@ static void count(const struct claim *claim, const struct poll_result *result,
 		  uint64_t began_ms)
 {
 	const char *source = claim->task->source;
+	const char *customer = metric_customer(claim->task->customer);
 	uint64_t delay = began_ms > claim->due_ms ? began_ms - claim->due_ms : 0;
 	uint64_t tenth = claim->interval_ms / 10;
 
 	metric_add(&metric_polls, 1, source, poll_outcome_name(result->outcome));
 	metric_observe(&metric_poll_seconds, (double)(clock_mono_ms() - began_ms) / 1000,
 		       source);
-	metric_add(&metric_events, (double)result->fresh, source, "new");
-	metric_add(&metric_events, (double)result->duplicate, source, "duplicate");
+	metric_add(&metric_events, (double)result->fresh, customer, source, "new");
+	metric_add(&metric_events, (double)result->duplicate, customer, source, "duplicate");
 	if (claim->excused)
 		return;
 	metric_observe(&metric_poll_delay, (double)delay / 1000, source);

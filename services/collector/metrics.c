@@ -44,7 +44,7 @@ struct metric metric_events = {
 	.name = "tocsin_collector_events_total",
 	.kind = METRIC_COUNTER,
 	.help = "Events read from vendors: new, or duplicate of a known one",
-	.labels = "source,result",
+	.labels = "customer,source,result",
 };
 
 struct metric metric_event_lateness = {

@@ -1,6 +1,8 @@
 /* The figures of this process, and whom it has told what. */
 #include "app.h"
+
 #include "memo.h"
+#include "model/closure.h"
 
 static const double ticket_bounds[] = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 0 };
 
@@ -11,7 +13,14 @@ struct metric app_findings = {
 	    "Findings by what became of them: opened or joined an incident, recorded on one "
 	    "that is over, minor (below the customer's minimum), waiting (for the customer), "
 	    "dead, taken over.",
-	.labels = "outcome",
+	.labels = "customer,source,outcome",
+};
+
+struct metric app_tickets = {
+	.name = "tocsin_tickets_total",
+	.kind = METRIC_COUNTER,
+	.help = "Tickets that were opened, by the source of the first event.",
+	.labels = "customer,source",
 };
 
 struct metric app_steps = {
@@ -58,37 +67,6 @@ struct metric app_reconciliations = {
 	.labels = "account,outcome",
 };
 
-struct metric app_contained = {
-	.name = "tocsin_contained_hosts",
-	.kind = METRIC_GAUGE,
-	.help = "Hosts that incidents hold contained now, of all customers.",
-};
-
-struct metric app_contained_longest = {
-	.name = "tocsin_contained_longest_seconds",
-	.kind = METRIC_GAUGE,
-	.help = "How long the longest contained host has been so.",
-};
-
-struct metric app_approvals = {
-	.name = "tocsin_containment_approvals_pending",
-	.kind = METRIC_GAUGE,
-	.help = "Containments that wait for a person.",
-};
-
-struct metric app_not_undone = {
-	.name = "tocsin_containment_not_undone",
-	.kind = METRIC_GAUGE,
-	.help = "Incidents whose hosts could not be let go: a person has to look.",
-};
-
-struct metric app_canary = {
-	.name = "tocsin_canary_timestamp_seconds",
-	.kind = METRIC_GAUGE,
-	.labels = "account",
-	.help = "When a ticket of `tocsin servicenow test` last came back from its instance.",
-};
-
 struct metric app_ticket_seconds = {
 	.name = "tocsin_event_to_ticket_seconds",
 	.kind = METRIC_HISTOGRAM,
@@ -97,22 +75,23 @@ struct metric app_ticket_seconds = {
 };
 
 struct metric *const app_metrics[] = {
-	&app_findings,
-	&app_steps,
-	&app_closings,
-	&app_reconciliations,
-	&app_contained,
-	&app_contained_longest,
-	&app_approvals,
-	&app_not_undone,
-	&app_containments,
-	&app_template_failures,
-	&app_canary,
-	&app_ticket_seconds,
-	NULL,
+	&app_findings,		&app_tickets,	      &app_steps,
+	&app_closings,		&app_reconciliations, &app_containments,
+	&app_template_failures, &app_ticket_seconds,  NULL,
 };
 
 bool app_alarm_due(const struct app *app, const char *subject)
 {
 	return memo_add(app->alarms, subject);
+}
+
+void app_expect(void)
+{
+	static const enum closure_via vias[] = { CLOSURE_SERVICENOW, CLOSURE_ANCESTORS,
+						 CLOSURE_RECONCILER };
+
+	for (size_t i = 0; i < sizeof vias / sizeof vias[0]; i++) {
+		metric_add(&app_closings, 0, closure_via_name(vias[i]), "hint");
+		metric_add(&app_closings, 0, closure_via_name(vias[i]), "closed");
+	}
 }

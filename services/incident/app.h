@@ -32,15 +32,17 @@ struct app {
 
 /* Rows this process owns, NULL-terminated. */
 extern struct metric *const app_metrics[];
-extern struct metric app_findings; /* by outcome */
-extern struct metric app_contained, app_contained_longest, app_approvals, app_not_undone;
+extern struct metric app_findings;	    /* by customer, source, outcome */
+extern struct metric app_tickets;	    /* by customer, source */
 extern struct metric app_containments;	    /* by action and outcome */
 extern struct metric app_steps;		    /* by step and outcome */
 extern struct metric app_closings;	    /* by via and outcome */
 extern struct metric app_reconciliations;   /* by account and outcome */
 extern struct metric app_template_failures; /* by template */
-extern struct metric app_canary;	    /* when a test ticket came back, by account */
 extern struct metric app_ticket_seconds;    /* first seen by us to ticket */
+
+/* What alerts compare with what was is there from the start: the first one counts. */
+void app_expect(void);
 
 /* False when this was complained about within the hour. */
 bool app_alarm_due(const struct app *app, const char *subject);

@@ -62,11 +62,17 @@ bool intake_fate(const struct entry *entry, unsigned partition, struct key *ret_
 
 /* ---- what becomes of one ---- */
 
+static void count(const char *customer, const char *source, const char *outcome)
+{
+	metric_add(&app_findings, 1, metric_customer(customer), source, outcome);
+}
+
 /* A customer who is not there or paused: the finding waits, without ageing, and someone is told
  * once. */
-static void wait_for_customer(struct batch *batch, const char *id, const char *why,
-			      struct outcome *outcome)
+static void wait_for_customer(struct batch *batch, const struct finding *finding,
+			      const char *why, struct outcome *outcome)
 {
+	const char *id = finding->customer;
 	struct arena *arena = worker_arena(batch->worker);
 	const char *subject = arena_printf(arena, "customer:%s", id);
 
@@ -76,7 +82,7 @@ static void wait_for_customer(struct batch *batch, const char *id, const char *w
 	outcome->uncounted = true;
 	outcome->delay_ms = CUSTOMER_WAIT_MS;
 	outcome->reason = subject;
-	metric_add(&app_findings, 1, "waiting");
+	count(finding->customer, finding->source, "waiting");
 }
 
 /* One line for the incident's list of findings. */
@@ -249,17 +255,17 @@ static void sort_one(struct batch *batch, size_t place, const struct entry *entr
 	trace_log(entry_text(entry, "trace"));
 	if (!finding_decode(finding, entry->fields, entry->field_count, &err)) {
 		outcome_from_error(batch->worker, &err, outcome);
-		metric_add(&app_findings, 1, "dead");
+		count("unknown", "unknown", "dead");
 		return;
 	}
 	outcome->fate_key = fate_key(arena, worker_partition(batch->worker), finding);
 	arrival->customer = directory_customer(batch->directory, finding->customer);
 	if (!arrival->customer || arrival->customer->mode == CUSTOMER_PAUSED) {
-		wait_for_customer(batch, finding->customer,
-				  arrival->customer ? "paused" : "unknown", outcome);
+		wait_for_customer(batch, finding, arrival->customer ? "paused" : "unknown",
+				  outcome);
 	} else if (!arrival_read(arrival, arena, &err)) {
 		outcome_from_error(batch->worker, &err, outcome);
-		metric_add(&app_findings, 1, "dead");
+		count(finding->customer, finding->source, "dead");
 	} else {
 		claim_add(batch, place, arrival);
 	}
@@ -276,6 +282,13 @@ static const char *outcome_name(enum group_outcome outcome)
 	};
 
 	return names[outcome];
+}
+
+static const char *field_of(const struct group_finding *claim, const char *name)
+{
+	const struct field *field = field_find(claim->fields, claim->field_count, name);
+
+	return field ? field->value : "";
 }
 
 static void claim_all(struct batch *batch, struct outcome *outcomes)
@@ -298,13 +311,12 @@ static void claim_all(struct batch *batch, struct outcome *outcomes)
 			outcome->uncounted = true;
 			continue;
 		}
-		trace_log(
-		    field_find(batch->claims[i].fields, batch->claims[i].field_count, "trace")
-			->value);
+		trace_log(field_of(&batch->claims[i], "trace"));
 		log_debug("finding %s %s", outcome_name(answers[i].outcome),
 			  answers[i].incident);
 		*outcome = (struct outcome){ .kind = OUTCOME_SETTLED };
-		metric_add(&app_findings, 1, outcome_name(answers[i].outcome));
+		count(field_of(&batch->claims[i], "customer"),
+		      field_of(&batch->claims[i], "source"), outcome_name(answers[i].outcome));
 	}
 }
 

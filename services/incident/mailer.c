@@ -159,6 +159,13 @@ static bool by_servicenow(struct mailer *mailer, const struct letter *letter,
 	       servicenow_email_send(&session, &email, mailer->arena, &current->email_id, err);
 }
 
+/* What an alert looks for is there from the start: the first one counts. */
+static void expect_refusals(void)
+{
+	metric_add(&mails, 0, "servicenow", "refused");
+	metric_add(&mails, 0, "smtp", "refused");
+}
+
 static const char *via_name(const struct letter *letter)
 {
 	return letter->customer->mail.via == CUSTOMER_MAIL_SERVICENOW ? "servicenow" : "smtp";
@@ -351,6 +358,7 @@ struct mailer *mailer_start(const struct app *app, const struct mailer_settings 
 	struct mailer *mailer = xcalloc(1, sizeof(*mailer));
 	pthread_condattr_t monotonic;
 
+	expect_refusals();
 	mailer->app = app;
 	mailer->settings = settings;
 	mailer->arena = arena_new();

@@ -213,6 +213,7 @@ static bool work(struct incidents *incidents, struct err *err)
 		.watch_ms = incidents->config.reopen_window_ms,
 	};
 
+	app_expect();
 	add_workers(incidents);
 	reconciler.bus = incidents->bus;
 	service_keep_bus(incidents->service, incidents->bus);

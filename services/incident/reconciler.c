@@ -140,22 +140,12 @@ static void read_partition(struct reconciler *reconciler, const struct directory
 	}
 }
 
-static void show(const struct rescue_count *count)
-{
-	metric_set(&app_contained, count->hosts);
-	metric_set(&app_contained_longest, (double)count->longest_ms / 1000.0);
-	metric_set(&app_approvals, count->approvals);
-	metric_set(&app_not_undone, count->stuck);
-}
-
 static void read_all(struct reconciler *reconciler)
 {
 	const struct app *app = reconciler->set.app;
 	struct arena *arena = arena_new();
 	struct err err = { 0 };
 	const struct directory *directory = roster_get(app->roster, reconciler->redis, &err);
-
-	struct rescue_count count = { 0 };
 
 	for (unsigned i = 0; directory && i < app->times->partitions; i++) {
 		const struct rescue rescue = {
@@ -169,11 +159,9 @@ static void read_all(struct reconciler *reconciler)
 
 		rescue_hosts(&rescue);
 		read_partition(reconciler, directory, i, arena);
-		rescue_count(&rescue, &count);
+		rescue_expire(&rescue);
 		arena_reset(arena);
 	}
-	if (directory)
-		show(&count);
 	if (directory)
 		roster_put(app->roster, directory);
 	arena_free(arena);

@@ -372,41 +372,12 @@ void rescue_hosts(const struct rescue *rescue)
 	}
 }
 
-/* ---- counting ---- */
-
-static size_t read_list(const struct rescue *rescue, enum containment_list list,
-			struct containment_row **ret_rows)
-{
-	struct err ignored = { 0 };
-	size_t count = 0;
-
-	return containment_list_read(rescue->redis, rescue->partition, list, rescue->arena,
-				     ret_rows, &count, &ignored)
-		   ? count
-		   : 0;
-}
-
-/* Those of incidents that are gone. */
-static void drop_expired(const struct rescue *rescue, uint64_t now_ms)
+void rescue_expire(const struct rescue *rescue)
 {
 	struct err ignored = { 0 };
 	struct key key;
 
 	key_format(&key, rescue->partition, "containment:approvals");
 	redis_run(rescue->redis, &ignored, "ZREMRANGEBYSCORE %s -inf %llu", key.text,
-		  (unsigned long long)(now_ms - HOUR_MS));
-}
-
-void rescue_count(const struct rescue *rescue, struct rescue_count *count)
-{
-	struct containment_row *rows = NULL;
-	size_t hosts = read_list(rescue, CONTAINMENT_HOSTS, &rows);
-	uint64_t now = clock_wall_ms();
-
-	drop_expired(rescue, now);
-	if (hosts > 0 && now > rows[0].time_ms && now - rows[0].time_ms > count->longest_ms)
-		count->longest_ms = now - rows[0].time_ms;
-	count->hosts += (unsigned)hosts;
-	count->approvals += (unsigned)read_list(rescue, CONTAINMENT_APPROVALS, &rows);
-	count->stuck += (unsigned)read_list(rescue, CONTAINMENT_STUCK, &rows);
+		  (unsigned long long)(clock_wall_ms() - HOUR_MS));
 }

@@ -25,11 +25,7 @@ struct rescue {
 
 void rescue_hosts(const struct rescue *rescue);
 
-/* What people should know of: hosts contained and the oldest of them, approvals, failures. */
-struct rescue_count {
-	unsigned hosts, approvals, stuck;
-	unsigned long long longest_ms;
-};
-void rescue_count(const struct rescue *rescue, struct rescue_count *count);
+/* Approvals of incidents that are gone are no longer listed. */
+void rescue_expire(const struct rescue *rescue);
 
 #endif

@@ -39,6 +39,7 @@ static struct saga_end created(struct turn *turn, const struct vendor_session *s
 	    servicenow_table_url(session->account->url, turn_table(turn), sys_id, turn->arena);
 	incident->told_severity_id = incident->severity_id;
 	incident->ticket_ms = now;
+	metric_add(&app_tickets, 1, metric_customer(incident->customer), incident->source);
 	if (incident->observed_ms > 0 && now >= incident->observed_ms)
 		metric_observe(&app_ticket_seconds,
 			       (double)(now - incident->observed_ms) / 1000.0);

@@ -19,10 +19,9 @@
 static struct metric events = {
 	.name = "tocsin_normalizer_events_total",
 	.kind = METRIC_COUNTER,
-	.help =
-	    "raw events by source and by what became of them: finding, suppressed, skipped, "
-	    "refused",
-	.labels = "source,outcome",
+	.help = "raw events by what became of them: finding, suppressed, skipped, "
+		"refused",
+	.labels = "customer,source,outcome",
 };
 static struct metric payload_bytes = {
 	.name = "tocsin_normalizer_payload_bytes_total",
@@ -60,12 +59,12 @@ bool handler_fate(const struct entry *entry, unsigned partition, struct key *ret
 
 /* ---- one entry ---- */
 
-static void refuse(struct arena *arena, const char *source, const struct err *err,
-		   struct outcome *outcome)
+static void refuse(struct arena *arena, const char *customer, const char *source,
+		   const struct err *err, struct outcome *outcome)
 {
 	outcome->kind = OUTCOME_BURY;
 	outcome->reason = arena_strdup(arena, err->text);
-	metric_add(&events, 1, source, "refused");
+	metric_add(&events, 1, metric_customer(customer), source, "refused");
 }
 
 /* keep: among the recent findings, also when it is suppressed. */
@@ -73,6 +72,7 @@ static void publish(struct arena *arena, struct finding *finding, const struct p
 		    bool keep, struct outcome *outcome)
 {
 	struct field *fields = arena_alloc(arena, FINDING_FIELDS * sizeof *fields);
+	const char *customer = metric_customer(finding->customer);
 	char *trace = arena_alloc(arena, TRACE_ROOM);
 
 	trace_child(finding->trace, trace);
@@ -86,20 +86,20 @@ static void publish(struct arena *arena, struct finding *finding, const struct p
 	if (policy->suppress) {
 		outcome->kind = OUTCOME_DONE;
 		outcome->fate = arena_printf(arena, "suppressed:%s", policy->suppress);
-		metric_add(&events, 1, finding->source, "suppressed");
+		metric_add(&events, 1, customer, finding->source, "suppressed");
 		return;
 	}
 	outcome->kind = OUTCOME_PUBLISH;
 	outcome->fate = "queued"; /* still on its way: the incident service has the last word */
-	metric_add(&events, 1, finding->source, "finding");
+	metric_add(&events, 1, customer, finding->source, "finding");
 }
 
-static void skip(struct arena *arena, const char *source, const char *why,
+static void skip(struct arena *arena, const struct raw *raw, const char *why,
 		 struct outcome *outcome)
 {
 	outcome->kind = OUTCOME_DONE;
 	outcome->fate = arena_printf(arena, "skipped:%s", why);
-	metric_add(&events, 1, source, "skipped");
+	metric_add(&events, 1, metric_customer(raw->customer), raw->source, "skipped");
 }
 
 /* ---- a batch ---- */
@@ -134,7 +134,8 @@ static void read_one(struct batch *batch, const struct entry *entry, size_t at)
 	trace_log(entry_text(entry, "trace"));
 	batch->read[at] = raw_decode(raw, entry->fields, entry->field_count, &err);
 	if (!batch->read[at]) {
-		refuse(arena, "unknown", &err, outcome); /* whose fate it would be is unknown */
+		refuse(arena, "unknown", "unknown", &err,
+		       outcome); /* whose fate it would be is unknown */
 		return;
 	}
 	struct key *key = arena_alloc(arena, sizeof *key);
@@ -190,9 +191,9 @@ static void handle_one(struct batch *batch, size_t at)
 	if (verdict == NORMALIZE_FINDING)
 		batch->places[batch->finding_count++] = at;
 	else if (verdict == NORMALIZE_SKIP)
-		skip(arena, raw->source, why, outcome);
+		skip(arena, raw, why, outcome);
 	else if (err.kind == ERR_PERMANENT)
-		refuse(arena, raw->source, &err, outcome);
+		refuse(arena, raw->customer, raw->source, &err, outcome);
 	else
 		outcome_from_error(batch->self, &err, outcome);
 }

@@ -3,6 +3,8 @@ import pytest
 
 from functions import GROUP, counted, key, redis, snapshot
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 def take(library, incident, item="item", entry="", consumer="c1", fields=None):
     keys = [key("actions"), key("open"), key(f"incident:{incident}"), key(f"incident:{incident}:inbox")]
@@ -13,7 +15,7 @@ def take(library, incident, item="item", entry="", consumer="c1", fields=None):
 
 @pytest.fixture
 def known(library):
-    library.redis.hset(key("incident:i1"), mapping={"state": "open", "id": "i1"})
+    library.redis.hset(key("incident:i1"), mapping={"state": "open", "id": "i1", "trace": TRACE})
     return library
 
 
@@ -22,7 +24,10 @@ def test_taken_in_one_step(known):
     known.read("closures")
     assert take(known, "i1", "a", entry) == "taken"
     assert known.redis.lrange(key("incident:i1:inbox"), 0, -1) == ["a"]
-    assert known.body("actions") == [{"v": "1", "incident": "i1"}]
+    wake_up, = known.body("actions")
+    trace = wake_up.pop("trace")
+    assert wake_up == {"v": "1", "incident": "i1"}
+    assert trace[:36] == TRACE[:36] and trace[52:] == TRACE[52:] and trace[36:52] != TRACE[36:52]
     assert known.redis.zrange(key("open"), 0, -1) == ["i1"]
     assert known.redis.xlen(key("closures")) == 0 and known.pending("closures") == 0
     # The answer was lost, the call is made again.

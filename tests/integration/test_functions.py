@@ -840,7 +840,7 @@ def test_release_can_put_off_the_wake_up(library):
     assert library.release("i1", fence, wake_up, delay=60000, left=1) == 1
     assert library.pending("actions") == 0 and library.redis.zcard(key("deferred")) == 1
     row = library.call("deferred_list", [key("deferred")], 0, 1)[0]
-    assert row[0] == "actions" and row[8] == ["v", "1", "incident", "i1"]
+    assert row[0] == "actions" and row[8] == ["v", "1", "incident", "i1", "trace", ""]
 
 
 def test_release_when_the_wake_up_is_anothers(library):

@@ -2,6 +2,7 @@
 finds something in a Prometheus that scraped the services at work."""
 import json
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+import yaml
 
 from harness import wait_until
 from harness.events import threat_detected
@@ -24,7 +26,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("promtool") or not shutil.which
 
 
 @pytest.mark.parametrize("command", [["check", "rules", "rules.yml"], ["check", "config", "prometheus.yml"],
-                                     ["test", "rules", "rules_test.yml"]], ids=" ".join)
+                                     ["test", "rules", "rules_test.yml"],
+                                     ["test", "rules", "rules_weeks_test.yml"]], ids=" ".join)
 def test_promtool_is_content(command):
     done = subprocess.run(["promtool", *command], cwd=DEPLOY / "prometheus", capture_output=True, text=True,
                           check=False)
@@ -37,11 +40,61 @@ def test_every_alert_is_explained():
     names = [line.split()[-1] for line in (DEPLOY / "prometheus/rules.yml").read_text().split("\n")
              if "- alert:" in line]
     assert len(names) > 10
-    assert [name for name in names if f"### {name}\n" not in text] == []
+    sections = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert [name for name in names if not any(name in section.split(", ") for section in sections)] == []
+
+
+@pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.stem)
+def test_dashboards_are_whole(file):
+    """What Grafana would show, as far as can be told without it."""
+    board = json.loads(file.read_text())
+    assert board["uid"] and board["title"] and board["description"] and "id" not in board
+    panels = board["panels"]
+    assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
+    taken = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24 and not cells & taken, panel["title"]
+        taken |= cells
+        assert panel["description"] and panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs and len(set(refs)) == len(refs)
+        for each in (panel, *panel["targets"]):
+            assert each["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, panel["title"]
+        for name in re.findall(r"\$(\w+)", "".join(target["expr"] for target in panel["targets"])):
+            assert name in {variable["name"] for variable in board["templating"]["list"]}, name
+
+
+def test_grafana_is_given_what_dashboards_need():
+    boards = [json.loads(file.read_text()) for file in DASHBOARDS]
+    assert len({board["uid"] for board in boards}) == len({board["title"] for board in boards}) == len(boards)
+    provisioning = DEPLOY / "grafana/provisioning"
+    source, = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    provider, = yaml.safe_load((provisioning / "dashboards/tocsin.yml").read_text())["providers"]
+    for board in boards:
+        chosen = next(each for each in board["templating"]["list"] if each["name"] == "datasource")
+        assert (chosen["query"], chosen["current"]["value"]) == (source["type"], source["uid"])
+    services = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
+    mounts = dict(mount.split(":")[:2] for mount in services["grafana"]["volumes"])
+    assert mounts["./deploy/grafana/dashboards"] == provider["options"]["path"]
+    assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
+    assert source["url"] == "http://prometheus:9090"
+    assert set(services["prometheus"]["networks"]) & set(services["grafana"]["networks"]) == {"observe"}
+    assert not services["grafana"]["image"].endswith(("latest", "grafana"))
+
+
+def test_prometheus_looks_for_every_service():
+    config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    names = config["scrape_configs"][0]["dns_sd_configs"][0]["names"]
+    services = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
+    assert sorted(names) == sorted(name for name, service in services.items()
+                                   if "metrics" in service.get("networks", ()) and name != "prometheus")
+    absent = re.findall(r'absent\(up\{job="tocsin",service="(\w+)"', (DEPLOY / "prometheus/rules.yml").read_text())
+    assert sorted(absent) == sorted(names)
 
 
 def test_every_metric_in_a_rule_or_a_dashboard_exists():
-    import re
     known = set(re.findall(r"`(tocsin_\w+|process_\w+)`", (DEPLOY.parent / "docs/metrics.md").read_text()))
     used = set()
     for file in [DEPLOY / "prometheus/rules.yml", *DASHBOARDS]:
@@ -88,7 +141,7 @@ def watched(system, tmp_path):
     """Services that have opened tickets and closed one, and a Prometheus that looked on."""
     outside = Callback(system)
     outside.servicenow("main", client_id="tocsin-main")
-    system.threat_response()
+    system.threat_response(expires=time.strftime("%Y-%m-%d", time.gmtime(time.time() + 20 * 86400)))
     system.customer("acme", closing={"grace": "0s"})
     processes = {"setup": system.service("setup", TOCSIN_METRICS_INTERVAL="500ms")}
     for name in ("collector", "normalizer", "incident"):

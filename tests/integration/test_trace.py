@@ -113,6 +113,7 @@ def test_one_event_from_poll_to_ticket_to_close(traced):
 def test_a_pushed_event_goes_on_with_its_senders_trace(traced, header, kept):
     system = traced.system
     secret = system.pusher("acme", "generic", bearer=True)
+    system.apply()
     body = {"event_type": "Phishing", "target_device": "pc-17", "raw_observables_string": "x@bad.example"}
 
     def push():
