@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/hex.h"
 #include "model/json_bytes.h"
 
 /* BEHIND: NULs after the text, since strings are looked at eight bytes at once. */
@@ -83,24 +84,13 @@ static size_t utf8_length(const unsigned char *s)
 	return length;
 }
 
-static int hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The four digits after "\u", -1 when they are not. */
 static int32_t read_hex(const unsigned char *at)
 {
 	int32_t code = 0;
 
 	for (size_t i = 0; i < 4; i++) {
-		int digit = hex_digit(at[i]);
+		int digit = hex_digit((char)at[i]);
 		if (digit < 0)
 			return -1;
 		code = code * 16 + digit;

@@ -1,19 +1,11 @@
 #include "normalize/file_path.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/hex.h"
 #include "model/json_tree.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* "%3A" becomes ':'; what is no escape, or would become a control character, stays. The whole
  * stays as it is when the result would be no text. */
@@ -23,10 +15,9 @@ static const char *percent_decode(const char *text, struct arena *arena)
 	char *out = decoded;
 
 	for (const char *c = text; *c; c++) {
-		int high = c[0] == '%' ? hex_value(c[1]) : -1;
-		int low = high >= 0 ? hex_value(c[2]) : -1;
-		int byte = high * 16 + low;
-		if (low < 0 || byte < 0x20 || byte == 0x7f) {
+		int byte = c[0] == '%' ? hex_byte(c + 1) : -1;
+
+		if (byte < 0x20 || byte == 0x7f) {
 			*out++ = *c;
 			continue;
 		}

@@ -4,17 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/hex.h"
 
 const char *urlform_decode(const char *text, size_t size, bool plus, struct arena *arena)
 {
@@ -24,12 +14,9 @@ const char *urlform_decode(const char *text, size_t size, bool plus, struct aren
 		int c = (unsigned char)text[i];
 
 		if (c == '%') {
-			int high = size - i > 2 ? digit(text[i + 1]) : -1;
-			int low = size - i > 2 ? digit(text[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
+			c = size - i > 2 ? hex_byte(text + i + 1) : -1;
+			if (c < 0)
 				return NULL;
-			c = high * 16 + low;
 			i += 2;
 		} else if (c == '+' && plus) {
 			c = ' ';

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 #include "mail.h"
 
 enum { TEXT_MAX = 4 * 1024 * 1024, HEADER_MAX = 16 * 1024 };
@@ -75,22 +76,13 @@ static char *decode_words(const char *text)
 	return buf_take(&out, NULL);
 }
 
-static int hex(char letter)
-{
-	const char *digits = "0123456789ABCDEF";
-	const char *at = letter ? strchr(digits, letter >= 'a' ? letter - 32 : letter) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
 static void add_quoted(struct buf *out, const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] == '=' && i + 2 < size && text[i + 1] == '\r') {
 			i += 2;
-		} else if (text[i] == '=' && i + 2 < size && hex(text[i + 1]) >= 0 &&
-			   hex(text[i + 2]) >= 0) {
-			char byte = (char)(hex(text[i + 1]) * 16 + hex(text[i + 2]));
+		} else if (text[i] == '=' && i + 2 < size && hex_byte(text + i + 1) >= 0) {
+			char byte = (char)hex_byte(text + i + 1);
 
 			buf_add(out, &byte, 1);
 			i += 2;

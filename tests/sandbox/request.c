@@ -10,25 +10,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* -1 when the two are no hexadecimal digits. */
-static int hex_pair(const char *text)
-{
-	int high = hex_value(text[0]), low = hex_value(text[1]);
-
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
+#include "base/hex.h"
 
 char *request_decode(struct arena *arena, const char *text, size_t size, bool plus)
 {
@@ -36,7 +18,7 @@ char *request_decode(struct arena *arena, const char *text, size_t size, bool pl
 	size_t n = 0;
 
 	for (size_t i = 0; i < size; i++) {
-		int byte = text[i] == '%' && i + 2 < size ? hex_pair(text + i + 1) : -1;
+		int byte = text[i] == '%' && i + 2 < size ? hex_byte(text + i + 1) : -1;
 
 		if (byte > 0) { /* %00 stays as it is: texts end at NUL */
 			out[n++] = (char)(unsigned char)byte;
