@@ -37,7 +37,6 @@ enum {
 	BUSY_SLACK_MS = 100,
 	WAKE_SLACK_MS = 1000, /* wake-ups so close to each other are one */
 	OVERDUE_MS = 5 * 60 * 1000,
-	HOLD_SLACK_MS = 5000,
 	HANDED_ON_PAGE = 64,
 	SEAT_WAIT_MS = 300,	/* in the thread, for a burst to pass */
 	ALL_ITEMS = 1000000000, /* the inbox may stay as it is */
@@ -431,7 +430,8 @@ static void leave_to_holder(const struct turn *turn, const struct entry *entry,
 static bool take(struct turn *turn, const struct entry *entry, struct outcome *outcome,
 		 struct err *err)
 {
-	uint64_t ttl = 2 * turn->app->times->call_deadline_ms + HOLD_SLACK_MS;
+	/* Two calls that take all their time, and what is between them. */
+	uint64_t call_ms = turn->app->times->call_deadline_ms, ttl = 2 * call_ms + call_ms / 6;
 
 	turn->taken_mono_ms = clock_mono_ms();
 	if (!incident_take(turn->redis, &turn->keys, worker_consumer(turn->worker), ttl,
