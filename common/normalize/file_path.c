@@ -1,5 +1,6 @@
 #include "normalize/file_path.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
