@@ -12,8 +12,15 @@
 #include "bus/key.h"
 #include "bus/redis.h"
 #include "model/vault.h"
-#include "notice.h"
 #include "service/service.h"
+
+struct metric credentials_clones = {
+	.name = "tocsin_callback_clone_requests_total",
+	.kind = METRIC_COUNTER,
+	.help = "requests of clones of a ServiceNow instance, refused, by the account they use",
+	.labels = "account",
+};
+struct metric *const credentials_metrics[] = { &credentials_clones, NULL };
 
 enum { LOOK_MS = 1000, STUCK_MS = 60000 };
 
@@ -182,7 +189,7 @@ static bool look(struct credentials_book *book, struct err *err)
 	log_info("credentials of %zu customers and %zu accounts", edition->customer_count,
 		 edition->instance_count);
 	for (size_t i = 0; i < edition->instance_count; i++)
-		notice_expect(edition->instances[i].record->id);
+		metric_add(&credentials_clones, 0, edition->instances[i].record->id);
 	publish(book, edition);
 	return true;
 }

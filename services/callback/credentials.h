@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/metric.h"
 #include "bus/bus.h"
 #include "model/callback_record.h"
 #include "model/signature.h"
@@ -56,5 +57,9 @@ const struct credentials_instance *credentials_instance(const struct credentials
 							const char *account);
 const struct credentials_instance *credentials_client(const struct credentials *credentials,
 						      const char *client_id);
+
+/* Requests of clones by account, shown from the start for each that may call. */
+extern struct metric credentials_clones;
+extern struct metric *const credentials_metrics[];
 
 #endif

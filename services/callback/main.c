@@ -104,8 +104,8 @@ struct metric app_refusals = {
 	.labels = "problem",
 };
 struct metric *const app_metrics[] = { &requests, &app_refusals, NULL };
-static struct metric *const *const metrics[] = { app_metrics, committer_metrics, notice_metrics,
-						 push_metrics, NULL };
+static struct metric *const *const metrics[] = { app_metrics, committer_metrics,
+						 credentials_metrics, push_metrics, NULL };
 
 static const struct service_about about = {
 	.name = "callback",

@@ -14,19 +14,6 @@
 
 enum { HOUR_MS = 60 * 60 * 1000, DIGEST_BYTES = 8, RETRY_MS = 5000 };
 
-static struct metric clone_requests = {
-	.name = "tocsin_callback_clone_requests_total",
-	.kind = METRIC_COUNTER,
-	.help = "requests of clones of a ServiceNow instance, refused, by the account they use",
-	.labels = "account",
-};
-struct metric *const notice_metrics[] = { &clone_requests, NULL };
-
-void notice_expect(const char *account)
-{
-	metric_add(&clone_requests, 0, account);
-}
-
 struct commit *notice_new(struct httpd_exchange *exchange)
 {
 	return commit_new(exchange, 0, STREAM_CLOSURES, 1);
@@ -118,7 +105,7 @@ enum httpd_outcome notice_of_clone(const struct app *app, struct commit *commit,
 	clone->account = arena_strdup(arena, instance->record->id);
 	clone->linked = arena_strdup(arena, instance->record->callback.instance_name);
 	clone->said = arena_strdup(arena, instance_name);
-	metric_add(&clone_requests, 1, clone->account);
+	metric_add(&credentials_clones, 1, clone->account);
 	nonce = arena_printf(arena, "clone:%s:%s", clone->account, digest(arena, clone->said));
 
 	const struct field said[] = {

@@ -33,9 +33,4 @@ enum httpd_outcome notice_of_clone(const struct app *app, struct commit *commit,
 				   const struct credentials_instance *instance,
 				   const char *instance_name);
 
-/* That nothing was heard of clones of this account so far is shown too. */
-void notice_expect(const char *account);
-
-extern struct metric *const notice_metrics[];
-
 #endif
