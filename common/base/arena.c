@@ -96,14 +96,20 @@ static struct block *add_block(struct arena *arena, size_t size)
 	return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+static size_t round_up(size_t size)
 {
 	const size_t align = alignof(max_align_t);
+
+	return size ? (size + align - 1) / align * align : align;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
 	struct block *block = arena->blocks;
 
 	if (size > SIZE_MAX / 2)
 		xmalloc(SIZE_MAX); /* ends the process as any other impossible request */
-	size = size ? (size + align - 1) / align * align : align;
+	size = round_up(size);
 	if (!block || block->size - block->used < size)
 		block = add_block(arena, size);
 
@@ -126,16 +132,24 @@ char *arena_strndup(struct arena *arena, const char *s, size_t size)
 	return copy;
 }
 
+/* Mostly into what the current block has left, without counting first. */
 char *arena_printf(struct arena *arena, const char *fmt, ...)
 {
+	struct block *block = arena->blocks;
+	size_t left = block ? block->size - block->used : 0;
+	char *text = block ? block->data + block->used : NULL;
 	va_list args;
 
 	va_start(args, fmt);
-	int size = vsnprintf(NULL, 0, fmt, args);
+	int size = vsnprintf(text, left, fmt, args);
 	va_end(args);
 	if (size < 0)
 		return arena_strdup(arena, "");
-	char *text = arena_alloc(arena, (size_t)size + 1);
+	if ((size_t)size < left) {
+		block->used += round_up((size_t)size + 1);
+		return text;
+	}
+	text = arena_alloc(arena, (size_t)size + 1);
 	va_start(args, fmt);
 	vsnprintf(text, (size_t)size + 1, fmt, args);
 	va_end(args);
