@@ -27,7 +27,8 @@ struct program {
 struct expressions {
 	const struct jq_settings *settings;
 	struct jq *jq; /* NULL until it is needed */
-	struct program programs[PROGRAMS];
+	struct program
+	    *programs; /* PROGRAMS of them, NULL until the first: most threads have none */
 	size_t count;
 };
 
@@ -44,6 +45,7 @@ void expressions_free(struct expressions *expressions)
 	if (!expressions)
 		return;
 	jq_free(expressions->jq);
+	free(expressions->programs);
 	free(expressions);
 }
 
@@ -126,6 +128,8 @@ static int program_of(const struct run *run, const char *key, struct err *err)
 		err_fill(err, ERR_TRANSIENT, "jq is not run here");
 		return -1;
 	}
+	if (!expressions->programs)
+		expressions->programs = xcalloc(PROGRAMS, sizeof *expressions->programs);
 	if (expressions->count == PROGRAMS)
 		expressions_forget(expressions);
 	program = &expressions->programs[expressions->count];

@@ -210,7 +210,8 @@ static void finish_note(struct making *making)
 void ticket_make(struct ticket_press *press, const struct ticket_order *order,
 		 struct arena *arena, struct ticket *ret_ticket)
 {
-	struct making *making = arena_alloc(arena, sizeof *making);
+	/* Not in the arena, where it would stay while the vendor is waited for. */
+	struct making *making = xcalloc(1, sizeof *making);
 	const char *source = order->facts->finding.source;
 	const struct ticket_problem absent = { "template", order->template,
 					       "there is none of that name" };
@@ -235,6 +236,7 @@ void ticket_make(struct ticket_press *press, const struct ticket_order *order,
 		take_column(making, &making->plan.columns[i], &results[i]);
 	add_fixed(making);
 	finish_note(making);
+	free(making);
 }
 
 /* ---- a later note ---- */

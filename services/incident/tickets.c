@@ -1,8 +1,11 @@
 /* Templates at work. */
 #include "tickets.h"
 
+#include <stdlib.h>
+
 #include "app.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/metric.h"
 #include "bus/worker.h"
 #include "service/programs.h"
@@ -51,7 +54,7 @@ void tickets_plan(struct turn *turn)
 {
 	const struct customer_servicenow *servicenow = &turn->customer->servicenow;
 	struct incident *incident = &turn->incident;
-	struct template_plan *plan = arena_alloc(turn->arena, sizeof(*plan));
+	struct template_plan *plan = xcalloc(1, sizeof(*plan));
 	bool missing;
 
 	incident->template = servicenow->template;
@@ -62,6 +65,7 @@ void tickets_plan(struct turn *turn)
 		incident->ticket_table = arena_strdup(turn->arena, plan->table);
 	if (turn->decided.route.table)
 		incident->ticket_table = turn->decided.route.table;
+	free(plan);
 }
 
 const struct ticket *tickets_make(struct turn *turn, struct err *err)
