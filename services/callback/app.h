@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #include "auth.h"
-#include "base/metric.h"
 #include "bus/bus.h"
 #include "net/httpd.h"
 
@@ -33,9 +32,5 @@ struct app {
 
 /* All requests that are served (routes.c). */
 extern const struct httpd_route app_routes[];
-
-/* Rows this process owns, NULL-terminated. */
-extern struct metric *const app_metrics[];
-extern struct metric app_refusals; /* by problem */
 
 #endif

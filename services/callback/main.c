@@ -97,15 +97,11 @@ static struct metric requests = {
 	.help = "requests from outside by route and status",
 	.labels = "route,status",
 };
-struct metric app_refusals = {
-	.name = "tocsin_callback_refusals_total",
-	.kind = METRIC_COUNTER,
-	.help = "requests refused, by problem",
-	.labels = "problem",
+static struct metric *const own_metrics[] = { &requests, NULL };
+static struct metric *const *const metrics[] = {
+	own_metrics,	     problem_metrics, committer_metrics,
+	credentials_metrics, push_metrics,    NULL,
 };
-struct metric *const app_metrics[] = { &requests, &app_refusals, NULL };
-static struct metric *const *const metrics[] = { app_metrics, committer_metrics,
-						 credentials_metrics, push_metrics, NULL };
 
 static const struct service_about about = {
 	.name = "callback",

@@ -52,7 +52,7 @@ static enum httpd_outcome refuse(struct httpd_exchange *exchange, const struct o
 		httpd_answer_header(exchange, "WWW-Authenticate", "Basic realm=\"tocsin\"");
 	httpd_answer_header(exchange, "Pragma", "no-cache");
 	httpd_answer(exchange, why->status, "application/json", body, (size_t)size);
-	metric_add(&app_refusals, 1, why->error);
+	metric_add(&problem_refusals, 1, why->error);
 	return HTTPD_DONE;
 }
 

@@ -5,8 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app.h"
 #include "base/buf.h"
+
+struct metric problem_refusals = {
+	.name = "tocsin_callback_refusals_total",
+	.kind = METRIC_COUNTER,
+	.help = "requests refused, by problem",
+	.labels = "problem",
+};
+struct metric *const problem_metrics[] = { &problem_refusals, NULL };
 
 static const struct problem_row rows[PROBLEM_COUNT] = {
 	[PROBLEM_MALFORMED_REQUEST] = { 400, "malformed-request", "Malformed request",
@@ -71,7 +78,7 @@ const struct problem_row *problem_row(enum problem problem)
 
 void problem_count(enum problem problem)
 {
-	metric_add(&app_refusals, 1, rows[problem].name);
+	metric_add(&problem_refusals, 1, rows[problem].name);
 }
 
 void problem_retry_after(struct httpd_exchange *exchange, uint64_t retry_after_ms)

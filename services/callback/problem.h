@@ -1,6 +1,7 @@
 #ifndef CALLBACK_PROBLEM_H
 #define CALLBACK_PROBLEM_H
 
+#include "base/metric.h"
 #include "net/httpd.h"
 
 /*
@@ -48,6 +49,10 @@ struct problem_row {
 };
 const struct problem_row *problem_row(enum problem problem);
 void problem_count(enum problem problem);
+
+/* Refusals by problem, and the error of oauth.c; the list ends with NULL. */
+extern struct metric problem_refusals;
+extern struct metric *const problem_metrics[];
 
 /* httpd_refused: what the server refuses by itself. */
 void problem_refused(struct httpd_exchange *exchange, int status, const char *why, void *app);
