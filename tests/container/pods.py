@@ -90,7 +90,10 @@ class Pod:
         if not probe:
             return docker("inspect", "-f", "{{.State.Running}}", self.name).strip() == "true"
         if "exec" in probe:
-            return self.exec(*probe["exec"]["command"], check=False).returncode == 0
+            try:
+                return self.exec(*probe["exec"]["command"], check=False, seconds=5).returncode == 0
+            except subprocess.TimeoutExpired:
+                return False
         action = probe.get("httpGet") or probe["tcpSocket"]
         port = next(p["containerPort"] for p in self.container["ports"] if p["name"] == action["port"])
         words = ["curl", "-fsS", "-m", "5", "-o", os.devnull, f"http://{self.address()}:{port}{action.get('path', '/')}"]

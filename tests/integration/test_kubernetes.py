@@ -17,6 +17,7 @@ yaml = pytest.importorskip("yaml")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
+EXTERNAL = "external-redis"
 COMPONENTS = "components"  # production with those that no overlay has
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 SERVICES = {"collector", "normalizer", "incident", "callback"}
@@ -84,7 +85,7 @@ def selected(labels, selector):
 def test_every_service_is_there(overlay):
     there = names(overlay, "Deployment")
     assert SERVICES | {"setup", "client"} <= there
-    assert "redis" in names(overlay, "StatefulSet")
+    assert names(overlay, "StatefulSet") == (set() if overlay[0] == EXTERNAL else {"redis"})
     assert all(each["metadata"]["namespace"] == "tocsin" for each in overlay[1]
                if each["kind"] != "Namespace")
 
@@ -169,7 +170,7 @@ def test_nothing_is_open_but_what_must_be(overlay):
         if "vendors" in dict(allowed(overlay, labels, "Egress")):
             outside.add(name)
     assert {name for name, by in ingress.items() if "callback" in by} == {"callback"}
-    assert {name for name, by in ingress.items() if "redis" in by} == {"redis"}
+    assert {name for name, by in ingress.items() if "redis" in by} == names(overlay, "StatefulSet")
     assert ingress["client"] == set()
     assert {name.split("-")[0] for name in outside} - {"canary"} == {"collector", "incident", "client"}
 
@@ -188,7 +189,7 @@ def test_each_flow_has_its_port_and_no_more(overlay):
         vendors = ["8080"] if overlay[0] == "demo" else ["443", "465", "587"]
         wanted_in = {"redis": ["redis"], "client": [], "callback": ["health", "public"],
                      "sandbox": ["health", "http"]}.get(kind, ["health"])
-        wanted_out = ["53", "53"] + {"redis": [], "sandbox": ["public"]}.get(kind, ["6379"]) + (
+        wanted_out = ["53", "53"] + {"redis": [], "sandbox": ["public"]}.get(kind, ["6380" if overlay[0] == EXTERNAL else "6379"]) + (
             vendors if kind in ("collector", "incident", "client", "canary") else [])
         assert ports_of(ingress) == sorted(wanted_in), name
         assert ports_of(egress) == sorted(wanted_out), name
@@ -303,7 +304,7 @@ def test_who_has_which_keys(overlay):
             for secret in mounted(volume) - {None}:
                 holders.setdefault(secret, set()).add(name.split("-")[0])
     demo = {"setup"} if overlay[0] == "demo" else set()
-    assert holders["redis-tls"] == {"redis"}
+    assert holders.get("redis-tls", set()) == names(overlay, "StatefulSet")
     assert holders["keys"] - {"canary"} == {"collector", "incident", "client"} | demo
     assert holders["link-keys"] == {"incident", "client"}
     assert holders["callback-keys"] == {"callback", "client"}
@@ -314,7 +315,7 @@ CA = "/run/tocsin/redis-ca"
 
 def test_redis_is_reached_with_tls_only(overlay):
     (settings,) = [each["data"] for each in of_kind(overlay, "ConfigMap")]
-    assert settings["TOCSIN_REDIS_URL"] == "rediss://redis:6379"
+    assert settings["TOCSIN_REDIS_URL"].startswith("rediss://")
     assert settings["TOCSIN_REDIS_CA_FILE"] == f"{CA}/redis-ca.pem"
     for name, pod in pods(overlay):
         if "redis" not in pod["metadata"]["labels"] and name != "redis":
@@ -324,10 +325,10 @@ def test_redis_is_reached_with_tls_only(overlay):
             assert {"name": volume["name"], "mountPath": CA, "readOnly": True} in container["volumeMounts"], name
     conf = (ROOT / "deploy/redis/redis.conf").read_text().split("\n")
     assert {"port 0", "tls-port 6379"} <= set(conf)
-    (redis,) = [pod for name, pod in pods(overlay) if name == "redis"]
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        command = redis["spec"]["containers"][0][probe]["exec"]["command"]
-        assert command[:4] == ["redis-cli", "--tls", "--cacert", f"{CA}/redis-ca.pem"]
+    for redis in [pod for name, pod in pods(overlay) if name == "redis"]:
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            command = redis["spec"]["containers"][0][probe]["exec"]["command"]
+            assert command[:4] == ["redis-cli", "--tls", "--cacert", f"{CA}/redis-ca.pem"]
     for each in of_kind(overlay, "TriggerAuthentication"):
         assert {"password", "tls", "ca"} == {target["parameter"] for target in each["spec"]["secretTargetRef"]}
 
@@ -372,6 +373,20 @@ def test_scaling_is_by_length_of_streams_that_exist_and_never_to_nothing(overlay
             assert re.fullmatch(r"tocsin:\{p0\}:(\w+)", metadata["stream"])[1] in streams
             assert int(metadata["streamLength"]) > 0
             assert "consumerGroup" not in metadata and "lagCount" not in metadata
+
+
+def test_everybody_goes_to_the_same_redis(overlay):
+    """Services, the scaler, and the policies that let them."""
+    (settings,) = [each for each in of_kind(overlay, "ConfigMap") if each["metadata"]["name"].startswith("settings")]
+    host, port = re.fullmatch(r"rediss://([a-z.]+):(\d+)", settings["data"]["TOCSIN_REDIS_URL"]).groups()
+    (policy,) = [each for each in of_kind(overlay, "NetworkPolicy") if each["metadata"]["name"] == "redis-clients"]
+    assert [rule["ports"] for rule in policy["spec"]["egress"]] == [[{"port": int(port)}]]
+    inside = host in names(overlay, "Service")
+    assert inside == (overlay[0] != EXTERNAL)
+    assert all("ipBlock" in to for rule in policy["spec"]["egress"] for to in rule["to"]) != inside
+    for each in of_kind(overlay, "ScaledObject"):
+        for trigger in each["spec"]["triggers"]:
+            assert trigger["metadata"]["address"] == (f"{host}.tocsin.svc:{port}" if inside else f"{host}:{port}")
 
 
 def test_a_pinned_collector_is_one_of_its_own():
