@@ -37,7 +37,7 @@ bool noted_unknown(struct turn *turn, bool *ret_unknown, struct err *err)
 	size_t count;
 
 	*ret_unknown = false;
-	if (turn->lost_ms == 0 || incident->ticket_ms > turn->lost_ms ||
+	if (turn->lost_ms == 0 || incident->event_ms > turn->lost_ms ||
 	    incident->writing_count > 0)
 		return true;
 	*ret_unknown = incident->note_ms <= turn->lost_ms;
