@@ -1,6 +1,7 @@
 /* What all commands share: settings, lazily opened connections, output, errors. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,21 @@ struct redis *cli_redis(struct cli *cli, struct err *err)
 		cli->redis = redis_new(cli->redis_settings, "tocsin-cli");
 	}
 	return redis_connect(cli->redis, err) ? cli->redis : NULL;
+}
+
+bool cli_customer_known(struct redis *redis, const char *id, struct err *err)
+{
+	struct redis_reply *reply;
+	bool known;
+
+	if (!id)
+		return true;
+	reply = redis_command(redis, err, "HGET %s %s", KEY_CUSTOMERS, id);
+	if (!reply)
+		return false;
+	known = customer_id_valid(id) && reply_size(reply) > 0;
+	reply_free(reply);
+	return known || err_set(err, ERR_PERMANENT, "there is no customer %s", id);
 }
 
 struct directory *cli_directory(struct cli *cli, struct redis *redis, struct err *err)
@@ -224,6 +240,9 @@ int cli_print(struct cli *cli, json_t *document, cli_render *render, enum exit_c
 	}
 	json_decref(document);
 	if (!written || !flush()) {
+		/* Whoever reads has seen enough, as `head` has. */
+		if (errno == EPIPE)
+			return code;
 		complain(cli, "cannot write to stdout");
 		return EXIT_FAILED;
 	}

@@ -70,6 +70,9 @@ struct http *cli_http(struct cli *cli, struct err *err);
 /* Customers and accounts as setup last applied them to Redis, what the services go by; caller
  * frees. NULL with err filled. */
 struct directory *cli_directory(struct cli *cli, struct redis *redis, struct err *err);
+/* Whether there is this customer, NULL: none was named. Else err, permanent when there is none:
+ * a misspelt name would show, or freeze, nothing. */
+bool cli_customer_known(struct redis *redis, const char *id, struct err *err);
 
 /* One line on stderr, "tocsin: customer add: ...", with --json also {"error", "exit"} on
  * stdout. Returns code. */

@@ -180,6 +180,7 @@ static const struct command_option connect_rotate_options[] = {
 static const struct command_option incident_list_options[] = {
 	{ "customer", "ID", "only this customer's" },
 	{ "state", "STATE", "opening, open, closing, closed, held, failed or shadow" },
+	{ "host", "NAME", "only those of this host" },
 	{ "limit", "N", "at most so many, newest first; default 50" },
 	{ 0 },
 };

@@ -236,6 +236,8 @@ int run_containment_list(struct cli *cli)
 
 	for (unsigned i = 0; good && i < cli->bus.partitions; i++)
 		good = gather_partition(&gather, i, &err);
+	if (good && json_array_size(gather.hosts) + json_array_size(gather.approvals) == 0)
+		good = cli_customer_known(redis, gather.customer, &err);
 	gather.frozen = good ? containment_frozen(redis, gather.arena, &err) : NULL;
 	directory_free(directory);
 	arena_free(gather.arena);
@@ -245,5 +247,6 @@ int run_containment_list(struct cli *cli)
 	if (good && gather.frozen)
 		return cli_print(cli, document, render, EXIT_OK);
 	json_decref(document);
-	return cli_fail(cli, EXIT_UNREACHABLE, &err);
+	return cli_fail(cli, err.kind == ERR_PERMANENT ? EXIT_NOT_FOUND : EXIT_UNREACHABLE,
+			&err);
 }

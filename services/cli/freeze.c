@@ -29,18 +29,6 @@ static bool is_kind(const char *what)
 	       strcmp(what, "all") == 0;
 }
 
-/* A misspelt name would freeze nobody. */
-static bool is_customer(struct cli *cli, struct redis *redis, const char *id, struct err *err)
-{
-	struct directory *directory = cli_directory(cli, redis, err);
-	bool known = directory && directory_customer(directory, id);
-
-	if (directory && !known)
-		err_fill(err, ERR_PERMANENT, "there is no customer %s", id);
-	directory_free(directory);
-	return known;
-}
-
 static int run(struct cli *cli, bool frozen)
 {
 	const char *operand = args_operand(&cli->args, 0);
@@ -55,7 +43,7 @@ static int run(struct cli *cli, bool frozen)
 		return cli_failf(cli, EXIT_USAGE,
 				 "%s: must be containment, closing or all (the default)", what);
 	redis = cli_redis(cli, &err);
-	if (!redis || (customer && !is_customer(cli, redis, customer, &err)))
+	if (!redis || !cli_customer_known(redis, customer, &err))
 		return cli_fail(
 		    cli, err.kind == ERR_PERMANENT ? EXIT_NOT_FOUND : EXIT_UNREACHABLE, &err);
 	arena = arena_new();

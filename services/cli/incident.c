@@ -51,7 +51,8 @@ int run_incident_list(struct cli *cli)
 {
 	struct err err = { 0 };
 	struct incident_filter filter = { .customer = args_value(&cli->args, "customer"),
-					  .state = args_value(&cli->args, "state") };
+					  .state = args_value(&cli->args, "state"),
+					  .host = args_value(&cli->args, "host") };
 	uint64_t limit;
 	size_t total;
 
@@ -66,8 +67,14 @@ int run_incident_list(struct cli *cli)
 	struct redis *redis = cli_redis(cli, &err);
 	json_t *list =
 	    redis ? incident_search(redis, cli->bus.partitions, &filter, &total, &err) : NULL;
+	/* One that was removed may still have some. */
+	if (list && total == 0 && !cli_customer_known(redis, filter.customer, &err)) {
+		json_decref(list);
+		list = NULL;
+	}
 	if (!list)
-		return cli_fail(cli, EXIT_UNREACHABLE, &err);
+		return cli_fail(
+		    cli, err.kind == ERR_PERMANENT ? EXIT_NOT_FOUND : EXIT_UNREACHABLE, &err);
 	return cli_print(cli,
 			 json_pack("{s:I,s:o}", "count", (json_int_t)total, "incidents", list),
 			 render_list, EXIT_OK);
@@ -124,6 +131,7 @@ static void render_show(struct buf *out, const struct screen *screen, const json
 		{ "Why", "reason" },
 		{ "Closed by", "closed_by" },
 		{ "Verdict", "verdict" },
+		{ "Their words", "closing_note" },
 		{ "Shadow", "shadow" },
 		{ "Customer", "customer" },
 		{ "Host", "host" },

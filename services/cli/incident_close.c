@@ -35,34 +35,82 @@ static int fail(struct cli *cli, const struct err *err)
 	return cli_fail(cli, err->kind == ERR_PERMANENT ? EXIT_FAILED : EXIT_UNREACHABLE, err);
 }
 
+/* Why it makes no sense for an incident that is so; NULL: it does. */
+static const char *fault_of(const json_t *view, enum closure_op op)
+{
+	const char *state = json_string_value(json_object_get(view, "state"));
+	bool closed = strcmp(state, "closed") == 0;
+
+	if (op == CLOSURE_VERDICT && closed)
+		return "it is closed already";
+	if (op == CLOSURE_REOPEN &&
+	    (strcmp(state, "opening") == 0 || strcmp(state, "open") == 0))
+		return "it is not closed";
+	if (op == CLOSURE_RELEASE &&
+	    (closed || !json_is_object(json_object_get(view, "closing"))))
+		return "nothing of it waits for a confirmation";
+	return NULL;
+}
+
+/* All that are named, each of which it makes sense for: nothing is said of any before. NULL
+ * with the exit status, which has been told. */
+static json_t *find_all(struct cli *cli, struct redis *redis, enum closure_op op,
+			int *ret_status)
+{
+	json_t *views = json_array();
+
+	for (size_t i = 0; i < cli->args.operand_count; i++) {
+		const char *name = cli->args.operands[i];
+		struct err err = { 0 };
+		json_t *view = incident_find(redis, cli->bus.partitions, name, &err);
+		const char *fault = view ? fault_of(view, op) : NULL;
+
+		json_array_append_new(views, view);
+		if (view && !fault)
+			continue;
+		json_decref(views);
+		if (fault)
+			*ret_status = cli_failf(cli, EXIT_FAILED, "%s: %s", name, fault);
+		else if (err.kind == ERR_NONE)
+			*ret_status = cli_failf(
+			    cli, EXIT_NOT_FOUND,
+			    "there is no incident %s: see tocsin incident list", name);
+		else
+			*ret_status = fail(cli, &err);
+		return NULL;
+	}
+	return views;
+}
+
 /* Says it of every incident that is named. */
 static int say(struct cli *cli, struct closure *closure, const char *asked)
 {
 	struct err err = { 0 };
 	struct redis *redis = cli_redis(cli, &err);
-	json_t *rows = json_array();
-	bool good = redis != NULL;
+	json_t *views, *rows, *view;
+	bool good = true;
+	int status;
+	size_t i;
 
-	for (size_t i = 0; good && i < cli->args.operand_count; i++) {
-		const char *name = cli->args.operands[i];
-		json_t *view = incident_find(redis, cli->bus.partitions, name, &err);
+	if (!redis)
+		return fail(cli, &err);
+	views = find_all(cli, redis, closure->op, &status);
+	if (!views)
+		return status;
+	rows = json_array();
+	json_array_foreach(views, i, view)
+	{
 		unsigned partition =
 		    (unsigned)json_integer_value(json_object_get(view, "partition"));
 
-		if (!view && err.kind == ERR_NONE) {
-			json_decref(rows);
-			return cli_failf(cli, EXIT_NOT_FOUND,
-					 "there is no incident %s: see tocsin incident list",
-					 name);
-		}
 		closure->incident = json_string_value(json_object_get(view, "id"));
-		good = view && closure_say(redis, partition, closure, &err);
+		good = good && closure_say(redis, partition, closure, &err);
 		if (good)
 			json_array_append_new(rows, json_pack("{s:s,s:O}", "id",
 							      closure->incident, "state",
 							      json_object_get(view, "state")));
-		json_decref(view);
 	}
+	json_decref(views);
 	if (good)
 		return cli_print(cli, json_pack("{s:s,s:o}", "asked", asked, "incidents", rows),
 				 render, EXIT_OK);

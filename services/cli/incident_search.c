@@ -41,6 +41,16 @@ static const char *row_state(const struct redis_reply *row)
 	return shadow ? INCIDENT_SHADOW : reply_text(reply_at(row, 2));
 }
 
+/* Vendors write the same host as WS-1 and as ws-1.example.com. */
+static bool is_host(const char *want, const char *host)
+{
+	size_t want_size = strcspn(want, "."), size = strcspn(host, ".");
+
+	if (want[want_size] && host[size])
+		return strcasecmp(want, host) == 0;
+	return size == want_size && strncasecmp(want, host, size) == 0;
+}
+
 static bool wanted(const struct incident_filter *filter, const struct redis_reply *row)
 {
 	const struct {
@@ -53,6 +63,8 @@ static bool wanted(const struct incident_filter *filter, const struct redis_repl
 		    strcasecmp(tests[i].want, reply_text(reply_at(row, tests[i].column))) != 0)
 			return false;
 	}
+	if (filter->host && !is_host(filter->host, reply_text(reply_at(row, 5))))
+		return false;
 	return !filter->state || strcasecmp(filter->state, row_state(row)) == 0;
 }
 
@@ -74,7 +86,7 @@ static bool visit_page(struct redis *redis, unsigned partition, const struct red
 		page[count].partition = partition;
 		snprintf(page[count].id, sizeof page[count].id, "%s", id);
 		redis_append(redis,
-			     "HMGET %s created_ms customer state servicenow.number shadow",
+			     "HMGET %s created_ms customer state servicenow.number shadow host",
 			     reply_text(reply_at(keys, i)));
 		count++;
 	}

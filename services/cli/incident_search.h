@@ -15,6 +15,7 @@ struct incident_filter {
 	const char *customer;
 	const char *state;
 	const char *number; /* of the ticket */
+	const char *host;   /* its name, with its domain or without */
 	size_t limit;	    /* newest first */
 };
 

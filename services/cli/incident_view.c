@@ -82,6 +82,7 @@ static json_t *view_head(const struct incident *incident, unsigned partition, co
 	json_object_set_new(view, "closing", view_closing(incident));
 	json_object_set_new(view, "closed_by", view_text(incident->closing.actor));
 	json_object_set_new(view, "verdict", view_text(incident->closing.verdict));
+	json_object_set_new(view, "closing_note", view_text(incident->closing.note));
 	json_object_set_new(view, "number", view_text(incident->number));
 	json_object_set_new(view, "sys_id", view_text(incident->sys_id));
 	json_object_set_new(view, "ticket_url", view_text(incident->ticket_url));
@@ -219,6 +220,7 @@ static const char *step_words(const char *step)
 		{ "threat_response.close", "close it in Threat Response" },
 		{ "servicenow.resolve", "resolve the ticket" },
 		{ "defender.resolve", "resolve the alerts in Defender" },
+		{ "release.write_off", "write the host off" },
 		{ "release.isolate", "release the host from isolation" },
 		{ "release.move_group", "move the host back to its group" },
 		{ "servicenow.report", "write the outcome into the ticket" },

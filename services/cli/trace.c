@@ -242,8 +242,8 @@ static bool tell_fate(struct story *story, const struct quarry *quarry, const ch
 		tell(story, "There is no ticket: the rule '%s' suppressed it.", fate + 11);
 	else if (strncmp(fate, "recorded", 8) == 0)
 		tell(story,
-		     "There is no ticket: it was recorded only%s%s. Findings below the "
-		     "customer's minimum severity and late ones of closed incidents are.",
+		     "There is no ticket: it was recorded only%s%s. Nothing was open that it "
+		     "could join.",
 		     fate[8] == ':' ? ": " : "", fate[8] == ':' ? fate + 9 : "");
 	else
 		tell(story, "Its fate is '%s'.", fate);
@@ -379,6 +379,9 @@ int run_trace(struct cli *cli)
 	if (json_array_size(events) > 0)
 		return cli_print(cli, json_pack("{s:o}", "events", events), render, EXIT_OK);
 	json_decref(events);
+	if (!cli_customer_known(redis, args_value(&cli->args, "customer"), &err))
+		return cli_fail(
+		    cli, err.kind == ERR_PERMANENT ? EXIT_NOT_FOUND : EXIT_UNREACHABLE, &err);
 	clock_format_span(cli->bus.fate_ttl_ms, kept);
 	return cli_failf(
 	    cli, EXIT_NOT_FOUND,

@@ -199,7 +199,10 @@ static const char *why_recorded(const struct arrival *arrival, struct arena *are
 
 	if (!rule && arrival->is_minor)
 		rule = arrival->policy.minimum_rule;
-	return rule ? arena_printf(arena, "recorded:rule %s", rule) : NULL;
+	if (rule)
+		return arena_printf(arena, "recorded:rule %s", rule);
+	return arrival->is_minor ? "recorded:below the customer's minimum severity"
+				 : "recorded:resolved at its source before it was seen";
 }
 
 static void claim_add(struct batch *batch, size_t place, const struct arrival *arrival)

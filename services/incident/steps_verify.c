@@ -128,9 +128,11 @@ static struct saga_end decide(struct turn *turn, struct vendor_session *session,
 	if (!saga_closing_decided(incident))
 		closing_count(incident->closing.via, "closed");
 	saga_closing_decide(incident, &plan);
-	return turn_end(SAGA_CALL, SAGA_OK,
-			arena_printf(turn->arena, "%s: it is closed%s", look->words,
-				     closing_release_words(incident)));
+	return turn_end(
+	    SAGA_CALL, SAGA_OK,
+	    arena_printf(turn->arena, "%s: %s%s", look->words,
+			 over ? "what belongs to it is closed" : "it is ended by us",
+			 closing_release_words(incident)));
 }
 
 /* Nothing may be done about a ticket that is not ours; a person may have decided already. */

@@ -9,6 +9,7 @@ from harness.events import (defender_alert, policy_update, quarantine_failure, t
                             umbrella_record)
 from harness.system import SYS_ID, seal
 
+MINOR = "recorded:below the customer's minimum severity"
 QUICK = {"TOCSIN_POLL_RETRY_MIN": "100ms", "TOCSIN_POLL_RETRY_MAX": "2s"}
 
 
@@ -169,7 +170,7 @@ def test_replay_decides_anew_and_never_twice(system):
     events = [old(n, 900 + n) for n in range(5)]
     system.emit("acme", events)
     system.start(**QUICK)
-    wait_until(lambda: {system.fate("acme", e["id"]) for e in events} == {"recorded"}, 40, "recorded")
+    wait_until(lambda: {system.fate("acme", e["id"]) for e in events} == {MINOR}, 40, "recorded")
     dry = window(system, "replay", "--since", "1h", "--dry-run")
     assert dry["tally"] == {"recorded": 5}
     system.customer("acme", xdr=None, minimum_severity="high")
@@ -192,7 +193,7 @@ def test_replay_says_what_other_rules_would_do(system):
     events = [old(n, 900 + n) for n in range(4)]
     system.emit("acme", events)
     system.start(**QUICK)
-    wait_until(lambda: {system.fate("acme", e["id"]) for e in events} == {"recorded"}, 40, "recorded")
+    wait_until(lambda: {system.fate("acme", e["id"]) for e in events} == {MINOR}, 40, "recorded")
     rules = system.folder / "other.json"
     rules.write_text(json.dumps({"rules": [
         {"name": "noise", "owner": "soc", "hosts": ["ws-00001*"], "suppress": True},
@@ -200,8 +201,8 @@ def test_replay_says_what_other_rules_would_do(system):
     dry = window(system, "replay", "--since", "1h", "--rules", str(rules))
     assert dry["tally"] == {"suppressed": 1, "opens": 3}
     (row,) = [row for row in dry["list"] if row["outcome"] == "suppressed"]
-    assert row["why"] == "noise" and row["fate"] == "recorded" and row["rules"] == ["noise"]
-    assert {system.fate("acme", e["id"]) for e in events} == {"recorded"}
+    assert row["why"] == "noise" and row["fate"] == MINOR and row["rules"] == ["noise"]
+    assert {system.fate("acme", e["id"]) for e in events} == {MINOR}
     rules.write_text('{"rules": [{"name": "bad", "owner": "soc", "when": "nonsense(", "suppress": true}]}')
     system.tocsin("replay", "--since", "1h", "--rules", str(rules), expect=2)
 

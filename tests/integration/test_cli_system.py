@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import Process, wait_until
+from harness import Process, build_dir, wait_until
 from harness.events import policy_update, quarantine_failure, raw_fields, threat_detected
 from harness.system import SYS_ID, seal
 
@@ -218,11 +218,32 @@ def test_incidents_and_fates_are_told(ready):
     story, _ = run(ready, "trace", threat_detected(4)["id"])
     assert "shadow mode" in story
     story, _ = run(ready, "trace", asked["id"])
-    assert "recorded only" in story
+    assert "recorded only: below the customer's minimum severity" in story
     _, err = run(ready, "trace", "1", expect=3)
     assert "older than kept" in err
     run(ready, "trace", first["id"], "--customer", "nobody", expect=3)
     run(ready, "incident", "show", "INC9999999", expect=3)
+
+    for host in (row["host"].lower(), row["host"].split(".")[0]):
+        assert row in ready.tocsin("incident", "list", "--host", host)["incidents"]
+    assert ready.tocsin("incident", "list", "--host", "0" + row["host"])["incidents"] == []
+    for command in (["incident", "list"], ["containment", "list"], ["trace", "1"]):
+        _, err = run(ready, *command, "--customer", "nobody", expect=3)
+        assert "no customer nobody" in err
+    # What makes no sense is refused, and then nothing is said of the others either.
+    for command, why in (("reopen", "not closed"), ("release", "nothing of it waits")):
+        _, err = run(ready, "incident", command, row["id"], expect=1)
+        assert why in err
+    run(ready, "incident", "close", row["id"], "INC9999999", expect=3)
+    assert ready.length("orders") == 0 and ready.tocsin("incident", "show", row["id"])["state"] == "open"
+
+
+def test_who_reads_may_stop(ready):
+    """As in `tocsin help | head`: no complaint, and no failure."""
+    with subprocess.Popen([build_dir() / "tocsin", "help", "--markdown"], env=ready.env, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait(20) == 0
 
 
 def test_trace_of_what_is_on_its_way(ready):

@@ -233,7 +233,7 @@ def test_below_the_minimum(acme):
     acme.start("incident")
     add(acme, finding(1, severity_id=2), finding(2, severity_id=99), finding(3, severity_id=3))
     expect_one_each(acme, 2)
-    assert acme.fate("acme", 1) == "recorded"
+    assert acme.fate("acme", 1) == "recorded:below the customer's minimum severity"
     assert {t["impact"] + t["urgency"] for t in tickets(acme)} == {"33", "32"}
 
 

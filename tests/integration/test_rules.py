@@ -114,7 +114,7 @@ def test_severity_and_priority(system):
         ticket = system.ticket("main", system.incident_of("acme", event)["servicenow.sys_id"])
         got[event["id"]] = (ticket["impact"], ticket["urgency"], ticket["priority"])
     assert got == {events[0]["id"]: ("1", "1", "1"), events[1]["id"]: ("2", "1", "2")}
-    assert fate(system, events[2]) == "recorded"
+    assert fate(system, events[2]) == "recorded:below the customer's minimum severity"
     assert fate(system, events[3]) == "recorded:rule only-high"
     assert len(tickets(system)) == 2
     # A later event of the same problem raises it, when a rule says so.

@@ -54,7 +54,7 @@ static void add_row(struct rows *rows, const struct account *account, const json
 	html_cell(out, "extra", text_of(machine, "system"));
 	html_cell(out, "extra", account->name);
 	html_cell(out, "tight", text_of(machine, "by"));
-	html_cell(out, "extra", text_of(machine, "comment"));
+	html_cell(out, "extra wrap", text_of(machine, "comment"));
 	buf_adds(out, "</tr>");
 	rows->isolated += strcmp(state, "isolated") == 0;
 }
