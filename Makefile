@@ -64,6 +64,11 @@ ifndef V
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
+# Everything is one of these two: the objects and archives it depends on, linked or kept together.
+link      = $(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+            -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+archive   = $(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
 all: $(patsubst $B/tocsin-cli,$B/tocsin,$(BINS)) $(SANDBOX) $B/normalize-one $B/vendor-call
 
 $B/%.o: %.c
@@ -87,16 +92,14 @@ $B/common/service/service_options.o: $B/gen/settings.h
 
 define layer_rule
 $B/lib$(1).a: $$(call obj,$$(wildcard common/$(1)/*.c))
-	@mkdir -p $$(@D)
-	@rm -f $$@
-	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
+	$$(archive)
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 # A service is every .c file in its folder, plus the layers.
 define service_rule
 $B/$(if $(filter cli,$(1)),tocsin,tocsin-$(1)): $$(call obj,$$(wildcard services/$(1)/*.c)) $$(LIBS)
-	$$(call say,LINK,$$@)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+	$$(link)
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 
@@ -109,42 +112,39 @@ $B/services/callback/page.o: $B/gen/services/callback/page.css.h
 $B/tests/sandbox/demo.o: $B/gen/tests/sandbox/demo.json.h
 $B/tests/sandbox/html.o: $B/gen/tests/sandbox/page.css.h $B/gen/tests/sandbox/page.js.h
 $(SANDBOX): $(call obj,$(wildcard tests/sandbox/*.c)) $B/libnet.a $B/libbase.a
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(link)
 
 # Unit tests: one program per file. check also replays every fuzz corpus.
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS  := $(FUZZERS:%=$B/tests/fuzz/%)
-ALL_LIBS := -Wl,--start-group $(LIBS) -Wl,--end-group
 
 $B/tests/unit/%.o: CPPFLAGS += -Iservices
+$B/tests/unit/%: LDLIBS += -lcmocka
 $B/tests/unit/%: $B/tests/unit/%.o $(LIBS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) -lcmocka $(LDLIBS)
+	$(link)
 
 # test_<service>_*.c and fuzz_<service>_*.c see what that service is made of, except its main.
 define service_test_rule
 $B/tests/lib$(1).a: $(filter-out $B/services/$(1)/main.o,$(call obj,$(wildcard services/$(1)/*.c)))
-	@mkdir -p $$(@D)
-	@rm -f $$@
-	$$(call say,AR,$$@)$$(AR) rcs $$@ $$^
+	$$(archive)
 $(patsubst %.c,$B/%,$(wildcard tests/unit/test_$(1)_*.c tests/fuzz/fuzz_$(1)_*.c)) \
     $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_$(1)_*.c)): $B/tests/lib$(1).a
 endef
 $(foreach s,$(SERVICES),$(if $(wildcard tests/unit/test_$(s)_*.c),$(eval $(call service_test_rule,$(s)))))
 
-# What the normalizer makes of recorded events, without Redis: for conformance and for looking.
-$B/normalize-one: $B/tests/tools/normalize_one.o $(LIBS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ALL_LIBS) $(LDLIBS)
-
-# The vendors' clients as a program, driven by the integration tests.
-$B/vendor-call: $B/tests/tools/vendor_call.o $(LIBS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ALL_LIBS) $(LDLIBS)
+# What the normalizer makes of recorded events, without Redis; and the vendors' clients as a program.
+$B/normalize-one: $B/tests/tools/normalize_one.o
+$B/vendor-call: $B/tests/tools/vendor_call.o
+$B/normalize-one $B/vendor-call: $(LIBS)
+	$(link)
 
 $B/tests/fuzz/%.o: CPPFLAGS += -Iservices
 $B/tests/fuzz/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/replay.o $(LIBS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) $(LDLIBS)
+	$(link)
+$B/fuzz/%: LDFLAGS += -fsanitize=fuzzer
 $B/fuzz/%: $B/tests/fuzz/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(filter $B/tests/lib%.a,$^) $(ALL_LIBS) $(LDLIBS)
+	$(link)
 
 check-programs: $(TESTS) $(REPLAYS) $B/tocsin-jq
 check: check-programs
