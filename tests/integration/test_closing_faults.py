@@ -3,11 +3,12 @@ import subprocess
 
 import pytest
 from harness import build_dir, wait_until
-from harness.closing import FRESH, close, said
-from test_closing import closed, entity, installation, opened, states
+from harness.closing import FRESH, close, open_again, said
+from test_closing import closed, entity, installation, opened, set_status, states
 from test_closing_hosts import contained, free
 from test_containment import TRIAGE, Estate
-from test_incident import FAST_CLOCK, calls, ctim, incident, incident_ids, notes, tickets
+from test_incident import (FAST_CLOCK, add, calls, ctim, finding, incident, incident_ids, notes,
+                           tickets)
 
 # Each call of a closing that changes something, and those that read before it.
 CALLS = [("GET", "table/incident/"), ("GET", "ctia/incident/"), ("PATCH", "ctia/incident/"),
@@ -81,6 +82,53 @@ def test_kill_in_this_call(acme, method, path):
     acme.services.remove(service)
     acme.start("incident")
     each_side_once(acme, 1)
+
+
+def killed_and_started(system, service, **env):
+    """In a call that a fault makes last."""
+    wait_until(lambda: system.sandbox.hits() == 1, 20, "struck")
+    service.kill()
+    system.services.remove(service)
+    return system.start("incident", **env)
+
+
+@pytest.mark.parametrize("commit", ["early", "late"])
+def test_kill_while_it_is_reopened(acme, commit):
+    """Open again on the ticket, in Threat Response and here, each once; its group joins it."""
+    service = acme.start("incident")
+    (ticket,) = opened(acme, group="g")
+    close(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    open_again(acme, ticket)
+    acme.sandbox.fault(kind="latency", vendor="threat_response", method="POST", path="/status", count=1,
+                       ms=1500, commit=commit)
+    said(acme, ticket, op="reopen")
+    killed_and_started(acme, service)
+    wait_until(lambda: entity(acme)["status"] == "Open" and acme.drained(), 40, "open there")
+    assert states(acme) == ["open"] and len(ctim(acme)["incidents"]) == 1
+    add(acme, finding(9, group="g"))
+    wait_until(lambda: incident(acme)["findings"] == "2" and acme.drained(), 20, "joined")
+    assert len(tickets(acme)) == 1
+    close(acme, ticket)
+    said(acme, ticket)
+    closed(acme)
+    assert entity(acme)["status"] == "Closed"
+
+
+@pytest.mark.parametrize("commit", ["early", "late"])
+def test_kill_while_a_merge_is_told(system, commit):
+    installation(system, threat_response=True)
+    soon = {"TOCSIN_RECONCILE_INTERVAL": "300ms"}
+    service = system.start("incident", **soon)
+    opened(system)
+    system.sandbox.fault(kind="latency", vendor="servicenow", method="PATCH", path="table/incident", count=1,
+                         ms=1500, commit=commit)
+    set_status(system, "Closed: Merged")
+    service = killed_and_started(system, service, **soon)
+    wait_until(lambda: incident(system).get("step.contain.note", "").startswith("done"), 40, "told")
+    told = [note for note in notes(tickets(system)[0]) if "closed there as merged" in note]
+    assert len(told) == 1 and states(system) == ["open"]
 
 
 def test_kill_again_and_again(acme):
