@@ -89,7 +89,7 @@ static int say(struct cli *cli, struct closure *closure, const char *asked)
 	struct redis *redis = cli_redis(cli, &err);
 	json_t *views, *rows, *view;
 	bool good = true;
-	int status;
+	int status = EXIT_FAILED;
 	size_t i;
 
 	if (!redis)
