@@ -184,8 +184,6 @@ bool redis_tls_start(redisContext *context, const char *host,
 		return false;
 	errno = 0;
 	if (redisInitiateSSL(context, session) == REDIS_OK) {
-		/* hiredis would send a record at a time, and move what is left for each. */
-		SSL_clear_mode(session, SSL_MODE_ENABLE_PARTIAL_WRITE);
 		*ret_until_s = certificate_until(session);
 		return true;
 	}

@@ -200,6 +200,42 @@ def test_only_redis_has_its_key_and_nobody_the_authoritys(stack):
     assert "-rw-------" in in_prepare(stack, "ls -l /run/tocsin/redis-tls/redis.pem")
 
 
+def prepare(stack, *args):
+    stack.compose("run", "--rm", "--no-deps", "-T", *args)
+
+
+def certificates(stack):
+    """(Redis's, how many authorities are believed)"""
+    shown = in_prepare(stack, "cat /run/tocsin/redis-tls/redis.pem; echo ,; cat /run/tocsin/redis-ca/redis-ca.pem")
+    mine, believed = shown.split("\n,\n")
+    return mine, believed.count("BEGIN CERTIFICATE")
+
+
+def ready(stack):
+    """Whether each process answers that it is, asked as its health check does."""
+    programs = {"callback": "tocsin-callback", **{worker: f"tocsin-{worker}" for worker in WORKERS}}
+    try:
+        for service, program in programs.items():
+            for container in stack.containers(service):
+                stack.docker("exec", container, f"/usr/bin/{program}", "--healthcheck")
+    except AssertionError:
+        return False
+    return True
+
+
+def test_a_certificate_is_renewed_in_time_and_redis_heals(stack):
+    first = certificates(stack)
+    prepare(stack, "prepare")
+    assert certificates(stack) == first
+    prepare(stack, "-e", "DAYS=80", "prepare", "certificate")
+    short = certificates(stack)
+    assert short[0] != first[0] and short[1] == 2
+    stack.docker("restart", "--time", "10", stack.containers("redis")[0])
+    wait_until(lambda: ready(stack), 10, "all work again, with another certificate and authority")
+    prepare(stack, "prepare")
+    assert certificates(stack)[0] != short[0] and certificates(stack)[1] == 2
+
+
 def crash(stack, container):
     """Ends at once, as after a power cut, and is started again as the restart policy would."""
     stack.docker("kill", "--signal", "KILL", container)
@@ -213,7 +249,7 @@ def make_trouble(stack):
     done = collections.Counter()
     for service in itertools.cycle(("incident", "redis", "normalizer", "collector", "incident", "redis", "setup")):
         if service == "redis" and done["redis"] % 2 == 0:
-            stack.compose("run", "--rm", "--no-deps", "-T", "prepare", "certificate")
+            prepare(stack, "prepare", "certificate")
             stack.docker("restart", "--time", "10", stack.containers("redis")[0])
         else:
             crash(stack, dice.choice(stack.containers(service)))

@@ -91,6 +91,16 @@ def add_account(client):
 # ---- help, completion, usage
 
 
+def test_tls_to_redis(client):
+    """A build without it says so, and what to do; one that has it tries."""
+    linked = subprocess.run(["ldd", TOCSIN], capture_output=True, text=True, check=True).stdout
+    error = client.error("status", expect=5 if "hiredis_ssl" in linked else 2, TOCSIN_REDIS_URL="rediss://localhost:1")
+    if "hiredis_ssl" in linked:
+        assert "Redis at localhost: Connection refused" in error
+    else:
+        assert "TOCSIN_REDIS_URL: this build has no TLS to Redis" in error and "through a tunnel" in error
+
+
 def test_help_tells_about_every_command(client):
     overview = client.run("help")[0]
     commands = client.json("help")["commands"]
