@@ -288,17 +288,17 @@ static bool keep_free(struct keeper *keeper, struct task **tasks, size_t *count,
 	return true;
 }
 
-/* The next poll of a source just taken: on its usual instant when it was polled within the last
- * interval, else soon; not all that were taken together at the same moment. */
+/* The next poll of a source just taken: on its usual instant, or soon when that passed while
+ * nobody had it; not all that were taken together at the same moment. */
 static uint64_t first_due(const struct task *task, uint64_t last_poll_ms, size_t taken)
 {
 	uint64_t wall = clock_wall_ms();
 	uint64_t spread =
 	    taken * SPREAD_MS < task->interval_ms ? taken * SPREAD_MS : task->interval_ms;
 
-	if (last_poll_ms <= wall && wall - last_poll_ms < task->interval_ms)
-		return pool_due(task->interval_ms, task->phase_ms);
-	return clock_mono_ms() + backoff_random(0, spread);
+	uint64_t due = schedule_resume(wall, last_poll_ms, task->interval_ms, task->phase_ms);
+
+	return clock_mono_ms() + (due > wall ? due - wall : backoff_random(0, spread));
 }
 
 static bool grant(struct keeper *keeper, struct task *const *tasks, const struct lease *leases,

@@ -36,8 +36,8 @@ struct keeper *keeper_new(const struct keeper_settings *settings);
  * polling any more. NULL is fine. */
 void keeper_free(struct keeper *keeper);
 
-/* One round, to be called keeper_tick_ms() after the last. False: Redis does not answer or setup has not
- * done its work; leases run out by themselves. */
+/* One round, to be called keeper_tick_ms() after the last. False: Redis does not answer or
+ * setup has not done its work; leases run out by themselves. */
 bool keeper_tick(struct keeper *keeper, struct err *err);
 uint64_t keeper_tick_ms(const struct keeper *keeper);
 

@@ -114,3 +114,9 @@ uint64_t schedule_next(uint64_t now_ms, uint64_t interval_ms, uint64_t phase_ms)
 
 	return now_ms - since + interval_ms;
 }
+
+uint64_t schedule_resume(uint64_t now_ms, uint64_t last_ms, uint64_t interval_ms,
+			 uint64_t phase_ms)
+{
+	return last_ms > now_ms ? now_ms : schedule_next(last_ms, interval_ms, phase_ms);
+}

@@ -37,5 +37,9 @@ struct schedule_item *schedule_first(const struct schedule *schedule);
 uint64_t schedule_phase(const char *customer, const char *source, uint64_t interval_ms);
 /* The first such instant after now_ms. */
 uint64_t schedule_next(uint64_t now_ms, uint64_t interval_ms, uint64_t phase_ms);
+/* The first such instant after its last poll, which another replica made: not after now_ms when
+ * it has passed, or when the two clocks differ so much that last_ms says nothing. */
+uint64_t schedule_resume(uint64_t now_ms, uint64_t last_ms, uint64_t interval_ms,
+			 uint64_t phase_ms);
 
 #endif

@@ -100,9 +100,22 @@ static void test_spread_is_even(void **state)
 	}
 }
 
+/* Every ten seconds at the 5.9th. */
+static void test_resumes_where_another_left(void **state)
+{
+	(void)state;
+	assert_int_equal(schedule_resume(10000, 6200, 10000, 5900), 15900);
+	/* polled a little late, and taken a little after the next instant: that one is due */
+	assert_int_equal(schedule_resume(16100, 6200, 10000, 5900), 15900);
+	assert_true(schedule_resume(96100, 6200, 10000, 5900) <= 96100);
+	assert_true(schedule_resume(96100, 0, 10000, 5900) <= 96100);
+	assert_int_equal(schedule_resume(6000, 600000, 10000, 5900), 6000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_resumes_where_another_left),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_random_moves),
 		cmocka_unit_test(test_next_is_on_the_phase),
