@@ -1,7 +1,8 @@
 #ifndef TLS_PEER_H
 #define TLS_PEER_H
 
-/* Starts tls_peer: servers that speak TLS well or badly. Include after cmocka.h. */
+/* Starts tls_peer: servers that speak TLS well or badly. */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ static inline unsigned peer_port(const char *name)
 
 	snprintf(wanted, sizeof wanted, "%s=", name);
 	const char *found = strstr(peer_ports, wanted);
-	assert_non_null(found);
+	assert(found);
 	return (unsigned)strtoul(found + strlen(wanted), NULL, 10);
 }
 
