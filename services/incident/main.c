@@ -55,8 +55,8 @@ enum {
 	HOSTS_REMEMBERED = 4096,
 	ALARMS_REMEMBERED = 256,
 	FINDING_BATCH = 32,
-	MALLOC_ARENAS =
-	    2,		/* each keeps what is free in it: with 4 the process is 10 MB larger */
+	/* Each keeps what is free in it: with 4 the process is 10 MB larger. */
+	MALLOC_ARENAS = 2,
 	JOIN_MS = 9000, /* of the 10 s a stop may take */
 };
 
