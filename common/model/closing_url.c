@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/control.h"
 #include "model/json_tree.h"
 #include "model/json_writer.h"
 
@@ -36,15 +37,6 @@ const char *closing_url(const struct closing_value *value, struct arena *arena)
 	return text;
 }
 
-static bool has_controls(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 /* *ret stays NULL when the member is missing, null or empty. */
 static bool read_text(const struct json_node *object, const char *name, const char **ret,
 		      struct err *err)
@@ -65,7 +57,7 @@ static bool read_id(const struct json_node *object, const char *name, const char
 {
 	if (!read_text(object, name, ret, err))
 		return false;
-	if (*ret && has_controls(*ret))
+	if (*ret && has_control(*ret))
 		return err_set(err, ERR_PERMANENT, "%s holds control characters", name);
 	return true;
 }

@@ -7,7 +7,7 @@
 #include "model/customer_defaults.h"
 #include "model/customer_section.h"
 
-enum { TEXT_MAX_BYTES = 40, SYS_ID_SIZE = 32, TEMPLATE_MAX_BYTES = 40 };
+enum { TEXT_MAX_BYTES = 40, TEMPLATE_MAX_BYTES = 40 };
 
 static const char account_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
 
@@ -127,16 +127,6 @@ static void put_priority(json_t *object, const struct customer_servicenow *servi
 
 /* ---- the section ---- */
 
-static bool read_sys_id(const struct form *form, const char *name, char **ret, struct err *err)
-{
-	if (!form_text(form, name, SYS_ID_SIZE, "0123456789abcdef", ret, err))
-		return false;
-	if (*ret && strlen(*ret) != SYS_ID_SIZE)
-		return form_refuse(form, name, err, "must be a sys_id, %d hex digits",
-				   SYS_ID_SIZE);
-	return true;
-}
-
 /* Without these a ticket would be nobody's, or mail the wrong person. */
 static bool read_needed_ids(struct customer_servicenow *servicenow, const struct form *form,
 			    struct err *err)
@@ -152,7 +142,7 @@ static bool read_needed_ids(struct customer_servicenow *servicenow, const struct
 
 	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
 		if (!form_need(form, ids[i].name, err) ||
-		    !read_sys_id(form, ids[i].name, ids[i].field, err))
+		    !form_sys_id(form, ids[i].name, ids[i].field, err))
 			return false;
 	}
 	return true;
@@ -165,7 +155,7 @@ static bool read_domain(struct customer_servicenow *servicenow, const struct for
 
 	if (text && strcmp(text, "global") == 0)
 		servicenow->domain = xstrdup(text);
-	else if (!read_sys_id(form, "domain", &servicenow->domain, err))
+	else if (!form_sys_id(form, "domain", &servicenow->domain, err))
 		return false;
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/control.h"
 #include "base/trace.h"
 #include "model/customer.h"
 
@@ -46,8 +47,7 @@ bool envelope_text(const struct envelope *envelope, const char *name, size_t max
 		return err_set(err, ERR_PERMANENT, "%s: %s has %zu bytes, allowed are 1 to %zu",
 			       envelope->what, name, field->size, max);
 	for (size_t i = 0; i < field->size; i++) {
-		unsigned char byte = (unsigned char)field->value[i];
-		if (byte < 0x20 || byte == 0x7f)
+		if (is_control(field->value[i]))
 			return err_set(err, ERR_PERMANENT, "%s: %s holds a control character",
 				       envelope->what, name);
 	}

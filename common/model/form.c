@@ -8,9 +8,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/control.h"
 #include "base/nearest.h"
 
-enum { PATH_MAX_BYTES = 128, URL_MAX_BYTES = 200 };
+enum { PATH_MAX_BYTES = 128, URL_MAX_BYTES = 200, SYS_ID_SIZE = 32 };
 
 json_t *form_parse(const char *text, size_t size, const char *where, struct err *err)
 {
@@ -41,14 +42,6 @@ static void add_path(struct buf *path, const struct form *form)
 	add_path(path, form->parent);
 	buf_adds(path, form->name);
 	buf_adds(path, ".");
-}
-
-static void mask_controls(char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-	}
 }
 
 bool form_refuse(const struct form *form, const char *name, struct err *err, const char *fmt,
@@ -132,15 +125,6 @@ bool form_object(const struct form *form, const char *name, struct form *ret_chi
 	return true;
 }
 
-static bool has_control(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 bool form_text(const struct form *form, const char *name, size_t max, const char *letters,
 	       char **ret, struct err *err)
 {
@@ -162,6 +146,16 @@ bool form_text(const struct form *form, const char *name, size_t max, const char
 				   letters);
 	free(*ret);
 	*ret = xstrdup(text);
+	return true;
+}
+
+bool form_sys_id(const struct form *form, const char *name, char **ret, struct err *err)
+{
+	if (!form_text(form, name, SYS_ID_SIZE, "0123456789abcdef", ret, err))
+		return false;
+	if (*ret && strlen(*ret) != SYS_ID_SIZE)
+		return form_refuse(form, name, err, "must be a sys_id, %d hex digits",
+				   SYS_ID_SIZE);
 	return true;
 }
 

@@ -41,6 +41,8 @@ bool form_object(const struct form *form, const char *name, struct form *ret_chi
 /* 1 to max bytes without control characters; letters: the only bytes allowed, NULL for any. */
 bool form_text(const struct form *form, const char *name, size_t max, const char *letters,
 	       char **ret, struct err *err);
+/* Of a record in ServiceNow: 32 hexadecimal digits. */
+bool form_sys_id(const struct form *form, const char *name, char **ret, struct err *err);
 bool form_unsigned(const struct form *form, const char *name, unsigned max, unsigned *ret,
 		   struct err *err);
 /* "5m"; a bare number is refused, because nobody remembers its unit. */

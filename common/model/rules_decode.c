@@ -21,7 +21,6 @@ enum {
 	ACCOUNT_MAX = 49,
 	TABLE_MAX = 80,
 	TEMPLATE_MAX = 40,
-	SYS_ID_SIZE = 32,
 	STORM_LIMIT_MAX = 1000,
 };
 
@@ -107,16 +106,6 @@ static bool read_severity(const struct form *form, const char *name, int *ret_id
 		return form_refuse(form, name, err,
 				   "must be informational, low, medium, high or critical");
 	*ret_id = id;
-	return true;
-}
-
-static bool read_sys_id(const struct form *form, const char *name, char **ret, struct err *err)
-{
-	if (!form_text(form, name, SYS_ID_SIZE, "0123456789abcdef", ret, err))
-		return false;
-	if (*ret && strlen(*ret) != SYS_ID_SIZE)
-		return form_refuse(form, name, err, "must be a sys_id, %d hex digits",
-				   SYS_ID_SIZE);
 	return true;
 }
 
@@ -234,14 +223,14 @@ static bool read_route(struct rule *rule, const struct form *form, struct err *e
 	    !form_text(&route, "table", TABLE_MAX, source_letters, &rule->route.table, err) ||
 	    !form_text(&route, "template", TEMPLATE_MAX,
 		       "abcdefghijklmnopqrstuvwxyz0123456789-_", &rule->route.template, err) ||
-	    !read_sys_id(&route, "caller_id", &rule->route.caller_id, err) ||
-	    !read_sys_id(&route, "company", &rule->route.company, err) ||
-	    !read_sys_id(&route, "assignment_group", &rule->route.assignment_group, err))
+	    !form_sys_id(&route, "caller_id", &rule->route.caller_id, err) ||
+	    !form_sys_id(&route, "company", &rule->route.company, err) ||
+	    !form_sys_id(&route, "assignment_group", &rule->route.assignment_group, err))
 		return false;
 	domain = json_string_value(json_object_get(route.json, "domain"));
 	if (domain && strcmp(domain, "global") == 0)
 		rule->route.domain = xstrdup(domain);
-	else if (!read_sys_id(&route, "domain", &rule->route.domain, err))
+	else if (!form_sys_id(&route, "domain", &rule->route.domain, err))
 		return false;
 	return check_route(rule, &route, err);
 }

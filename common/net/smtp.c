@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/control.h"
 
 enum { HEADER_MAX = 4096, CONNECT_TIMEOUT_MS = 5000, TIMEOUT_MS = 30000 };
 
@@ -34,15 +35,6 @@ const char *smtp_address(const char *text, char *buf, size_t size)
 			return NULL;
 	}
 	return buf;
-}
-
-static bool plain_text(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return false;
-	}
-	return true;
 }
 
 static bool ascii(const char *text)
@@ -170,8 +162,8 @@ static void letter_part(curl_mime *mime, const char *type, const char *text)
 
 static bool letter_write(struct letter *letter, const struct smtp_mail *mail, struct err *err)
 {
-	if (!plain_text(mail->subject) || !plain_text(mail->from) ||
-	    !plain_text(mail->message_id) || !ascii(mail->message_id))
+	if (has_control(mail->subject) || has_control(mail->from) ||
+	    has_control(mail->message_id) || !ascii(mail->message_id))
 		return err_set(err, ERR_PERMANENT,
 			       "a header of the mail has control characters");
 	if (!letter_address(letter, mail, err))

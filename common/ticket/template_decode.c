@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/control.h"
 #include "base/nearest.h"
 #include "model/form.h"
 #include "model/json_place.h"
@@ -118,10 +119,7 @@ static bool refuse(const struct reader *reader, const char *fmt, ...)
 
 		used += more > 0 ? (size_t)more : 0;
 	}
-	for (char *c = path; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == '\x7f')
-			*c = '?';
-	}
+	mask_controls(path);
 	if (line > 0)
 		snprintf(place, sizeof place, ":%u", line);
 	err_fill(reader->err, ERR_PERMANENT, "%s%s: %s%s%s", reader->where, place, path,

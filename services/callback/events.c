@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/control.h"
 #include "model/json_bytes.h"
 #include "model/json_tree.h"
 #include "model/raw.h"
@@ -89,7 +90,7 @@ static const char *find_id(struct splitter *splitter, const struct json_node *no
 	    node->size == 0 || node->size > RAW_EVENT_ID_MAX)
 		return NULL;
 	for (size_t i = 0; i < node->size; i++) {
-		if ((unsigned char)node->text[i] < 0x20 || node->text[i] == 0x7f)
+		if (is_control(node->text[i]))
 			return NULL;
 	}
 	return arena_strndup(splitter->arena, node->text, node->size);

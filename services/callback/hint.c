@@ -4,19 +4,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/control.h"
 #include "model/json_tree.h"
 #include "vendor/servicenow_table.h"
 
 enum { SYS_ID_SIZE = 32, TEXT_MAX = 200 };
-
-static bool has_controls(const char *text)
-{
-	for (; *text; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return true;
-	}
-	return false;
-}
 
 static bool read_text(const struct json_node *object, const char *name, const char **ret,
 		      struct err *err)
@@ -28,7 +20,7 @@ static bool read_text(const struct json_node *object, const char *name, const ch
 		return true;
 	/* ServiceNow sends texts; whoever builds the body by hand may send a number. */
 	if ((node->kind != JSON_NODE_TEXT && node->kind != JSON_NODE_NUMBER) ||
-	    node->size > TEXT_MAX || has_controls(node->text))
+	    node->size > TEXT_MAX || has_control(node->text))
 		return err_set(
 		    err, ERR_PERMANENT,
 		    "%s is not a text of at most %d bytes without control characters", name,

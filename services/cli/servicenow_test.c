@@ -304,14 +304,7 @@ static void test_done(struct test *test)
 
 static void render(struct buf *out, const struct screen *screen, const json_t *document)
 {
-	static const struct column columns[] = {
-		{ "CAN", "result", CELL_STATE },
-		{ "WHAT", "check" },
-		{ "DETAIL", "text" },
-		{ 0 },
-	};
-
-	table_render(out, screen, columns, json_object_get(document, "checks"));
+	verify_render(out, screen, json_object_get(document, "checks"));
 }
 
 int run_servicenow_test(struct cli *cli)

@@ -183,7 +183,7 @@ static void verifier_done(struct verifier *verifier)
 
 /* ---- telling ---- */
 
-static void render(struct buf *out, const struct screen *screen, const json_t *document)
+void verify_render(struct buf *out, const struct screen *screen, const json_t *checks)
 {
 	static const struct column columns[] = {
 		{ "CAN", "result", CELL_STATE },
@@ -191,6 +191,12 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 		{ "DETAIL", "text" },
 		{ 0 },
 	};
+
+	table_render(out, screen, columns, checks);
+}
+
+static void render(struct buf *out, const struct screen *screen, const json_t *document)
+{
 	const json_t *reports = json_object_get(document, "reports"), *report;
 	size_t i;
 
@@ -204,7 +210,7 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 			 customer ? customer : "", customer ? ": " : "",
 			 json_string_value(json_object_get(report, "account")),
 			 json_string_value(json_object_get(report, "url")));
-		table_render(out, screen, columns, json_object_get(report, "checks"));
+		verify_render(out, screen, json_object_get(report, "checks"));
 	}
 }
 
@@ -238,38 +244,51 @@ static int finish(struct verifier *verifier, json_t *reports)
 	return code;
 }
 
-static int missing(struct verifier *verifier, json_t *reports, const char *kind, const char *id)
-{
-	struct cli *cli = verifier->cli;
+/* ---- commands ---- */
 
-	json_decref(reports);
-	verifier_done(verifier);
-	return cli_failf(cli, EXIT_NOT_FOUND,
-			 "there is no good file of %s %s: see tocsin %s list", kind, id, kind);
+/* Whom a command asks about: one by its id, false when there is none, or all with NULL. */
+typedef bool verify_look(struct verifier *verifier, const char *id, json_t *reports);
+
+static int run(struct cli *cli, const char *kind, verify_look *look)
+{
+	struct verifier verifier;
+	struct err err = { 0 };
+
+	if (!verifier_init(&verifier, cli, &err))
+		return cli_fail(cli, EXIT_FAILED, &err);
+	json_t *reports = json_array();
+
+	if (cli->args.operand_count == 0)
+		look(&verifier, NULL, reports);
+	for (size_t i = 0; i < cli->args.operand_count; i++) {
+		const char *id = cli->args.operands[i];
+
+		if (look(&verifier, id, reports))
+			continue;
+		json_decref(reports);
+		verifier_done(&verifier);
+		return cli_failf(cli, EXIT_NOT_FOUND,
+				 "there is no good file of %s %s: see tocsin %s list", kind, id,
+				 kind);
+	}
+	return finish(&verifier, reports);
+}
+
+static bool ask_customers(struct verifier *verifier, const char *id, json_t *reports)
+{
+	const struct directory *directory = verifier->directory;
+	const struct customer *customer = id ? directory_customer(directory, id) : NULL;
+
+	if (customer)
+		ask_customer(verifier, customer, reports);
+	for (size_t i = 0; !id && i < directory_count(directory); i++)
+		ask_customer(verifier, directory_at(directory, i), reports);
+	return !id || customer;
 }
 
 int run_customer_verify(struct cli *cli)
 {
-	struct verifier verifier;
-	struct err err = { 0 };
-	json_t *reports = json_array();
-
-	if (!verifier_init(&verifier, cli, &err)) {
-		json_decref(reports);
-		return cli_fail(cli, EXIT_FAILED, &err);
-	}
-	for (size_t i = 0; i < cli->args.operand_count; i++) {
-		const char *id = cli->args.operands[i];
-		const struct customer *customer = directory_customer(verifier.directory, id);
-
-		if (!customer)
-			return missing(&verifier, reports, "customer", id);
-		ask_customer(&verifier, customer, reports);
-	}
-	for (size_t i = 0; !cli->args.operand_count && i < directory_count(verifier.directory);
-	     i++)
-		ask_customer(&verifier, directory_at(verifier.directory, i), reports);
-	return finish(&verifier, reports);
+	return run(cli, "customer", ask_customers);
 }
 
 static void ask_alone(struct verifier *verifier, const struct account *account, json_t *reports)
@@ -280,27 +299,19 @@ static void ask_alone(struct verifier *verifier, const struct account *account, 
 	json_array_append_new(reports, report_of(account, NULL, json_incref(checks)));
 }
 
+static bool ask_accounts(struct verifier *verifier, const char *id, json_t *reports)
+{
+	const struct directory *directory = verifier->directory;
+	const struct account *account = id ? directory_account(directory, id) : NULL;
+
+	if (account)
+		ask_alone(verifier, account, reports);
+	for (size_t i = 0; !id && i < directory_account_count(directory); i++)
+		ask_alone(verifier, directory_account_at(directory, i), reports);
+	return !id || account;
+}
+
 int run_account_verify(struct cli *cli)
 {
-	struct verifier verifier;
-	struct err err = { 0 };
-	json_t *reports = json_array();
-
-	if (!verifier_init(&verifier, cli, &err)) {
-		json_decref(reports);
-		return cli_fail(cli, EXIT_FAILED, &err);
-	}
-	for (size_t i = 0; i < cli->args.operand_count; i++) {
-		const char *id = cli->args.operands[i];
-		const struct account *account = directory_account(verifier.directory, id);
-
-		if (!account)
-			return missing(&verifier, reports, "account", id);
-		ask_alone(&verifier, account, reports);
-	}
-	size_t count =
-	    cli->args.operand_count ? 0 : directory_account_count(verifier.directory);
-	for (size_t i = 0; i < count; i++)
-		ask_alone(&verifier, directory_account_at(verifier.directory, i), reports);
-	return finish(&verifier, reports);
+	return run(cli, "account", ask_accounts);
 }

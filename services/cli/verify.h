@@ -20,6 +20,11 @@ enum verify_result {
 	VERIFY_NOTE,	/* worth knowing, nothing is wrong */
 };
 
+/* The list as a table. */
+struct buf;
+struct screen;
+void verify_render(struct buf *out, const struct screen *screen, const json_t *checks);
+
 void verify_add(json_t *checks, enum verify_result result, const char *check, const char *fmt,
 		...) __attribute__((format(printf, 4, 5)));
 /* What a failed call says of the right it needed: no for an account error, else unknown. */

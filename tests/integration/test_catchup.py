@@ -3,21 +3,13 @@ None of them makes a second ticket, moves the collector's place or contains a ho
 import json
 import time
 
-import pytest
-from harness import System, wait_until
+from harness import wait_until
 from harness.events import (defender_alert, policy_update, quarantine_failure, threat_detected,
                             umbrella_record)
 from harness.system import SYS_ID, seal
 
 MINOR = "recorded:below the customer's minimum severity"
 QUICK = {"TOCSIN_POLL_RETRY_MIN": "100ms", "TOCSIN_POLL_RETRY_MAX": "2s"}
-
-
-@pytest.fixture
-def system(tmp_path):
-    made = System(tmp_path)
-    yield made
-    made.done()
 
 
 def window(system, command, *args, customer="acme", expect=0):

@@ -5,18 +5,11 @@ import datetime
 import json
 
 import pytest
-from harness import System, wait_until
+from harness import wait_until
 from harness.system import SYS_ID, seal
 
 TENANT = "6f1d2c3b-4a59-4e6f-8a7b-1c2d3e4f5a6b"
 QUICK = {"TOCSIN_POLL_RETRY_MIN": "100ms", "TOCSIN_POLL_RETRY_MAX": "2s"}
-
-
-@pytest.fixture
-def system(tmp_path):
-    made = System(tmp_path)
-    yield made
-    made.done()
 
 
 # ---- alerts
