@@ -1,0 +1,59 @@
+"""Keys are rotated while everything runs, as docs/operations.md has it; no work is lost and nobody is locked out."""
+from harness import wait_until
+from harness.events import threat_detected
+
+
+def keys_in(file):
+    return [line.split()[0] for line in file.read_text().splitlines()]
+
+
+def test_every_key_is_rotated_while_all_runs(system):
+    system.servicenow()
+    system.threat_response()
+    system.customer("acme", source={"interval": "10s"})
+    secret = system.pusher("acme")
+    system.apply()
+    system.start("setup", "collector", "normalizer", "incident")
+    callback = system.callback()
+    pushed = iter(range(100))
+
+    def becomes_a_ticket(number):
+        events = [threat_detected(number)]
+        system.emit("acme", events)
+        wait_until(lambda: system.settled("acme", events), 40, f"ticket {number}")
+        assert not [each for each in system.tocsin("account", "list")["accounts"] if each["parked"]]
+
+    def is_taken(*secrets):
+        for word in secrets:
+            body = [{"customer_name": "Acme", "event_type": f"Push {next(pushed)}", "target_device": "pc-1",
+                     "datetime_event": "2026-11-22T02:00:00Z", "raw_observables_string": "203.0.113.9"}]
+            wait_until(lambda word=word, body=body: system.caller().push("acme/generic", body, word).status == 202,
+                       20, "a push is taken")
+
+    def callback_again():
+        nonlocal callback
+        callback.stop()
+        system.services.remove(callback)
+        callback = system.callback()
+
+    becomes_a_ticket(1)
+    is_taken(secret)
+
+    # The master key: one command, no restart; then the old one goes.
+    old = keys_in(system.key_file)
+    assert system.tocsin("keygen", "--reseal")["left"] == 0
+    assert keys_in(system.key_file)[1:] == old
+    system.key_file.write_text(system.key_file.read_text().splitlines()[0] + "\n")
+    becomes_a_ticket(2)
+
+    # The callback's: what is sealed with it is sealed anew; then the old one goes.
+    system.tocsin("keygen", "--callback")
+    callback_again()
+    assert system.tocsin("customer", "reseal")["left"] == 0
+    newer = system.tocsin("push", "rotate", "acme")["secret"]
+    is_taken(secret, newer)
+    file = system.folder / "callback.key"
+    file.write_text(file.read_text().splitlines()[0] + "\n")
+    callback_again()
+    is_taken(secret, newer)
+    assert system.redis.client.xlen(system.key_name("dead")) == 0
