@@ -1,5 +1,9 @@
-/* tocsin: the command-line client. Finds the command's row in the table, sorts its arguments,
- * reads the settings and runs it. */
+/*
+ * tocsin: the command-line client. Finds the command's row in the table (commands.c), sorts its
+ * arguments (args.c), reads the settings (cli.c) and runs it. A command group has the files
+ * that begin with its name; setup --watch is setup.c, which plans (plan.c) and keeps (keeper.c)
+ * what the files say.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,18 @@
-/* tocsin-collector: polls every customer's sources and appends what is new to the stream raw.
+/*
+ * tocsin-collector: polls every customer's sources and appends what is new to the stream raw.
+ *
+ *   customers --> [keeper] --leases--> [pool] --what is due--> [crew] --> vendor's pages -->
+ * raw ^                        |                 `--> cursor
+ *                                         `------ due again -------'
+ *
+ * main.c       the process; its own thread makes the keeper's rounds
+ * keeper.c     what this replica polls: leases up to its share; book.c lists all sources,
+ *              fleet.c tells the shares
+ * pool.c       who is next: a thread that is free, a source that is due; schedule.c is its heap
+ * crew.c       the threads; poll.c is one poll, from cursor to cursor
+ * metrics.c    what is counted
+ *
+ * What vendors answer is in common/source and common/vendor.
  */
 #include <malloc.h>
 #include <pthread.h>
