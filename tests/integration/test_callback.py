@@ -118,17 +118,17 @@ def test_what_is_not_signed_by_a_known_customer_looks_alike(push):
 
 
 def test_unknown_customer_and_bad_signature_cost_the_same(push):
-    """Medians of many, side by side: they differ by less than what one signature costs."""
+    """Medians of many, side by side, of the processor's time: they differ by less than what one signature costs."""
     body = b"{" + b" " * 200_000 + b"}"
     times = {"acme/generic": [], "nobody/generic": []}
     for _ in range(60):
         for path, taken in times.items():
             headers = signed_headers("whsec_" + "A" * 43 + "=", body)
-            start = time.perf_counter()
+            start = push.process.cpu_ns()
             assert push.call.push(path, body, headers=headers).status == 401
-            taken.append(time.perf_counter() - start)
+            taken.append(push.process.cpu_ns() - start)
     known, unknown = (sorted(taken)[len(taken) // 2] for taken in times.values())
-    print(f"medians: known {known * 1e6:.0f} us, unknown {unknown * 1e6:.0f} us")
+    print(f"medians: known {known / 1000:.0f} us, unknown {unknown / 1000:.0f} us")
     assert abs(known - unknown) < 0.25 * max(known, unknown)
 
 

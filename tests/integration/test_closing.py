@@ -540,7 +540,7 @@ def test_closed_before_the_opening_is_over(acme):
     acme.sandbox.fault(kind="latency", ms=1500, vendor="threat_response", method="POST", path="bundle/import")
     acme.start("incident")
     add(acme, finding(1))
-    wait_until(lambda: incident_ids(acme), 20, "it begins")
+    wait_until(lambda: acme.sandbox.hits(), 20, "it begins")
     (incident_id,) = incident_ids(acme)
     say(acme, "verdict", "cli", incident=incident_id, actor="ann@soc", verdict="benign")
     closed(acme)
