@@ -12,6 +12,14 @@ local function room()
   end
 end
 
+-- Appends events, {fate, first, last} of args each, and writes their fates.
+local function queue(target, events, ttl, args)
+  for _, event in ipairs(events) do
+    redis.call('SET', event[1], 'queued', 'PX', ttl)
+    redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, event[2], event[3]))
+  end
+end
+
 -- KEYS lease, cursor, stream, fates...   ARGV token, last 0 | 1, fate ttl ms, field of the cursor
 -- that counts what is new or '', cursor field count, cursor fields..., then per event: field count,
 -- fields...   Answers 1 (new) or 0 (has a fate already) per event.
@@ -46,10 +54,7 @@ local function commit_page(keys, args)
   end
   if at ~= #args + 1 then refuse('REFUSED', 'more fields than events') end
 
-  for _, event in ipairs(events) do
-    redis.call('SET', event[1], 'queued', 'PX', ttl)
-    redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, event[2], event[3]))
-  end
+  queue(target, events, ttl, args)
   if counter ~= '' and #events > 0 then redis.call('HINCRBY', cursor, counter, #events) end
   if args[2] == '1' and cursor_to > 5 then redis.call('HSET', cursor, unpack(args, 6, cursor_to)) end
   return answers
@@ -140,10 +145,7 @@ local function append_again(keys, args)
     at = to + 1
   end
   if at ~= #args + 1 then refuse('REFUSED', 'more fields than events') end
-  for _, event in ipairs(events) do
-    redis.call('SET', event[1], 'queued', 'PX', ttl)
-    redis.call('XADD', target, 'NOMKSTREAM', '*', unpack(args, event[2], event[3]))
-  end
+  queue(target, events, ttl, args)
   return answers
 end
 

@@ -196,10 +196,10 @@ static void add_cell(struct buf *out, const struct screen *screen, const struct 
 	const char *colour =
 	    screen->colour && column->cell == CELL_STATE ? colour_of(text) : NULL;
 
-	if (cut)
+	if (cut) {
 		bytes = text_cut(text, width - 1, &shown);
-	if (cut)
 		shown++;
+	}
 	if (right)
 		pad(out, width - shown);
 	if (colour)
@@ -217,7 +217,7 @@ static size_t count_columns(const struct column *columns)
 {
 	size_t count = 0;
 
-	while (columns[count].title && count < TABLE_COLUMNS_MAX)
+	while (count < TABLE_COLUMNS_MAX && columns[count].title)
 		count++;
 	return count;
 }

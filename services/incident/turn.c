@@ -291,7 +291,7 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account, enum s
 struct saga_end turn_look_up_note(struct turn *turn, const char *marker)
 {
 	const char *account = turn->incident.servicenow_account;
-	const struct servicenow_journal journal = {
+	const struct servicenow_journal note = {
 		.table = turn_table(turn),
 		.sys_id = turn->incident.sys_id,
 		.marker = marker,
@@ -302,7 +302,7 @@ struct saga_end turn_look_up_note(struct turn *turn, const char *marker)
 
 	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
 		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
-	if (!servicenow_note_exists(&session, &journal, turn->arena, &found, &readable, NULL,
+	if (!servicenow_note_exists(&session, &note, turn->arena, &found, &readable, NULL,
 				    &err))
 		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
 	return turn_end(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
