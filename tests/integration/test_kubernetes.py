@@ -221,6 +221,12 @@ def test_who_shares_a_volume_is_on_one_node(overlay):
             assert all(selected(other["metadata"]["labels"], term["labelSelector"]) for other in pods_of_claim)
 
 
+def test_callback_goes_on_until_the_ingress_knows(overlay):
+    spec = dict(pods(overlay))["callback"]["spec"]
+    wait = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert wait > 0 and wait + 10 < spec["terminationGracePeriodSeconds"]  # a service needs at most 10 s
+
+
 def test_maintenance_stops_all_that_works(overlay):
     stopped = {each["metadata"]["name"] for each in of_kind(overlay, "Deployment") if each["spec"].get("replicas") == 0}
     if overlay[0] != "maintenance":
