@@ -5,6 +5,7 @@ import pathlib
 import socket
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,7 +36,9 @@ class Compose:
         port = free_port()
         self.sandbox = f"http://127.0.0.1:{port}"
         self.callback_port = free_port()
+        self.prometheus_port = free_port()
         self.env = {**os.environ, "SANDBOX_PORT": str(port), "TAG": "test",
+                    "PROMETHEUS_PORT": str(self.prometheus_port),
                     "CALLBACK_LISTEN": f"127.0.0.1:{self.callback_port}"}
 
     def docker(self, *args, check=True, seconds=300):
@@ -52,7 +55,7 @@ class Compose:
         self.compose(*args[:-1], "up", "-d", *args[-1])
 
     def down(self):
-        self.compose("--profile", "demo", "--profile", "client", "down", "-v", "--timeout", "20", check=False)
+        self.compose("--profile", "demo", "--profile", "client", "--profile", "observe", "down", "-v", "--timeout", "20", check=False)
 
     def tocsin(self, *args):
         """The client's --json answer. Exit status 4 says that something is not well, with a document."""
@@ -88,6 +91,15 @@ class Compose:
 
     def logs(self, *services):
         return self.compose("logs", "--no-color", "--no-log-prefix", *services)
+
+    def prometheus(self, path, **query):
+        """What it answers; None while it is not there yet."""
+        url = f"http://127.0.0.1:{self.prometheus_port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            return None
 
     def ask(self, path, body=None, method=None):
         data = json.dumps(body).encode() if body is not None else None

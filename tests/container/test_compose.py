@@ -28,6 +28,7 @@ def fixture_stack():
     stack = Compose()
     started = time.monotonic()
     stack.compose("--profile", "demo", "--profile", "client", "build", "-q", seconds=900)
+    stack.compose("build", "-q", "prometheus", seconds=900) # Grafana's image cannot be had everywhere
     print(f"\nbuilt in {time.monotonic() - started:.0f} s")
     try:
         yield stack
@@ -98,7 +99,26 @@ def test_images_are_small(stack, service):
     assert size <= MAX_IMAGE
 
 
-@pytest.mark.parametrize("service", SERVICES)
+def test_prometheus_sees_every_replica(stack):
+    stack.up(["prometheus"])
+
+    def seen():
+        targets = (stack.prometheus("targets") or {}).get("activeTargets", ())
+        if any(target["health"] != "up" for target in targets):
+            return None
+        return collections.Counter(target["labels"]["service"] for target in targets)
+
+    everyone = {"setup": 1, "collector": 2, "normalizer": 2, "incident": 2, "callback": 1}
+    wait_until(lambda: seen() == everyone, 90, "every replica is scraped")
+    rules = [rule["name"] for group in stack.prometheus("rules")["groups"] for rule in group["rules"]]
+    assert "TocsinProcessDown" in rules and len(rules) > 20
+    tickets = stack.prometheus("query", query="sum(tocsin_tickets_total)")["result"]
+    assert float(tickets[0]["value"][1]) > 0
+    ports = stack.inspect(stack.containers("prometheus")[0])["HostConfig"]["PortBindings"]
+    assert {binding["HostIp"] for each in ports.values() for binding in each} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("service", (*SERVICES, "prometheus"))
 def test_containers_may_do_nothing_but_their_work(stack, service):
     for container in stack.containers(service):
         found = stack.inspect(container)
@@ -135,14 +155,16 @@ def test_services_get_only_what_they_need(stack):
     assert mounts(stack, "redis") == {("redis", True), ("acl", False), ("redis-tls", False), ca}
     networks = {service: {name.removeprefix(f"{stack.project}_") for name in
                           stack.inspect(stack.containers(service)[0])["NetworkSettings"]["Networks"]}
-                for service in SERVICES}
-    assert networks == {"redis": {"redis"}, "setup": {"redis"}, "normalizer": {"redis"},
-                        "collector": {"redis", "vendors"}, "incident": {"redis", "vendors"},
-                        "callback": {"redis", "outside"}, "sandbox": {"vendors", "outside"}}
-    network = json.loads(stack.docker("network", "inspect", f"{stack.project}_redis"))[0]
-    assert network["Internal"]
-    outside = json.loads(stack.docker("network", "inspect", f"{stack.project}_outside"))[0]
-    assert outside["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+                for service in (*SERVICES, "prometheus")}
+    assert networks == {"redis": {"redis"}, "setup": {"redis", "metrics"}, "normalizer": {"redis", "metrics"},
+                        "collector": {"redis", "vendors", "metrics"}, "incident": {"redis", "vendors", "metrics"},
+                        "callback": {"redis", "outside", "metrics"}, "sandbox": {"vendors", "outside"},
+                        "prometheus": {"metrics", "observe"}}
+    for name in ("redis", "metrics"):
+        assert json.loads(stack.docker("network", "inspect", f"{stack.project}_{name}"))[0]["Internal"]
+    for name in ("outside", "observe"):
+        network = json.loads(stack.docker("network", "inspect", f"{stack.project}_{name}"))[0]
+        assert network["Options"]["com.docker.network.bridge.enable_ip_masquerade"] == "false"
 
 
 CA_FILE = "/run/tocsin/redis-ca/redis-ca.pem"
