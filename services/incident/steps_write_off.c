@@ -104,12 +104,24 @@ static bool let_go(struct turn *turn, enum containment_method method, const char
 	entry->action = NULL;
 	if (contain->status == STEP_INTENT || contain->status == STEP_PENDING)
 		*contain = (struct incident_step){ .status = STEP_SKIPPED, .note = words };
-	turn->incident.steps[release_steps[method]] = (struct incident_step){
-		.status = saga_closing_accepted(&turn->incident) ? STEP_SKIPPED : STEP_NEW,
-		.note = words,
-	};
 	metric_add(&app_containments, 1, "write_off", "done");
 	return true;
+}
+
+/* Nothing is left to let go, by any method: a closing waits for it no longer. */
+static void end_release(struct incident *incident, const char *words)
+{
+	bool closing = saga_closing_accepted(incident);
+
+	for (int i = 0; i < CONTAINMENT_METHODS; i++) {
+		struct incident_step *step = &incident->steps[release_steps[i]];
+
+		if (step->status != STEP_DONE)
+			*step = (struct incident_step){
+				.status = closing ? STEP_SKIPPED : STEP_NEW,
+				.note = closing ? words : NULL,
+			};
+	}
 }
 
 /* A ticket that was told before is told again. */
@@ -150,6 +162,7 @@ static struct saga_end write_off(struct turn *turn)
 				  0, &err))
 		return contain_again(SAGA_CALL, arena_strdup(turn->arena, err.text));
 	contain_keep(turn);
+	end_release(&turn->incident, words);
 	forget_order(&turn->incident);
 	if (!words)
 		return turn_end(SAGA_CALL, SAGA_NEEDLESS, "it holds no host any more");

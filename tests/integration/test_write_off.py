@@ -1,7 +1,7 @@
 """Hosts that are gone for good: an operator writes them off, with a reason, and everybody is told."""
 import pytest
 from harness import wait_until
-from harness.closing import FRESH, say
+from harness.closing import FRESH, cancel, said, say
 from harness.linked import LinkKeys
 from test_containment import TRIAGE, Estate, guid, machine_id
 from test_closing_hosts import contained
@@ -122,6 +122,34 @@ def test_two_incidents_hold_one_host(cisco):
     wait_until(lambda: cisco.holders("WS-1") == {f"isolate {cisco.of(2)}"}, 20, "one is written off")
     write_off(cisco, "WS-1")
     wait_until(lambda: not cisco.holders("WS-1"), 20, "the other as well")
+
+
+def test_nobody_is_asked_about_it_any_more(cisco):
+    """A cancelled ticket waits for a confirmation that its host, which is gone, is let go."""
+    cisco.start()
+    (ticket,) = contained(cisco, 1)
+    cancel(cisco.system, ticket)
+    said(cisco.system, ticket)
+    wait_until(lambda: incident(cisco.system, cisco.of(1)).get("closing.release") == "ask", 20, "asked")
+    forget(cisco, "WS-1")
+    write_off(cisco, ticket["number"])
+    wait_until(lambda: over(cisco), 20, "closed")
+    assert not cisco.system.redis.client.exists(cisco.system.key_name("asks:acme"))
+
+
+def test_it_never_came_about(system):
+    """The host is gone before the isolation that was taken is seen to be there."""
+    cisco = Estate(system, "secure_endpoint", {}, closing=FRESH)
+    cisco.configure(isolation_start_ms=3600_000)
+    cisco.host("WS-1")
+    cisco.start()
+    cisco.find(1, "WS-1")
+    wait_until(lambda: cisco.step(1, "contain.isolate") == "pending", 20, "taken")
+    write_off(cisco, "WS-1", "--force")
+    wait_until(lambda: not cisco.holders("WS-1"), 20, "written off")
+    cisco.system.tocsin("incident", "close", cisco.of(1))
+    wait_until(lambda: over(cisco), 20, "closed")
+    assert not cisco.acts("release")
 
 
 def test_the_vendor_cannot_be_asked(cisco):
