@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "bus/containment.h"
+#include "bus/key.h"
 #include "bus/redis.h"
 #include "cli.h"
 #include "containment_order.h"
@@ -56,6 +58,25 @@ static bool wait_released(struct cli *cli, struct redis *redis, const char *id, 
 		       left, id);
 }
 
+/* Nothing is done outside for a customer that is not live, so no host is let go either. */
+static bool check_live(struct redis *redis, const char *id, struct err *err)
+{
+	struct redis_reply *reply = redis_command(redis, err, "HGET %s %s", KEY_CUSTOMERS, id);
+	json_t *file = reply ? json_loads(reply_text(reply), 0, NULL) : NULL;
+	const char *mode = json_string_value(json_object_get(file, "mode"));
+	bool known = reply != NULL, live = mode && strcmp(mode, "live") == 0;
+
+	if (known && !live)
+		err_fill(
+		    err, ERR_PERMANENT,
+		    "%s is not live, so its hosts are not released: tocsin customer resume "
+		    "%s first, or give --leave",
+		    id, id);
+	json_decref(file);
+	reply_free(reply);
+	return known && live;
+}
+
 static bool let_go(struct cli *cli, struct redis *redis, const char *id, struct err *err)
 {
 	size_t count;
@@ -69,7 +90,8 @@ static bool let_go(struct cli *cli, struct redis *redis, const char *id, struct 
 			       "%zu hosts of %s are contained: --release lets them go first, "
 			       "--leave leaves them as they are",
 			       count, id);
-	return containment_release_customer(cli, redis, id, err) &&
+	return check_live(redis, id, err) &&
+	       containment_release_customer(cli, redis, id, err) &&
 	       wait_released(cli, redis, id, err);
 }
 

@@ -1,5 +1,7 @@
 """A customer is removed: never while hosts stay contained without anybody knowing, and with what Redis holds
 of it if that is wanted."""
+import json
+
 from harness import wait_until
 from test_loss import Estate
 
@@ -26,6 +28,13 @@ def test_remove_release_and_purge(system):
     system.tocsin("customer", "remove", "acme", "--yes", "--release", "--leave", expect=2, **link)
     system.tocsin("customer", "remove", "acme", "--yes", expect=5, TOCSIN_REDIS_URL="unix:/nowhere")
     assert (system.config / "customers/acme.json").exists() and len(estate.contained()) == 2
+    # Nothing is done for a customer that is paused: it is told at once.
+    system.tocsin("customer", "pause", "acme")
+    wait_until(lambda: json.loads(client.hget("tocsin:customers", "acme"))["mode"] == "paused", 20, "applied")
+    refused = system.tocsin("customer", "remove", "acme", "--yes", "--release", expect=1, **link)["error"]
+    assert "acme is not live" in refused
+    system.tocsin("customer", "resume", "acme")
+    wait_until(lambda: json.loads(client.hget("tocsin:customers", "acme"))["mode"] == "live", 20, "applied")
     # Let go first.
     system.tocsin("customer", "remove", "acme", "--yes", "--release", "--purge", **link)
     assert not (system.config / "customers/acme.json").exists()
