@@ -36,25 +36,25 @@ bool trace_is_valid(const char *text, size_t size)
 static void random_hex(char *text, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char bytes[ID_SIZE];
+	unsigned char bytes[ID_SIZE + 1 + SPAN_SIZE];
 
-	do {
-		/* Up to 256 bytes come whole, or not at all. */
-		while (getrandom(bytes, size, 0) < 0) {
-			if (errno != EINTR)
-				abort();
-		}
-		for (size_t i = 0; i < size; i++)
-			text[i] = digits[bytes[i] & 15];
-	} while (is_zero(text, size));
+	/* Up to 256 bytes come whole, or not at all. */
+	while (getrandom(bytes, size, 0) < 0) {
+		if (errno != EINTR)
+			abort();
+	}
+	for (size_t i = 0; i < size; i++)
+		text[i] = digits[bytes[i] & 15];
 }
 
 void trace_new(char *ret_trace)
 {
 	memcpy(ret_trace, "00-________________________________-________________-01",
 	       TRACE_ROOM);
-	random_hex(ret_trace + ID_AT, ID_SIZE);
-	random_hex(ret_trace + SPAN_AT, SPAN_SIZE);
+	do {
+		random_hex(ret_trace + ID_AT, ID_SIZE + 1 + SPAN_SIZE);
+		ret_trace[SPAN_AT - 1] = '-';
+	} while (!trace_is_valid(ret_trace, TRACE_SIZE));
 }
 
 void trace_child(const char *parent, char *ret_trace)
@@ -64,7 +64,9 @@ void trace_child(const char *parent, char *ret_trace)
 		return;
 	}
 	memmove(ret_trace, parent, TRACE_ROOM);
-	random_hex(ret_trace + SPAN_AT, SPAN_SIZE);
+	do
+		random_hex(ret_trace + SPAN_AT, SPAN_SIZE);
+	while (!trace_is_valid(ret_trace, TRACE_SIZE));
 }
 
 void trace_log(const char *trace)
