@@ -10,6 +10,7 @@ from measure_memory import memory
 from measure_normalizer import normalizer, normalizer_jq_source, normalizer_sources, normalizer_with_tls
 from measure_rules import rules_cost
 
-ALL = [normalizer, normalizer_with_tls, normalizer_sources, normalizer_jq_source, rules_cost, vs_bare_curl, cpu_vs_script, kill9,
+ALL = [normalizer, normalizer_with_tls, normalizer_sources, normalizer_jq_source, rules_cost, vs_bare_curl,
+       cpu_vs_script, kill9,
        collector, collectors_5000, lease_takeover, callback, latency,
        flood, idle, memory, demo]
