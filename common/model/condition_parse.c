@@ -128,7 +128,7 @@ static bool skip_brackets(struct parser *parser)
 				return false;
 			open[depth++] = c == '(' ? ')' : c == '[' ? ']' : '}';
 		} else if (strchr(")]}", c) && c) {
-			if (open[--depth] != c)
+			if (depth == 0 || open[--depth] != c)
 				return false;
 		} else if (c == '"' ? !take_text(parser, &ignored) : c == '\0' || c == '#') {
 			return false;

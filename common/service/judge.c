@@ -384,7 +384,7 @@ static const char *write_blocks(const struct judge *judge, const struct question
 	for (size_t i = 0; i < blocks; i++)
 		at = stpcpy(stpcpy(at, i > 0 ? "," : ""),
 			    question->blocks[i] ? "true" : "false");
-	strcpy(at, "]");
+	*at = ']'; /* what follows is zero */
 	return text;
 }
 
