@@ -19,7 +19,7 @@ enum {
 };
 
 /* As the alerts have it. */
-#define DAY_MS		 (24 * 60 * 60 * (uint64_t)1000)
+#define DAY_MS		 ((uint64_t)24 * 60 * 60 * 1000)
 #define EXPIRY_SOON_MS	 (30 * DAY_MS)
 #define EXPIRY_URGENT_MS (7 * DAY_MS)
 
