@@ -166,17 +166,11 @@ bool servicenow_notes(struct vendor_session *session, const struct servicenow_pl
 		      struct arena *arena, const char **ret_notes,
 		      struct servicenow_answer *ret_answer, struct err *err);
 
-/* Whether one of them contains the marker. ret_readable is false when neither showed any note:
- * then the answer proves nothing. */
-struct servicenow_journal {
-	const char *table;
-	const char *sys_id;
-	const char *marker;
-};
-
+/* Whether one of them contains the marker. Who may not read notes finds none, and writes the
+ * note again after an answer that never came: two notes are better than none. */
 bool servicenow_note_exists(struct vendor_session *session,
-			    const struct servicenow_journal *journal, struct arena *arena,
-			    bool *ret_found, bool *ret_readable,
+			    const struct servicenow_place *place, const char *marker,
+			    struct arena *arena, bool *ret_found,
 			    struct servicenow_answer *ret_answer, struct err *err);
 
 /* sys_id of the one operational configuration item of this name, NULL when there is none, more

@@ -106,16 +106,14 @@ bool servicenow_notes(struct vendor_session *session, const struct servicenow_pl
 }
 
 bool servicenow_note_exists(struct vendor_session *session,
-			    const struct servicenow_journal *journal, struct arena *arena,
-			    bool *ret_found, bool *ret_readable,
+			    const struct servicenow_place *place, const char *marker,
+			    struct arena *arena, bool *ret_found,
 			    struct servicenow_answer *ret_answer, struct err *err)
 {
-	const struct servicenow_place place = { journal->table, journal->sys_id };
 	const char *notes;
-	bool ok = servicenow_notes(session, &place, arena, &notes, ret_answer, err);
+	bool ok = servicenow_notes(session, place, arena, &notes, ret_answer, err);
 
-	*ret_readable = ok && notes;
-	*ret_found = ok && notes && strstr(notes, journal->marker);
+	*ret_found = ok && notes && strstr(notes, marker);
 	return ok;
 }
 

@@ -79,16 +79,11 @@ static bool ticket_fits(struct pair *pair, struct err *err)
 	struct arena *arena = worker_arena(pair->self);
 	struct vendor_session session = session_of(pair, pair->closure->instance);
 	const struct servicenow_place place = { table, pair->closure->sys_id };
-	const struct servicenow_journal journal = {
-		.table = table,
-		.sys_id = pair->closure->sys_id,
-		.marker = last_part(pair->closure->ctim_id),
-	};
 	struct closing_case about = { .installation = pair->app->installation,
 				      .table = table,
 				      .adopted = true };
 	struct closing_look look;
-	bool found = false, readable = false;
+	bool found = false;
 
 	if (!session.account || session.account->kind != ACCOUNT_SERVICENOW) {
 		pair->refused = "the caller's instance is not linked";
@@ -109,7 +104,8 @@ static bool ticket_fits(struct pair *pair, struct err *err)
 		return true;
 	}
 	found = false;
-	if (!servicenow_note_exists(&session, &journal, arena, &found, &readable, NULL, err))
+	if (!servicenow_note_exists(&session, &place, last_part(pair->closure->ctim_id), arena,
+				    &found, NULL, err))
 		return false;
 	if (!found)
 		pair->refused = "the ticket's notes do not name that incident";

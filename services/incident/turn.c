@@ -291,19 +291,14 @@ struct saga_end turn_unconfigured(struct turn *turn, const char *account, enum s
 struct saga_end turn_look_up_note(struct turn *turn, const char *marker)
 {
 	const char *account = turn->incident.servicenow_account;
-	const struct servicenow_journal note = {
-		.table = turn_table(turn),
-		.sys_id = turn->incident.sys_id,
-		.marker = marker,
-	};
-	bool found = false, readable = false;
+	const struct servicenow_place place = { turn_table(turn), turn->incident.sys_id };
+	bool found = false;
 	struct vendor_session session;
 	struct err err = { 0 };
 
 	if (!turn_session(turn, account, SAGA_LOOK_UP, &session))
 		return turn_unconfigured(turn, account, SAGA_LOOK_UP);
-	if (!servicenow_note_exists(&session, &note, turn->arena, &found, &readable, NULL,
-				    &err))
+	if (!servicenow_note_exists(&session, &place, marker, turn->arena, &found, NULL, &err))
 		return turn_failed(turn, &session, SAGA_LOOK_UP, false, &err);
 	return turn_end(SAGA_LOOK_UP, found ? SAGA_OK : SAGA_ABSENT,
 			found ? "looked up: the note is there" : "looked up: no note");

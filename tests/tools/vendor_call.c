@@ -230,15 +230,13 @@ static bool snow_find(struct call *call, struct err *err)
 
 static bool snow_note(struct call *call, struct err *err)
 {
-	const struct servicenow_journal journal = { text(call->args, "table"),
-						    text(call->args, "sys_id"),
-						    text(call->args, "marker") };
-	bool found, readable;
-	bool ok = servicenow_note_exists(call->session, &journal, call->arena, &found,
-					 &readable, &call->answer, err);
+	const struct servicenow_place place = { text(call->args, "table"),
+						text(call->args, "sys_id") };
+	bool found;
+	bool ok = servicenow_note_exists(call->session, &place, text(call->args, "marker"),
+					 call->arena, &found, &call->answer, err);
 
 	json_object_set_new(call->out, "found", json_boolean(found));
-	json_object_set_new(call->out, "readable", json_boolean(readable));
 	return ok;
 }
 

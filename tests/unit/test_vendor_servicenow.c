@@ -286,18 +286,16 @@ static void an_ignored_search_is_no_empty_one(void **state)
 	assert_int_equal(err.kind, ERR_TRANSIENT);
 }
 
-static bool look_for_note(bool *ret_found, bool *ret_readable, struct err *err)
+static bool look_for_note(bool *ret_found, struct err *err)
 {
-	const struct servicenow_journal journal = { "incident", SYS_ID, "[tocsin 3]" };
-
 	*err = (struct err){ 0 };
-	return servicenow_note_exists(&fake.session, &journal, fake.arena, ret_found,
-				      ret_readable, NULL, err);
+	return servicenow_note_exists(&fake.session, &place, "[tocsin 3]", fake.arena,
+				      ret_found, NULL, err);
 }
 
 static void looks_for_a_note_in_both_places(void **state)
 {
-	bool found, readable;
+	bool found;
 	struct err err;
 
 	(void)state;
@@ -305,8 +303,8 @@ static void looks_for_a_note_in_both_places(void **state)
 	fake_json(200, "{\"result\":[{\"element_id\":\"" SYS_ID
 		       "\",\"value\":\"a\"},{\"element_id\":"
 		       "\"" SYS_ID "\",\"value\":\"x [tocsin 3]\"}]}");
-	assert_true(look_for_note(&found, &readable, &err));
-	assert_true(found && readable);
+	assert_true(look_for_note(&found, &err));
+	assert_true(found);
 	assert_int_equal(fake.request_count, 1);
 	/* Another ticket's notes: the query was ignored. Then the record itself. */
 	fake_reset();
@@ -315,19 +313,19 @@ static void looks_for_a_note_in_both_places(void **state)
 	fake_json(
 	    200,
 	    "{\"result\":{\"work_notes\":\"2026-01-01 - R (Work notes)\\n[tocsin 3]\\n\"}}");
-	assert_true(look_for_note(&found, &readable, &err));
-	assert_true(found && readable);
+	assert_true(look_for_note(&found, &err));
+	assert_true(found);
 	assert_non_null(strstr(fake_asked(1)->url, "sysparm_display_value=true"));
 	/* No right to the journal, nothing shown: nothing is proved. */
 	fake_reset();
 	fake_json(403, "{\"error\":{\"message\":\"Insufficient rights\",\"detail\":null}}");
 	fake_json(200, "{\"result\":{\"work_notes\":\"\"}}");
-	assert_true(look_for_note(&found, &readable, &err));
-	assert_false(found || readable);
+	assert_true(look_for_note(&found, &err));
+	assert_false(found);
 	assert_false(fake.parked);
 	fake_reset();
 	fake_json(500, "{}");
-	assert_false(look_for_note(&found, &readable, &err));
+	assert_false(look_for_note(&found, &err));
 	assert_int_equal(err.kind, ERR_TRANSIENT);
 }
 
