@@ -196,7 +196,8 @@ def verdict(acme, number, token, code=""):
 
 
 def refused(service, count):
-    wait_until(lambda: service.metric("tocsin_closings_total", via="link", outcome="refused") == count,
+    """Each at least once: a worker that had to wait for the processor loses its entry to another one."""
+    wait_until(lambda: service.metric("tocsin_closings_total", via="link", outcome="refused") >= count,
                20, f"{count} refused")
 
 
