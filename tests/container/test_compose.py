@@ -15,9 +15,9 @@ import pytest
 
 from compose import SERVICES, Compose, wait_until
 
-CHAOS_S = 30
+CHAOS_S = 60
 MAX_IMAGE = 120e6
-STORIES = 60
+STORIES = 120
 HOSTS = "CHAOS-"
 WORKERS = ("collector", "normalizer", "incident")
 
@@ -269,7 +269,7 @@ def make_trouble(stack):
     dice = random.Random(7)
     end = time.monotonic() + CHAOS_S
     done = collections.Counter()
-    for service in itertools.cycle(("incident", "redis", "normalizer", "collector", "incident", "redis", "setup")):
+    for service in itertools.cycle(("incident", "redis", "normalizer", "collector", "incident", "redis", "setup", "callback")):
         if service == "redis" and done["redis"] % 2 == 0:
             prepare(stack, "prepare", "certificate")
             stack.docker("restart", "--time", "10", stack.containers("redis")[0])
@@ -280,7 +280,7 @@ def make_trouble(stack):
             break
         time.sleep(1)
     print(f"\nkilled or restarted in {CHAOS_S} s: {dict(done)}")
-    assert len(done) == 5, done
+    assert len(done) == 6, done
 
 
 def story_events(stack):
