@@ -10,8 +10,29 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+
+/* What a file was when it was read: a renewed one differs, whoever wrote it and how. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec written, changed;
+};
+
+enum { STAMPS = 4 };
+
+/* With a system's 144 authorities a context is 0.8 MiB: all connections share the one that was
+ * made of these files, until one of them is another. */
+static struct {
+	pthread_mutex_t lock;
+	SSL_CTX *context;
+	struct stamp stamps[STAMPS];
+} shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 bool redis_tls_available(void)
 {
@@ -80,6 +101,8 @@ static SSL_CTX *context_new(const struct redis_settings *settings, struct err *e
 		return NULL;
 	}
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	/* Most connections wait: no 32 KiB for each meanwhile. */
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	if (load_authorities(context, settings, err) &&
 	    load_certificate(context, settings, err))
 		return context;
@@ -87,9 +110,71 @@ static SSL_CTX *context_new(const struct redis_settings *settings, struct err *e
 	return NULL;
 }
 
+/* False when the file cannot be looked at; none named is as good as any. */
+static bool stamp_take(const char *path, struct stamp *ret_stamp)
+{
+	struct stat now = { 0 };
+	bool seen = !path || stat(path, &now) == 0;
+	*ret_stamp =
+	    (struct stamp){ now.st_dev, now.st_ino, now.st_size, now.st_mtim, now.st_ctim };
+	return seen;
+}
+
+static bool stamps_equal(const struct stamp *a, const struct stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->written.tv_sec == b->written.tv_sec &&
+	       a->written.tv_nsec == b->written.tv_nsec &&
+	       a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static const char *system_path(const char *variable, const char *usual)
+{
+	const char *chosen = secure_getenv(variable);
+	return chosen ? chosen : usual;
+}
+
+/* False when a file of the settings is missing: then nothing is shared. */
+static bool stamp_files(const struct redis_settings *settings, struct stamp *ret_stamps)
+{
+	if (!settings->ca_file) { /* a file, a folder or both of the system */
+		stamp_take(
+		    system_path(X509_get_default_cert_file_env(), X509_get_default_cert_file()),
+		    &ret_stamps[2]);
+		stamp_take(
+		    system_path(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()),
+		    &ret_stamps[3]);
+	}
+	return stamp_take(settings->certificate_file, &ret_stamps[0]) &&
+	       stamp_take(settings->key_file, &ret_stamps[1]) &&
+	       (!settings->ca_file || stamp_take(settings->ca_file, &ret_stamps[2]));
+}
+
+/* A reference of the caller's own. Stamps are taken before the files are read: one that
+ * changes meanwhile is read again at the next connection. */
+static SSL_CTX *context_get(const struct redis_settings *settings, struct err *err)
+{
+	struct stamp stamps[STAMPS] = { 0 };
+	pthread_mutex_lock(&shared.lock);
+	bool same = stamp_files(settings, stamps) && shared.context;
+	for (int i = 0; i < STAMPS && same; i++)
+		same = stamps_equal(&stamps[i], &shared.stamps[i]);
+	if (!same) {
+		SSL_CTX_free(shared.context);
+		shared.context = context_new(settings, err);
+		memcpy(shared.stamps, stamps, sizeof(stamps));
+	}
+	SSL_CTX *context = shared.context;
+	if (context)
+		SSL_CTX_up_ref(context);
+	pthread_mutex_unlock(&shared.lock);
+	return context;
+}
+
 bool redis_tls_check(const struct redis_settings *settings, struct err *err)
 {
-	SSL_CTX *context = context_new(settings, err);
+	SSL_CTX *context = context_get(settings, err);
 	bool usable = context != NULL;
 	SSL_CTX_free(context);
 	return usable;
@@ -98,14 +183,11 @@ bool redis_tls_check(const struct redis_settings *settings, struct err *err)
 static SSL *session_new(const char *host, const struct redis_settings *settings,
 			struct err *err)
 {
-	SSL_CTX *context = context_new(settings, err);
+	SSL_CTX *context = context_get(settings, err);
 	if (!context)
 		return NULL;
 	SSL *session = SSL_new(context);
 	SSL_CTX_free(context); /* the session holds its own reference */
-	/* Most connections wait: no 32 KiB for each meanwhile. */
-	if (session)
-		SSL_set_mode(session, SSL_MODE_RELEASE_BUFFERS);
 	bool address =
 	    session && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1;
 	if (session && (address || (SSL_set1_host(session, host) == 1 &&

@@ -8,9 +8,9 @@
 
 /*
  * Private to the bus: TLS 1.2 or later on a connection just made, the server's certificate and
- * name verified. The files of settings are read for each connection, so that new ones are used
- * from the next one on. Builds against a hiredis without TLS (before 1.0, Debian 12) have
- * redis_tls_available() false.
+ * name verified. The files of settings are read again when they have changed, so that new ones
+ * are used from the next connection on. Builds against a hiredis without TLS (before 1.0,
+ * Debian 12) have redis_tls_available() false.
  */
 bool redis_tls_available(void);
 

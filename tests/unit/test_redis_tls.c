@@ -82,6 +82,53 @@ static void our_authority_is_not_the_systems(void **state)
 	assert_non_null(strstr(err.text, "not signed by the system's authorities"));
 }
 
+/* Copies a file of the peer's to FOLDER/used.pem, beside it first when it is to be renamed. */
+static const char *use_authority(const char *name, bool renamed)
+{
+	static char used[80];
+	char command[300];
+	snprintf(used, sizeof(used), "%s/used.pem", peer_folder);
+	snprintf(command, sizeof(command), "cp %s/%s.pem %s%s", peer_folder, name, used,
+		 renamed ? ".new" : "");
+	assert_int_equal(system(command), 0);
+	if (renamed) {
+		snprintf(command, sizeof(command), "%s.new", used);
+		assert_int_equal(rename(command, used), 0);
+	}
+	return used;
+}
+
+/* Connections share what was read, until the file is another: replaced, written or gone. */
+static void a_renewed_authority_is_believed_at_the_next_connection(void **state)
+{
+	static const struct {
+		const char *authority;
+		bool renamed;
+		const char *unknown, *good;
+	} rows[] = {
+		{ "ca", false, "is not signed by", "Protocol error" },
+		{ "other", false, "Protocol error", "is not signed by" },
+		{ "ca", true, "is not signed by", "Protocol error" },
+		{ "other", true, "Protocol error", "is not signed by" },
+	};
+	struct redis_settings settings = { 0 };
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		settings.ca_file = (char *)use_authority(rows[i].authority, rows[i].renamed);
+		for (int again = 0; again < 2; again++) {
+			const struct err unknown = refusal("127.0.0.1", "unknown", settings);
+			const struct err good = refusal("127.0.0.1", "good", settings);
+			if (!strstr(unknown.text, rows[i].unknown) ||
+			    !strstr(good.text, rows[i].good))
+				fail_msg("%zu: %s; %s", i, unknown.text, good.text);
+		}
+	}
+	assert_int_equal(unlink(settings.ca_file), 0);
+	const struct err gone = refusal("127.0.0.1", "unknown", settings);
+	if (!strstr(gone.text, "cannot read certificates from"))
+		fail_msg("%s", gone.text);
+}
+
 static void a_certificate_of_ours_is_shown(void **state)
 {
 	char certificate[80], key[80];
@@ -136,6 +183,7 @@ int main(void)
 #ifdef TOCSIN_REDIS_TLS
 		cmocka_unit_test(each_refusal_says_what_is_wrong),
 		cmocka_unit_test(our_authority_is_not_the_systems),
+		cmocka_unit_test(a_renewed_authority_is_believed_at_the_next_connection),
 		cmocka_unit_test(a_certificate_of_ours_is_shown),
 		cmocka_unit_test(files_are_looked_at_before_the_start),
 #endif
