@@ -14,12 +14,14 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "net/http.h"
 #include "service/service_health.h"
 
 enum {
 	PARTS_MAX = 16,
 	STOP_LIMIT_S = 15,
+	SETTLE_S = 10, /* then everything is up */
 	STACK_BYTES = 128 * 1024,
 };
 
@@ -236,8 +238,11 @@ static void *take_signals(void *opaque)
 	int number;
 
 	stop_signals(&set);
-	while (sigwait(&set, &number) != 0)
-		;
+	if (sigtimedwait(&set, NULL, &(struct timespec){ .tv_sec = SETTLE_S }) < 0) {
+		memory_settle();
+		while (sigwait(&set, &number) != 0)
+			;
+	}
 	if (service->finished)
 		return NULL;
 	log_info("stopping");
