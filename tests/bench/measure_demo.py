@@ -22,6 +22,12 @@ class Demo(Compose):
     def compose(self, *args, **options):
         return self.docker("compose", "-p", self.project, "-f", "docker-compose.yml", *args, **options)
 
+    def reachable(self):
+        try:
+            return self.ask("health")
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return None
+
     def tickets(self):
         try:
             return sum(row["incidents"] for row in self.ask("summary")["servicenow"].values())

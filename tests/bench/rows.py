@@ -4,7 +4,7 @@ from measure_collector import collector
 from measure_demo import demo
 from measure_fleet import collectors_5000, lease_takeover
 from measure_flood import flood
-from measure_idle import idle
+from measure_idle import idle, idle_tls
 from measure_incident import cpu_vs_script, kill9, latency, vs_bare_curl
 from measure_memory import memory
 from measure_normalizer import normalizer, normalizer_jq_source, normalizer_sources, normalizer_with_tls
@@ -13,4 +13,4 @@ from measure_rules import rules_cost
 ALL = [normalizer, normalizer_with_tls, normalizer_sources, normalizer_jq_source, rules_cost, vs_bare_curl,
        cpu_vs_script, kill9,
        collector, collectors_5000, lease_takeover, callback, latency,
-       flood, idle, memory, demo]
+       flood, idle, idle_tls, memory, demo]
