@@ -77,7 +77,7 @@ def idle_once(folder):
 def idle(folder, runs):
     measured = [idle_once(folder / str(i)) for i in range(runs)]
     return [value_row("idle_rss_mib", "MiB", [m[0] for m in measured], "< 60",
-                      ["five services with their children, 3 customers, default threads", measured[-1][2]]),
+                      ["five services with their children, 3 customers, default threads, no TLS to Redis", measured[-1][2]]),
             value_row("idle_cpu_percent", "% of a core", [m[1] for m in measured], "< 1", [f"over {SECONDS} s"])]
 
 
