@@ -30,7 +30,7 @@ const struct conf_option bus_options[] = {
 	  .type = CONF_PATH,
 	  FIELD(redis_ca_file),
 	  .help = "who may sign Redis's certificate, with rediss://; default: the system's. "
-		  "Read for each connection" },
+		  "A new one counts from the next connection on" },
 	{ .name = "TOCSIN_REDIS_CERTIFICATE_FILE",
 	  .type = CONF_PATH,
 	  FIELD(redis_certificate_file),
