@@ -18,6 +18,7 @@
 #include "model/customer.h"
 #include "net/http.h"
 #include "run.h"
+#include "ticket_close.h"
 #include "update_set.h"
 #include "vendor/servicenow.h"
 #include "vendor/servicenow_table.h"
@@ -92,37 +93,21 @@ static bool open_ticket(struct test *test)
 	return true;
 }
 
-static const char *close_code(struct test *test, const struct servicenow_table *table)
-{
-	struct servicenow_record *choices;
-	size_t count = 0;
-
-	if (!table->close_code ||
-	    !servicenow_choices(&test->session, test->customer->servicenow.table,
-				table->close_code, test->arena, &choices, &count, NULL, NULL))
-		return NULL;
-	return servicenow_table_close_code(table, "benign", choices, count);
-}
-
 static bool close_ticket(struct test *test)
 {
-	const char *name = test->customer->servicenow.table;
-	const struct servicenow_table *table = servicenow_table(name);
-	const struct servicenow_place place = { name, test->ticket.sys_id };
-	struct servicenow_column columns[SERVICENOW_CLOSE_COLUMNS];
-	struct servicenow_created closed;
+	const char *table = test->customer->servicenow.table;
+	const struct servicenow_place place = { table, test->ticket.sys_id };
 	struct err err = { 0 };
-	size_t count = servicenow_table_close_columns(table, close_code(test, table),
-						      "A test of the link to Tocsin.", columns);
 
-	if (!servicenow_patch(&test->session, &place, columns, count, test->arena, &closed,
-			      NULL, &err)) {
+	if (!ticket_close(&test->session, &place, "A test of the link to Tocsin.", test->arena,
+			  &err)) {
 		verify_add_failure(test->checks, "close it", &err);
 		verify_add(test->checks, VERIFY_NOTE, "close it", "%s is left open",
 			   test->ticket.number);
 		return false;
 	}
-	verify_add(test->checks, VERIFY_YES, "close it", "state %s", table->resolve_state);
+	verify_add(test->checks, VERIFY_YES, "close it", "state %s",
+		   servicenow_table(table)->resolve_state);
 	return true;
 }
 

@@ -17,16 +17,10 @@
 #include "model/customer.h"
 #include "run.h"
 #include "text.h"
+#include "trace.h"
 #include "view.h"
 
 enum { PAGE = 100, LOOK_MAX = 20000, LINE_MAX_BYTES = 1024 };
-
-/* One event that is looked for. */
-struct quarry {
-	struct redis *redis;
-	unsigned partition;
-	const char *customer, *source, *event_id;
-};
 
 struct story {
 	json_t *lines;	  /* in words */
@@ -49,7 +43,7 @@ static void tell(struct story *story, const char *fmt, ...)
 
 /* ---- where an event on its way is ---- */
 
-static bool is_it(const struct quarry *quarry, const struct field *fields, size_t count)
+static bool is_it(const struct trace_quarry *quarry, const struct field *fields, size_t count)
 {
 	const struct field *customer = field_find(fields, count, "customer");
 	const struct field *source = field_find(fields, count, "source");
@@ -60,8 +54,8 @@ static bool is_it(const struct quarry *quarry, const struct field *fields, size_
 	       (!source || strcmp(source->value, quarry->source) == 0);
 }
 
-static bool tell_deferred(struct story *story, const struct quarry *quarry, bool *ret_told,
-			  struct err *err)
+static bool tell_deferred(struct story *story, const struct trace_quarry *quarry,
+			  bool *ret_told, struct err *err)
 {
 	struct deferred *page = xcalloc(PAGE, sizeof *page);
 	size_t count = PAGE, offset = 0;
@@ -91,8 +85,8 @@ static bool tell_deferred(struct story *story, const struct quarry *quarry, bool
 	return good;
 }
 
-static bool tell_stream(struct story *story, const struct quarry *quarry, const char *stream,
-			bool *ret_told, struct err *err)
+static bool tell_stream(struct story *story, const struct trace_quarry *quarry,
+			const char *stream, bool *ret_told, struct err *err)
 {
 	struct entry entries[PAGE];
 	char from[64] = "-";
@@ -130,7 +124,7 @@ static bool tell_stream(struct story *story, const struct quarry *quarry, const 
 	return true;
 }
 
-static bool tell_queued(struct story *story, const struct quarry *quarry, struct err *err)
+static bool tell_queued(struct story *story, const struct trace_quarry *quarry, struct err *err)
 {
 	bool told = false;
 
@@ -146,7 +140,7 @@ static bool tell_queued(struct story *story, const struct quarry *quarry, struct
 
 /* ---- fates ---- */
 
-static bool tell_dead(struct story *story, const struct quarry *quarry, const char *id,
+static bool tell_dead(struct story *story, const struct trace_quarry *quarry, const char *id,
 		      struct err *err)
 {
 	struct arena *arena = arena_new();
@@ -200,8 +194,8 @@ static void tell_ticket(struct story *story, const json_t *incident)
 	}
 }
 
-static bool tell_incident(struct story *story, const struct quarry *quarry, const char *id,
-			  struct err *err)
+static bool tell_incident(struct story *story, const struct trace_quarry *quarry,
+			  const char *id, struct err *err)
 {
 	bool found = false;
 
@@ -224,7 +218,7 @@ static bool tell_incident(struct story *story, const struct quarry *quarry, cons
 	return true;
 }
 
-static bool tell_fate(struct story *story, const struct quarry *quarry, const char *fate,
+static bool tell_fate(struct story *story, const struct trace_quarry *quarry, const char *fate,
 		      struct err *err)
 {
 	if (strncmp(fate, "incident:", 9) == 0)
@@ -252,8 +246,8 @@ static bool tell_fate(struct story *story, const struct quarry *quarry, const ch
 
 /* ---- looking for it ---- */
 
-static void add_event(json_t *events, const struct quarry *quarry, const char *fate,
-		      struct story *story)
+static json_t *event_of(const struct trace_quarry *quarry, const char *fate,
+			struct story *story)
 {
 	json_t *event = json_object();
 
@@ -264,29 +258,47 @@ static void add_event(json_t *events, const struct quarry *quarry, const char *f
 	json_object_set_new(event, "fate", view_text(fate));
 	json_object_set_new(event, "story", story->lines);
 	json_object_set_new(event, "incident", story->incident ? story->incident : json_null());
-	json_array_append_new(events, event);
+	return event;
 }
 
-static bool look(json_t *events, const struct quarry *quarry, struct err *err)
+json_t *trace_event(const struct trace_quarry *quarry, struct err *err)
 {
+	struct story story = { 0 };
+	json_t *event = NULL;
 	struct key key;
 
 	key_fate(&key, quarry->partition, quarry->customer, quarry->source, quarry->event_id);
 	struct redis_reply *fate = redis_command(quarry->redis, err, "GET %s", key.text);
-	bool good = fate != NULL;
 
-	if (good && reply_type(fate) == REPLY_TEXT) {
-		struct story story = { .lines = json_array() };
-		good = tell_fate(&story, quarry, reply_text(fate), err);
-		add_event(events, quarry, reply_text(fate), &story);
+	if (reply_type(fate) == REPLY_TEXT) {
+		story.lines = json_array();
+		bool good = tell_fate(&story, quarry, reply_text(fate), err);
+
+		event = event_of(quarry, reply_text(fate), &story);
+		if (!good) {
+			json_decref(event);
+			event = NULL;
+		}
 	}
 	reply_free(fate);
-	return good;
+	return event;
+}
+
+static bool look(json_t *events, const struct trace_quarry *quarry, struct err *err)
+{
+	struct err why = { 0 };
+	json_t *event = trace_event(quarry, &why);
+
+	if (event)
+		json_array_append_new(events, event);
+	else if (why.kind != ERR_NONE)
+		*err = why;
+	return why.kind == ERR_NONE;
 }
 
 /* Where an event of this customer can have come from: what is polled, what may be pushed, and
  * what was asked for by name, which any program may have appended. */
-static bool look_at_sources(json_t *events, struct quarry *quarry,
+static bool look_at_sources(json_t *events, struct trace_quarry *quarry,
 			    const struct customer *customer, const char *source,
 			    struct err *err)
 {
@@ -317,8 +329,8 @@ static bool look_everywhere(struct cli *cli, struct redis *redis, json_t *events
 
 	for (size_t i = 0; good && i < directory_count(directory); i++) {
 		const struct customer *at = directory_at(directory, i);
-		struct quarry quarry = { redis, at->partition, at->id, NULL,
-					 args_operand(&cli->args, 0) };
+		struct trace_quarry quarry = { redis, at->partition, at->id, NULL,
+					       args_operand(&cli->args, 0) };
 
 		if (customer && strcmp(customer, at->id) != 0)
 			continue;
@@ -332,9 +344,9 @@ static bool look_everywhere(struct cli *cli, struct redis *redis, json_t *events
 		size_t count = source ? 1 : sizeof every / sizeof every[0];
 
 		for (size_t i = 0; good && i < count; i++) {
-			const struct quarry quarry = { redis, p, customer,
-						       source ? source : every[i],
-						       args_operand(&cli->args, 0) };
+			const struct trace_quarry quarry = { redis, p, customer,
+							     source ? source : every[i],
+							     args_operand(&cli->args, 0) };
 			good = look(events, &quarry, err);
 		}
 	}
