@@ -101,6 +101,14 @@ static const struct command_option test_options[] = {
 	{ 0 }
 };
 
+static const struct command_option canary_options[] = {
+	{ "customer", "ID",
+	  "whose event it is; default: the first live one with tickets there" },
+	{ "wait", "SECONDS", "how long for the ticket, and again for its end; default 180" },
+	{ "every", "TIME", "stay, and send one so often, like 1h" },
+	{ 0 }
+};
+
 static const struct command_option kit_options[] = {
 	{ "output", "FOLDER", "where the files go; made when missing, default: here" },
 	{ "instance-name", "NAME", "property instance_name; default: first part of the URL" },
@@ -409,6 +417,16 @@ const struct command commands[] = {
 	  "\n"
 	  "which link of the chain is missing. Exit status 4 when one is.",
 	  test_options, run_servicenow_test },
+	{ "canary", "ACCOUNT...", 1, ANY,
+	  "sends an event marked as a test the whole way, to a ticket and back",
+	  "For each account of ServiceNow: an event goes through normalizer and incident "
+	  "service,\n"
+	  "its ticket is closed, and the instance's call has to end the incident. Where it "
+	  "got\n"
+	  "lost is said in one line, and the exit status is 4. The next run goes on with one "
+	  "that\n"
+	  "was lost on the way, so there is never more than one ticket.",
+	  canary_options, run_canary },
 
 	{ "push add", "CUSTOMER", 1, 1, "lets somebody push a customer's events to us",
 	  "Makes a secret to sign with (Standard Webhooks), or with --bearer a token, and "

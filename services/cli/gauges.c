@@ -79,7 +79,7 @@ static struct metric account_canary = {
 	.name = "tocsin_canary_timestamp_seconds",
 	.kind = METRIC_GAUGE,
 	.labels = "account",
-	.help = "when a ticket of `tocsin servicenow test` last came back from its instance",
+	.help = "when a canary (`tocsin canary`) last came back from its instance",
 };
 
 static struct metric accounts_linked = {

@@ -153,6 +153,7 @@ static bool add_rest(json_t *view, const struct incident *incident, struct redis
 	json_object_set_new(view, "uid", view_text(incident->uid));
 	json_object_set_new(view, "trace", view_text(incident->trace));
 	json_object_set_new(view, "previous", view_text(incident->previous));
+	json_object_set_new(view, "ticket_table", view_text(incident->ticket_table));
 	json_object_set_new(view, "wake_ms", view_ms(incident->wake_ms));
 	json_object_set_new(view, "notes_waiting", json_integer(incident->waiting_count));
 	json_object_set_new(view, "observables",

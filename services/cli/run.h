@@ -35,6 +35,7 @@ int run_account_remove(struct cli *cli);
 
 int run_servicenow_kit(struct cli *cli);
 int run_servicenow_test(struct cli *cli);
+int run_canary(struct cli *cli);
 int run_servicenow_connect(struct cli *cli);
 int run_servicenow_rotate(struct cli *cli);
 int run_servicenow_disconnect(struct cli *cli);

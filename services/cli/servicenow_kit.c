@@ -187,12 +187,14 @@ static void records_init(struct records *ret_records, const struct kit *kit)
 	buf_init(&buf, FILE_MAX);
 	fill(kit, business_rule_js, &buf);
 	ret_records->script = buf_take(&buf, NULL);
-	/* The ticket of the self-test (tocsin-t) is closed by ourselves. */
+	/* The tickets of the self-test (tocsin-t) and of canaries are closed by ourselves. */
 	buf_init(&buf, FILE_MAX);
 	buf_addf(&buf,
 		 "correlation_idSTARTSWITHtocsin-i:%s:^stateVALCHANGES^sys_updated_by!=%s"
+		 "^NQcorrelation_idSTARTSWITHtocsin-i:%s:^stateVALCHANGES"
+		 "^close_notesSTARTSWITHTocsin canary:"
 		 "^NQcorrelation_idSTARTSWITHtocsin-t:%s:^stateVALCHANGES^EQ",
-		 kit->installation, kit->user, kit->installation);
+		 kit->installation, kit->user, kit->installation, kit->installation);
 	ret_records->filter = buf_take(&buf, NULL);
 	ret_records->endpoint = format(kit->public_url, "", "/v1/servicenow/closed");
 	add_message(ret_records, kit);

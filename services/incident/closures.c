@@ -9,7 +9,6 @@
 #include "ancestor.h"
 #include "app.h"
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/trace.h"
 #include "bus/activity.h"
@@ -20,7 +19,6 @@
 #include "closing_turn.h"
 #include "model/closure.h"
 #include "model/incident.h"
-#include "service/roster.h"
 
 /* Strings of one entry's life. */
 struct case_in_hand {
@@ -76,26 +74,6 @@ static bool push_to_all(const struct case_in_hand *about, const char *command,
 	return ok;
 }
 
-/* When a test ticket came back last is the keeper's to show. */
-static bool remember_canary(const struct case_in_hand *about, struct err *err)
-{
-	const struct app *app = worker_state(about->self);
-	struct redis *redis = worker_redis(about->self);
-	const struct directory *directory = roster_get(app->roster, redis, err);
-	struct key key;
-
-	if (!directory)
-		return false;
-	bool known = directory_account(directory, about->closure->instance) != NULL;
-
-	roster_put(app->roster, directory);
-	if (!known)
-		return true;
-	key_account(&key, about->closure->instance);
-	return redis_run(redis, err, "HSET %s canary_ms %llu", key.text,
-			 (unsigned long long)clock_wall_ms());
-}
-
 /* The self-test waits for its ticket's key. */
 static bool tell_test(const struct case_in_hand *about, struct err *err)
 {
@@ -107,8 +85,7 @@ static bool tell_test(const struct case_in_hand *about, struct err *err)
 		field_text("trace", closure->trace),
 	};
 
-	return remember_canary(about, err) &&
-	       activity_add(worker_redis(about->self), worker_partition(about->self), fields,
+	return activity_add(worker_redis(about->self), worker_partition(about->self), fields,
 			    sizeof(fields) / sizeof(fields[0]), err);
 }
 

@@ -232,7 +232,8 @@ static bool ours(const struct snow_rule *rule, const struct snow_row *row, const
 	if (strncmp(key, "tocsin-t:", 9) == 0)
 		return true;
 	return strncmp(key, "tocsin-i:", 9) == 0 &&
-	       !(rule->user && strcmp(rule->user, user) == 0);
+	       (!(rule->user && strcmp(rule->user, user) == 0) ||
+		strncmp(snow_row_named(row, "close_notes"), "Tocsin canary:", 14) == 0);
 }
 
 /* ---- the ancestors' rule ---- */

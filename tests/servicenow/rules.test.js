@@ -57,6 +57,14 @@ test('a ticket of the self-test is told, and a reopened one', () => {
 	}
 });
 
+test('a canary is told although our own user ends it', () => {
+	const snow = instance();
+	snow.update(new GlideRecord('incident', ours), { state: '6', close_notes: 'Tocsin canary: a test of the whole way.',
+		sys_updated_by: 'tocsin.api' }, kit.rules);
+	snow.jobs.forEach((job) => job());
+	assert.equal(snow.requests.length, 1);
+});
+
 test('a clone says its own name', () => {
 	const snow = instance('exampletest', () => 403);
 	snow.update(new GlideRecord('incident', ours), { state: '6', sys_updated_by: 'abel.tuter' }, kit.rules);
