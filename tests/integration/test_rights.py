@@ -236,6 +236,18 @@ def test_the_processes_need_no_more(system, users):
     assert not client.execute_command("ACL", "LOG")
 
 
+def test_a_canary_needs_no_more_than_the_operator_has(system, users):
+    client = system.redis.client
+    system.servicenow()
+    system.customer("acme", xdr=None)
+    for name in ("setup", "normalizer", "incident"):
+        system.service(name, TOCSIN_RECONCILE_INTERVAL="300ms", **users(name))
+    wait_until(lambda: client.hexists("tocsin:customers", "acme"), 20, "the customer is known")
+    (row,) = system.tocsin("canary", "snow-main", expect=4, **users("operator"))["canaries"]
+    assert "not the callback but the reconciler noticed" in row["missing"]
+    assert not client.execute_command("ACL", "LOG")
+
+
 def test_setup_says_which_right_is_missing(system, users):
     """Right by right, as Redis itself sees it."""
     client = system.redis.client
