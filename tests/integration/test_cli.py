@@ -200,7 +200,7 @@ EVERY = [
     ["dead", "replay", "1-1"], ["dead", "drop", "1-1"], ["dead", "export", "/nonexistent/x"], ["backup", "/nonexistent/x"], ["restore", "/nonexistent"],
     ["push", "add", "acme", "--source", "generic"], ["push", "rotate", "acme"],
     ["push", "send", "acme", "generic", "/nonexistent"], ["collect"], ["replay"], ["audit"],
-    ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"], ["servicenow", "test", "now"],
+    ["push", "show", "acme"], ["push", "remove", "acme"], ["servicenow", "kit", "now"], ["servicenow", "test", "now"], ["canary", "now"],
     ["servicenow", "connect", "now"], ["servicenow", "rotate", "now"], ["servicenow", "disconnect", "now"],
     ["source", "check", "/nonexistent"], ["template", "check"], ["template", "show", "default"], ["template", "test", "/nonexistent"],
 ]
