@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/conf.h"
 #include "model/customer.h"
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, LOCK_WAIT_MS = 5000, LOCK_RETRY_MS = 20 };
 
 struct place {
 	char text[PATH_BYTES];
@@ -177,16 +178,36 @@ struct directory *store_directory(const struct store *store)
 
 /* ---- writing ---- */
 
+/* The holder may be a prompt for a secret that somebody left open: it is not waited for without
+ * end. */
+static bool lock_within(int lock, uint64_t ms)
+{
+	uint64_t end_ms = clock_mono_ms() + ms;
+
+	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || clock_mono_ms() >= end_ms)
+			return false;
+		clock_sleep_ms(LOCK_RETRY_MS);
+	}
+	return true;
+}
+
 int store_lock(const char *path, struct err *err)
 {
 	int lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (lock >= 0 && flock(lock, LOCK_EX) == 0)
+	if (lock >= 0 && lock_within(lock, LOCK_WAIT_MS))
 		return lock;
-	err_fill(err, ERR_PERMANENT,
-		 "%s: %s: set TOCSIN_CONFIG_DIR to the folder of the customers' files, or make "
-		 "it",
-		 path, strerror(errno));
+	if (lock >= 0 && errno == EWOULDBLOCK)
+		err_fill(err, ERR_PERMANENT,
+			 "%s: another tocsin is changing the files, or waits at a terminal for "
+			 "a secret: end that one first",
+			 path);
+	else
+		err_fill(err, ERR_PERMANENT,
+			 "%s: %s: set TOCSIN_CONFIG_DIR to the folder of the customers' files, "
+			 "or make it",
+			 path, strerror(errno));
 	if (lock >= 0)
 		close(lock);
 	return -1;

@@ -47,7 +47,7 @@ size_t store_bad_count(const struct store *store);
 struct directory *store_directory(const struct store *store);
 
 /* Held while files are read, checked and written, so that two commands do not undo each other.
- * Returns -1 with err filled. */
+ * Waits some seconds for another; returns -1 with err filled. */
 int store_lock(const char *path, struct err *err);
 void store_unlock(int lock);
 

@@ -1,5 +1,6 @@
 """The client without services: commands, files, secrets, what is refused."""
 import base64
+import fcntl
 import json
 import os
 import pathlib
@@ -533,3 +534,11 @@ def test_of_two_commands_at_once_one_wins(client):
                    for name in range(6)]
         assert sorted(process.wait(60) for process in running) == [0, 1, 1, 1, 1, 1]
     assert len(client.json("customer", "list")["customers"]) == 6
+
+
+def test_a_command_that_was_left_open_does_not_stop_others_silently(client):
+    folder = os.open(client.config, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert "another tocsin is changing the files" in client.error("customer", "add", "acme")
+    os.close(folder)
+    client.run("customer", "add", "acme")
