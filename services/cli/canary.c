@@ -47,7 +47,7 @@ enum {
 #define CLOSE_NOTES "Tocsin canary: a test of the whole way."
 
 /* What all canaries of a run need. */
-struct flock {
+struct outing {
 	struct cli *cli;
 	struct redis *redis;
 	struct directory *directory;
@@ -56,13 +56,16 @@ struct flock {
 };
 
 struct canary {
-	struct flock *flock;
+	struct outing *outing;
 	struct arena *arena;
 	const char *account;
 	struct key account_key;
 	const struct customer *customer;
 	const char *event_id;
-	json_t *seen; /* its trace_event() when looked at last; NULL: none */
+	/* Its trace_event() when looked at last, of one that is queued only the fate; NULL:
+	 * none
+	 */
+	json_t *seen;
 	uint64_t ticket_after_ms, closed_after_ms;
 	char missing[WORDS_MAX];
 };
@@ -91,15 +94,37 @@ static const char *member(const struct canary *canary, const char *name)
 	return text ? text : "";
 }
 
+static struct trace_quarry quarry_of(const struct canary *canary)
+{
+	return (struct trace_quarry){ canary->outing->redis, canary->customer->partition,
+				      canary->customer->id, SOURCE, canary->event_id };
+}
+
+/* Where in its queue one is asks for much reading: not while we wait. */
+static bool is_queued(struct canary *canary, const struct trace_quarry *quarry, struct err *err)
+{
+	struct key key;
+
+	key_fate(&key, quarry->partition, quarry->customer, quarry->source, quarry->event_id);
+	struct redis_reply *fate =
+	    redis_command(canary->outing->redis, err, "GET %s", key.text);
+	bool queued = strcmp(reply_text(fate), "queued") == 0;
+
+	reply_free(fate);
+	return queued;
+}
+
 static bool look(struct canary *canary, struct err *err)
 {
-	const struct customer *customer = canary->customer;
-	const struct trace_quarry quarry = { canary->flock->redis, customer->partition,
-					     customer->id, SOURCE, canary->event_id };
+	const struct trace_quarry quarry = quarry_of(canary);
 
 	*err = (struct err){ 0 };
 	json_decref(canary->seen);
-	canary->seen = trace_event(&quarry, err);
+	canary->seen = NULL;
+	if (is_queued(canary, &quarry, err))
+		canary->seen = json_pack("{s:s}", "fate", "queued");
+	else if (err->kind == ERR_NONE)
+		canary->seen = trace_event(&quarry, err);
 	return err->kind == ERR_NONE;
 }
 
@@ -117,18 +142,20 @@ static bool lives(const struct canary *canary)
 }
 
 /* All that `tocsin trace` says, in one line. */
-static bool lose_as_told(struct canary *canary)
+static bool lose_as_told(struct canary *canary, struct err *err)
 {
-	json_t *story = json_object_get(canary->seen, "story"), *line;
+	const struct trace_quarry quarry = quarry_of(canary);
+	json_t *event = trace_event(&quarry, err), *line;
 	struct buf words;
 	size_t i;
 
 	buf_init(&words, WORDS_MAX * 8);
-	json_array_foreach(story, i, line)
+	json_array_foreach(json_object_get(event, "story"), i, line)
 	    buf_addf(&words, "%s%s", i > 0 ? " " : "", json_string_value(line));
 	lose(canary, "event %s: %s", canary->event_id,
-	     canary->seen ? buf_text(&words) : "it has no fate any more");
+	     event ? buf_text(&words) : "it has no fate any more");
 	buf_done(&words);
+	json_decref(event);
 	return false;
 }
 
@@ -136,8 +163,8 @@ static bool lose_as_told(struct canary *canary)
 
 static const struct customer *choose(struct canary *canary)
 {
-	const struct directory *directory = canary->flock->directory;
-	const char *wanted = args_value(&canary->flock->cli->args, "customer");
+	const struct directory *directory = canary->outing->directory;
+	const char *wanted = args_value(&canary->outing->cli->args, "customer");
 
 	for (size_t i = 0; i < directory_count(directory); i++) {
 		const struct customer *at = directory_at(directory, i);
@@ -155,7 +182,7 @@ static const struct customer *choose(struct canary *canary)
 /* One that an earlier run has sent and that is not over. False: there is none, or with err. */
 static bool find_earlier(struct canary *canary, struct err *err)
 {
-	struct redis_reply *reply = redis_command(canary->flock->redis, err, "HGET %s %s",
+	struct redis_reply *reply = redis_command(canary->outing->redis, err, "HGET %s %s",
 						  canary->account_key.text, UNDER_WAY);
 	char *customer = arena_strdup(canary->arena, reply_text(reply));
 	char *slash = customer ? strchr(customer, '/') : NULL;
@@ -164,7 +191,7 @@ static bool find_earlier(struct canary *canary, struct err *err)
 	if (!slash)
 		return false;
 	*slash = '\0';
-	canary->customer = directory_customer(canary->flock->directory, customer);
+	canary->customer = directory_customer(canary->outing->directory, customer);
 	canary->event_id = slash + 1;
 	return canary->customer && look(canary, err) && lives(canary);
 }
@@ -195,13 +222,13 @@ static bool append(struct canary *canary, struct err *err)
 	const struct append_item item = {
 		.event = { fate.text, fields, raw_encode(&raw, canary->arena, fields) },
 	};
-	return page_append(canary->flock->redis, &stream, &item, 1,
-			   canary->flock->cli->bus.fate_ttl_ms, &answer, err);
+	return page_append(canary->outing->redis, &stream, &item, 1,
+			   canary->outing->cli->bus.fate_ttl_ms, &answer, err);
 }
 
 /* Without a severity: that is below nobody's minimum for tickets, and below all for mails. Its
  * title, and so its group, is its own. */
-static bool send(struct canary *canary, struct err *err)
+static bool send_event(struct canary *canary, struct err *err)
 {
 	unsigned char random[ID_BYTES];
 	char hex[2 * ID_BYTES + 1];
@@ -212,7 +239,7 @@ static bool send(struct canary *canary, struct err *err)
 	randombytes_buf(random, sizeof random);
 	sodium_bin2hex(hex, sizeof hex, random, sizeof random);
 	canary->event_id = arena_printf(canary->arena, "canary-%s", hex);
-	return redis_run(canary->flock->redis, err, "HSET %s %s %s/%s",
+	return redis_run(canary->outing->redis, err, "HSET %s %s %s/%s",
 			 canary->account_key.text, UNDER_WAY, canary->customer->id,
 			 canary->event_id) &&
 	       append(canary, err);
@@ -227,8 +254,8 @@ static bool wait_for_ticket(struct canary *canary, struct err *err)
 		if (strcmp(member(canary, "state"), "open") == 0 && lives(canary) &&
 		    *member(canary, "sys_id"))
 			break;
-		if (!lives(canary) || passed >= canary->flock->wait_ms)
-			return lose_as_told(canary);
+		if (!lives(canary) || passed >= canary->outing->wait_ms)
+			return lose_as_told(canary, err);
 		clock_sleep_ms(LOOK_MS);
 	}
 	canary->ticket_after_ms = passed;
@@ -239,16 +266,16 @@ static bool wait_for_ticket(struct canary *canary, struct err *err)
 
 static bool close_it(struct canary *canary, struct err *err)
 {
-	struct flock *flock = canary->flock;
+	struct outing *outing = canary->outing;
 	const char *account = member(canary, "servicenow_account");
 	const char *table = member(canary, "ticket_table");
 	const struct servicenow_place place = { *table ? table
 						       : canary->customer->servicenow.table,
 						member(canary, "sys_id") };
 	struct vendor_session session = {
-		.vendor = flock->vendor,
-		.redis = flock->redis,
-		.account = directory_account(flock->directory, account),
+		.vendor = outing->vendor,
+		.redis = outing->redis,
+		.account = directory_account(outing->directory, account),
 		.probe = true,
 	};
 
@@ -274,7 +301,7 @@ static bool told_by_instance(const char *via)
 static bool wait_for_end(struct canary *canary, struct err *err)
 {
 	uint64_t begun = clock_mono_ms(), passed = 0;
-	uint64_t wait_ms = canary->flock->wait_ms + canary->customer->closing.grace_ms;
+	uint64_t wait_ms = canary->outing->wait_ms + canary->customer->closing.grace_ms;
 
 	while (look(canary, err)) {
 		const json_t *closing =
@@ -295,7 +322,7 @@ static bool wait_for_end(struct canary *canary, struct err *err)
 				    "see tocsin servicenow test %s",
 				    member(canary, "number"), canary->account);
 		if (passed >= wait_ms)
-			return lose_as_told(canary);
+			return lose_as_told(canary, err);
 		clock_sleep_ms(LOOK_MS);
 	}
 	canary->closed_after_ms = passed;
@@ -304,9 +331,9 @@ static bool wait_for_end(struct canary *canary, struct err *err)
 
 static bool remember(struct canary *canary, struct err *err)
 {
-	return redis_run(canary->flock->redis, err, "HSET %s canary_ms %" PRIu64,
+	return redis_run(canary->outing->redis, err, "HSET %s canary_ms %" PRIu64,
 			 canary->account_key.text, clock_wall_ms()) &&
-	       redis_run(canary->flock->redis, err, "HDEL %s %s", canary->account_key.text,
+	       redis_run(canary->outing->redis, err, "HDEL %s %s", canary->account_key.text,
 			 UNDER_WAY);
 }
 
@@ -323,16 +350,16 @@ static json_t *describe(const struct canary *canary, bool arrived)
 	    view_ms(canary->closed_after_ms), "missing", view_text(canary->missing));
 }
 
-static json_t *fly(struct flock *flock, const char *account)
+static json_t *send_one(struct outing *outing, const char *account)
 {
-	struct canary canary = { .flock = flock, .account = account, .arena = arena_new() };
+	struct canary canary = { .outing = outing, .account = account, .arena = arena_new() };
 	struct err err = { 0 };
 
 	key_account(&canary.account_key, account);
-	bool arrived =
-	    (find_earlier(&canary, &err) || (err.kind == ERR_NONE && send(&canary, &err))) &&
-	    wait_for_ticket(&canary, &err) && close_it(&canary, &err) &&
-	    wait_for_end(&canary, &err) && remember(&canary, &err);
+	bool arrived = (find_earlier(&canary, &err) ||
+			(err.kind == ERR_NONE && send_event(&canary, &err))) &&
+		       wait_for_ticket(&canary, &err) && close_it(&canary, &err) &&
+		       wait_for_end(&canary, &err) && remember(&canary, &err);
 
 	if (!arrived && err.kind != ERR_NONE)
 		lose(&canary, "%s", err.text);
@@ -370,32 +397,32 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 	}
 }
 
-static bool flock_init(struct flock *flock, struct err *err)
+static bool outing_init(struct outing *outing, struct err *err)
 {
-	struct cli *cli = flock->cli;
+	struct cli *cli = outing->cli;
 	const struct vault *vault = cli_vault(cli, err);
 	struct http *http = vault ? cli_http(cli, err) : NULL;
 	const struct vendor_needs needs = {
 		.http = http, .vault = vault, .settings = &cli->vendor, .threads = 1
 	};
 
-	flock->redis = http ? cli_redis(cli, err) : NULL;
-	flock->directory = flock->redis ? cli_directory(cli, flock->redis, err) : NULL;
-	flock->vendor = flock->directory ? vendor_new(&needs) : NULL;
-	return flock->vendor != NULL;
+	outing->redis = http ? cli_redis(cli, err) : NULL;
+	outing->directory = outing->redis ? cli_directory(cli, outing->redis, err) : NULL;
+	outing->vendor = outing->directory ? vendor_new(&needs) : NULL;
+	return outing->vendor != NULL;
 }
 
-static int fly_all(struct cli *cli, uint64_t wait_ms)
+static int send_all(struct cli *cli, uint64_t wait_ms)
 {
-	struct flock flock = { .cli = cli, .wait_ms = wait_ms };
+	struct outing outing = { .cli = cli, .wait_ms = wait_ms };
 	struct err err = { 0 };
 	int code = EXIT_OK;
 
-	if (flock_init(&flock, &err)) {
+	if (outing_init(&outing, &err)) {
 		json_t *rows = json_array();
 
 		for (size_t i = 0; i < cli->args.operand_count; i++) {
-			json_t *row = fly(&flock, cli->args.operands[i]);
+			json_t *row = send_one(&outing, cli->args.operands[i]);
 
 			if (!json_is_true(json_object_get(row, "arrived")))
 				code = EXIT_UNHEALTHY;
@@ -406,20 +433,20 @@ static int fly_all(struct cli *cli, uint64_t wait_ms)
 		code = cli_fail(cli, err.kind == ERR_TRANSIENT ? EXIT_UNREACHABLE : EXIT_FAILED,
 				&err);
 	}
-	vendor_free(flock.vendor);
-	directory_free(flock.directory);
+	vendor_free(outing.vendor);
+	directory_free(outing.directory);
 	return code;
 }
 
 /* Each in a process of its own: it opens keys and connections anew, and leaves nothing. */
-static int fly_again_and_again(struct cli *cli, uint64_t wait_ms, uint64_t every_ms)
+static int send_every(struct cli *cli, uint64_t wait_ms, uint64_t every_ms)
 {
 	for (;;) {
 		uint64_t begun = clock_mono_ms();
 		pid_t child = fork();
 
 		if (child == 0)
-			exit(fly_all(cli, wait_ms));
+			exit(send_all(cli, wait_ms));
 		if (child < 0 || waitpid(child, NULL, 0) != child)
 			return cli_failf(cli, EXIT_FAILED, "no process can be started");
 		while (clock_mono_ms() - begun < every_ms)
@@ -437,6 +464,5 @@ int run_canary(struct cli *cli)
 		return cli_fail(cli, EXIT_USAGE, &err);
 	if (every && (!clock_parse_span(every, &every_ms) || every_ms < EVERY_MIN_MS))
 		return cli_failf(cli, EXIT_USAGE, "--every %s: a time of 1m or more", every);
-	return every ? fly_again_and_again(cli, wait_s * 1000, every_ms)
-		     : fly_all(cli, wait_s * 1000);
+	return every ? send_every(cli, wait_s * 1000, every_ms) : send_all(cli, wait_s * 1000);
 }

@@ -54,13 +54,16 @@ def test_it_arrives(outside):
     assert canary(system)["incident"] != row["incident"] and len(tickets(system)) == 2
 
 
-def test_without_a_normalizer_it_is_lost_and_goes_on_later(outside):
+@pytest.mark.parametrize("stopped, running, words", [
+    ("normalizer", "incident", "It is in the stream 'raw', waiting for the normalizer."),
+    ("incident", "normalizer", "It is in the stream 'findings', waiting for the incident service.")])
+def test_without_a_service_it_is_lost_and_the_next_run_closes_its_ticket(outside, stopped, running, words):
     system = outside.system
-    system.start("incident", TOCSIN_RECONCILE_INTERVAL="1h")
+    system.start(running, TOCSIN_RECONCILE_INTERVAL="1h")
     lost = canary(system, expect=4, wait="1")
-    assert "It is in the stream 'raw', waiting for the normalizer." in lost["missing"]
-    assert not when(system) and not tickets(system)
-    system.start("normalizer")
+    assert words in lost["missing"] and not when(system) and not tickets(system)
+    system.start(stopped, TOCSIN_RECONCILE_INTERVAL="1h")
+    wait_until(lambda: tickets(system) and system.drained(), 20, "its ticket is open, and nobody waits for it")
     assert canary(system)["event_id"] == lost["event_id"]
     assert [ticket["state"] for ticket in tickets(system)] == ["6"] and when(system)
 
