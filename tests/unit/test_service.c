@@ -450,18 +450,20 @@ static void a_process_can_stop_itself(void **state)
 	expect_exit(&process, EXIT_SUCCESS);
 }
 
-/* Every look at the clock is two seconds later than the one before. */
+/* Every look at the clock is two seconds later than the one before. It goes on from the real
+ * clock, by which the process may have been told to stop already. */
+static _Atomic uint64_t hasty_ms;
+
 static uint64_t hasty(void)
 {
-	static _Atomic uint64_t now = 1000000;
-
-	return atomic_fetch_add(&now, 2000);
+	return atomic_fetch_add(&hasty_ms, 2000);
 }
 
 static bool hang(struct service *service, const struct config *config)
 {
 	(void)service;
 	(void)config;
+	hasty_ms = clock_mono_ms();
 	clock_inject(NULL, hasty);
 	while (pause() != 0)
 		; /* for ever */
