@@ -85,3 +85,19 @@ def test_a_file_damaged_in_the_middle_is_left_to_a_person(server):
     assert done.returncode != 0
     assert file.read_bytes() == bytes(whole)
     assert "Bad file format" in done.stdout
+
+
+def test_a_damaged_beginning_of_a_command_is_no_torn_end(server):
+    client = server.start([START])
+    for i in range(20):
+        client.set(f"key{i}", "x" * 100)
+    server.kill()
+    (file,) = (server.folder / "appendonlydir").glob("*.incr.aof")
+    whole = file.read_bytes()
+    at = whole.index(b"\r\n*3\r\n", len(whole) // 2) + 2
+    damaged = whole[:at] + b"?" * 8 + whole[at + 8:]
+    file.write_bytes(damaged)
+    done = subprocess.run([START], env={**os.environ, "DATA": str(server.folder), "CONF": str(server.conf)},
+                          capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode != 0
+    assert file.read_bytes() == damaged
