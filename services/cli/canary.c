@@ -9,12 +9,15 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "bus/key.h"
+#include "bus/redis.h"
 #include "canary_trip.h"
 #include "cli.h"
 #include "model/customer.h"
 #include "run.h"
 #include "text.h"
 #include "vendor/session.h"
+#include "view.h"
 
 enum { WAIT_DEFAULT_S = 180, WAIT_MAX_S = 3600, EVERY_MIN_MS = 60 * 1000 };
 
@@ -97,9 +100,40 @@ static int send_every(struct cli *cli, uint64_t wait_ms, uint64_t every_ms)
 			exit(send_all(cli, wait_ms));
 		if (child < 0 || waitpid(child, NULL, 0) != child)
 			return cli_failf(cli, EXIT_FAILED, "no process can be started");
-		while (clock_mono_ms() - begun < every_ms)
-			clock_sleep_ms(every_ms - (clock_mono_ms() - begun));
+		for (uint64_t passed; (passed = clock_mono_ms() - begun) < every_ms;)
+			clock_sleep_ms(every_ms - passed);
 	}
+}
+
+static void render_off(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	const json_t *account;
+	size_t i;
+
+	(void)screen;
+	json_array_foreach(json_object_get(document, "off"), i, account)
+	    buf_addf(out, "%s: no canary is missed any more\n", json_string_value(account));
+}
+
+/* One under way stays noted: should canaries be wanted again, its ticket is closed then. */
+static int turn_off(struct cli *cli)
+{
+	struct err err = { 0 };
+	struct redis *redis = cli_redis(cli, &err);
+	json_t *accounts = json_array();
+	bool good = redis != NULL;
+
+	for (size_t i = 0; good && i < cli->args.operand_count; i++) {
+		struct key key;
+
+		key_account(&key, cli->args.operands[i]);
+		good = redis_run(redis, &err, "HDEL %s canary_ms", key.text);
+		json_array_append_new(accounts, view_text(cli->args.operands[i]));
+	}
+	if (good)
+		return cli_print(cli, json_pack("{s:o}", "off", accounts), render_off, EXIT_OK);
+	json_decref(accounts);
+	return cli_fail(cli, EXIT_UNREACHABLE, &err);
 }
 
 int run_canary(struct cli *cli)
@@ -112,5 +146,7 @@ int run_canary(struct cli *cli)
 		return cli_fail(cli, EXIT_USAGE, &err);
 	if (every && (!clock_parse_span(every, &every_ms) || every_ms < EVERY_MIN_MS))
 		return cli_failf(cli, EXIT_USAGE, "--every %s: a time of 1m or more", every);
+	if (args_flag(&cli->args, "off"))
+		return turn_off(cli);
 	return every ? send_every(cli, wait_s * 1000, every_ms) : send_all(cli, wait_s * 1000);
 }

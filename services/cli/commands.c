@@ -106,6 +106,8 @@ static const struct command_option canary_options[] = {
 	  "whose event it is; default: the first live one with tickets there" },
 	{ "wait", "SECONDS", "how long for the ticket, and again for its end; default 180" },
 	{ "every", "TIME", "stay, and send one so often, like 1h" },
+	{ "off", NULL,
+	  "send none: there will be no more, so none is missed (TocsinCanaryLost)" },
 	{ 0 }
 };
 

@@ -52,6 +52,7 @@ def test_it_arrives(outside):
     assert not system.redis.client.keys(system.key_name("mail:*"))
     # The next is one of its own.
     assert canary(system)["incident"] != row["incident"] and len(tickets(system)) == 2
+    assert system.tocsin("canary", "snow-main", "--off") == {"off": ["snow-main"]} and not when(system)
 
 
 @pytest.mark.parametrize("stopped, running, words", [
