@@ -96,7 +96,7 @@ struct gate_state {
 	unsigned failures; /* in a row */
 	unsigned in_flight;
 	double tokens;	    /* calls left in the bucket */
-	uint64_t canary_ms; /* when a canary came back from it last; ServiceNow only */
+	uint64_t canary_ms; /* when a canary came back last, or went first; ServiceNow only */
 };
 
 bool gate_read(struct redis *redis, const char *id, struct gate_state *ret_state,

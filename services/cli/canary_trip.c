@@ -212,7 +212,10 @@ static bool send_event(struct canary *canary, struct err *err)
 	randombytes_buf(random, sizeof random);
 	sodium_bin2hex(hex, sizeof hex, random, sizeof random);
 	canary->event_id = arena_printf(canary->arena, "canary-%s", hex);
-	return redis_run(canary->outing->redis, err, "HSET %s %s %s/%s",
+	/* One that never comes back is missed, too: its time counts from the first. */
+	return redis_run(canary->outing->redis, err, "HSETNX %s canary_ms %" PRIu64,
+			 canary->account_key.text, clock_wall_ms()) &&
+	       redis_run(canary->outing->redis, err, "HSET %s %s %s/%s",
 			 canary->account_key.text, UNDER_WAY, canary->customer->id,
 			 canary->event_id) &&
 	       append(canary, err);

@@ -79,7 +79,8 @@ static struct metric account_canary = {
 	.name = "tocsin_canary_timestamp_seconds",
 	.kind = METRIC_GAUGE,
 	.labels = "account",
-	.help = "when a canary (`tocsin canary`) last came back from its instance",
+	.help =
+	    "when a canary (`tocsin canary`) last came back from its instance, or first went",
 };
 
 static struct metric accounts_linked = {

@@ -43,6 +43,7 @@ static const struct syntax {
 	{ "hlen", ACCESS_READ, { "HLEN", K } },
 	{ "hmget", ACCESS_READ, { "HMGET", K, "f" } },
 	{ "hset", ACCESS_WRITE, { "HSET", K, "f", "v" } },
+	{ "hsetnx", ACCESS_WRITE, { "HSETNX", K, "f", "v" } },
 	{ "incr", ACCESS_WRITE, { "INCR", K } },
 	{ "info", ACCESS_NONE, { "INFO" } },
 	{ "llen", ACCESS_READ, { "LLEN", K } },
