@@ -7,6 +7,7 @@
 #include "app.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/trace.h"
@@ -18,7 +19,12 @@
 #include "service/roster.h"
 #include "ticket/prose.h"
 
-enum { CUSTOMER_WAIT_MS = 60 * 1000, TITLE_CHARS = 200, HOST_CHARS = 64 };
+enum {
+	CUSTOMER_WAIT_MIN_MS = 1000,
+	CUSTOMER_WAIT_MAX_MS = 60 * 1000,
+	TITLE_CHARS = 200,
+	HOST_CHARS = 64
+};
 
 /* The findings of one batch that go to group_claim(), and which entry each of them was. */
 struct batch {
@@ -67,6 +73,17 @@ static void count(const char *customer, const char *source, const char *outcome)
 	metric_add(&app_findings, 1, metric_customer(customer), source, outcome);
 }
 
+/* As long again as it is old: one that was just added is known here within a second or so. */
+static uint64_t customer_wait_ms(const struct finding *finding)
+{
+	uint64_t now = clock_wall_ms();
+	uint64_t age = now > finding->observed_ms ? now - finding->observed_ms : 0;
+
+	if (age < CUSTOMER_WAIT_MIN_MS)
+		return CUSTOMER_WAIT_MIN_MS;
+	return age < CUSTOMER_WAIT_MAX_MS ? age : CUSTOMER_WAIT_MAX_MS;
+}
+
 /* A customer who is not there or paused: the finding waits, without ageing, and someone is told
  * once. */
 static void wait_for_customer(struct batch *batch, const struct finding *finding,
@@ -80,7 +97,7 @@ static void wait_for_customer(struct batch *batch, const struct finding *finding
 		log_error("findings wait: customer %s is %s", id, why);
 	outcome->kind = OUTCOME_DEFER;
 	outcome->uncounted = true;
-	outcome->delay_ms = CUSTOMER_WAIT_MS;
+	outcome->delay_ms = customer_wait_ms(finding);
 	outcome->reason = subject;
 	count(finding->customer, finding->source, "waiting");
 }

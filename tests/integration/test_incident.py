@@ -327,6 +327,15 @@ def test_paused_and_unknown_customers_wait(acme):
     assert any("stranger is unknown" in c for c in complaints)
 
 
+def test_a_customer_just_added_waits_a_moment(acme):
+    acme.start("incident")
+    add(acme, finding(1, customer="new"))
+    wait_until(lambda: "customer:new" in waiting_reasons(acme), 10, "not known yet")
+    acme.customer("new")
+    acme.apply()
+    wait_until(lambda: tickets(acme), 20, "the ticket, and not a minute later")
+
+
 # ---- later findings
 
 
