@@ -8,6 +8,7 @@
 #include "account.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "defender.h"
 #include "html.h"
 #include "ledger.h"
 #include "mail.h"
@@ -81,6 +82,8 @@ static void add_counts(struct buf *out, const struct vendor *vendor, const json_
 		add_count(out, "sightings", summary, "sightings");
 	} else if (vendor == &umbrella_vendor) {
 		add_count(out, "records", summary, "events");
+	} else if (vendor == &defender_vendor) {
+		add_count(out, "alerts", summary, "alerts");
 	} else {
 		add_count(out, "events", summary, "events");
 		add_count(out, "computers", summary, "computers");
@@ -143,6 +146,7 @@ static void overview(struct sandbox *sandbox, struct buf *out)
 	add_section(sandbox, &threat_response_vendor, "Threat Response", out);
 	add_section(sandbox, &secure_endpoint_vendor, "Secure Endpoint", out);
 	add_section(sandbox, &umbrella_vendor, "Umbrella", out);
+	add_section(sandbox, &defender_vendor, "Defender for Endpoint", out);
 	buf_adds(out, "<h2>Mail</h2><p><a href=\"/mail/\">What was mailed</a></p>");
 	html_end(out);
 }
