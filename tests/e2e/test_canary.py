@@ -9,10 +9,7 @@ from harness.process import Process
 
 @pytest.fixture
 def outside(system):
-    outside = Callback(system)
-    outside.servicenow("main", client_id="tocsin-main")
-    system.threat_response()
-    system.customer("acme", closing={"grace": "0s"})
+    outside = Callback.of_acme(system)
     system.customer("quiet", mode="paused")
     system.apply()
     outside.start()

@@ -14,10 +14,7 @@ from harness.linked import Callback
 
 @pytest.fixture
 def loop(system):
-    outside = Callback(system)
-    outside.servicenow("main", client_id="tocsin-main")
-    system.threat_response()
-    system.customer("acme", closing={"grace": "0s"})
+    outside = Callback.of_acme(system)
     system.apply()
     outside.start()
     yield outside

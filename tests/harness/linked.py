@@ -82,6 +82,15 @@ class Callback:
                            "TOCSIN_LINK_PUBLIC_KEY_FILE": str(self.links.public_file),
                            "TOCSIN_PUBLIC_URL": self.url})
 
+    @classmethod
+    def of_acme(cls, system):
+        """Its instance is `main`, its incidents are in Threat Response, and what is closed is closed at once."""
+        outside = cls(system)
+        outside.servicenow("main", client_id="tocsin-main")
+        system.threat_response()
+        system.customer("acme", closing={"grace": "0s"})
+        return outside
+
     def servicenow(self, instance="main", client_id=None, secret="client-secret", hmac_secret=None,
                    **fields):
         """A ServiceNow instance in the sandbox whose account may call us."""

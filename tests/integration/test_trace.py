@@ -42,10 +42,7 @@ class Watched:
 
 @pytest.fixture
 def traced(system):
-    outside = Callback(system)
-    outside.servicenow("main", client_id="tocsin-main")
-    system.threat_response()
-    system.customer("acme", closing={"grace": "0s"})
+    outside = Callback.of_acme(system)
     system.env["TOCSIN_LOG_LEVEL"] = "debug"
     system.apply()
     outside.start()
