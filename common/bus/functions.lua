@@ -12,7 +12,7 @@
 -- Functions only grow: a changed meaning is a new name, the old one goes a release later; either
 -- way VERSION grows. A library is one text: this file and functions_*.lua are joined when loading.
 
-local VERSION = 4
+local VERSION = 5
 local ARGS_MAX = 4000
 local DAY_MS = 86400000
 local PARTS_MAX = 3000 -- names and values of one entry that one command can take

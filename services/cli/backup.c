@@ -107,7 +107,8 @@ static enum part part_of(const char *key)
 		if (strncmp(kind, parts[i].begin, strlen(parts[i].begin)) == 0)
 			return parts[i].part;
 	}
-	if (backup_is_paged(kind) || strcmp(kind, "collectors") == 0)
+	if (backup_is_paged(kind) || strcmp(kind, "collectors") == 0 ||
+	    strcmp(kind, "backup") == 0)
 		return PART_NONE;
 	return strcmp(kind, "open") == 0 ? PART_INCIDENTS : PART_KNOWN;
 }

@@ -4,16 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "bus/key.h"
 #include "bus/reply.h"
 
 /* Entries of up to 1 MiB: a page is below what a reply may have. */
-enum { PAGE = 32, ID_SIZE = 44 };
+enum { PAGE = 32, ID_SIZE = 44, HOLD_MS = 10000 };
 
-/* In the order in which an entry moves. */
+/* In the order in which an entry moves; an operator's replay begins with dead. */
 static const char *const streams[] = {
-	STREAM_RAW,	STREAM_FINDINGS, STREAM_CLOSURES, STREAM_ORDERS,
-	STREAM_ACTIONS, STREAM_DEAD,	 STREAM_RECENT,	  STREAM_ACTIVITY,
+	STREAM_DEAD,   STREAM_RAW,     STREAM_FINDINGS, STREAM_CLOSURES,
+	STREAM_ORDERS, STREAM_ACTIONS, STREAM_RECENT,	STREAM_ACTIVITY,
 };
 enum { STREAMS = sizeof streams / sizeof streams[0] };
 
@@ -42,16 +43,47 @@ static void add_entry(struct backup_page *page, const struct redis_reply *entry)
 				 reply_size(reply_at(fields, i)));
 }
 
-/* All behind the id, which moves on. A stream without entries is there as well. */
-static bool add_stream(struct backup_writer *writer, struct redis *redis, const struct key *key,
-		       char *id, struct err *err)
+/* One partition, while it is read. */
+struct work {
+	struct backup_writer *writer;
+	struct redis *redis;
+	struct key hold, deferred;
+	uint64_t held_ms; /* since when at the latest; 0: not yet */
+	struct key keys[STREAMS];
+	char ids[STREAMS][ID_SIZE]; /* read so far */
+};
+
+/* What is put off stays where it is, for HOLD_MS from before the command is sent, and again
+ * long before that ends. */
+static bool hold(struct work *work, struct err *err)
 {
+	uint64_t now = clock_mono_ms(), before = work->held_ms;
+
+	if (before > 0 && now - before < HOLD_MS / 4)
+		return true;
+	if (!redis_run(work->redis, err, "SET %s 1 PX %d", work->hold.text, (int)HOLD_MS))
+		return false;
+	work->held_ms = now;
+	return before == 0 || clock_mono_ms() - before < HOLD_MS ||
+	       err_set(err, ERR_TRANSIENT,
+		       "a page took longer than %d s, entries may have passed by meanwhile: "
+		       "make it again when Redis and the disk have less to do",
+		       HOLD_MS / 1000);
+}
+
+/* All behind the id, which moves on. A stream without entries is there as well. */
+static bool add_stream(struct work *work, size_t stream, struct err *err)
+{
+	const char *key = work->keys[stream].text;
+	char *id = work->ids[stream];
 	size_t count;
 
 	do {
+		if (!hold(work, err))
+			return false;
 		struct redis_reply *reply = redis_command(
-		    redis, err, "XRANGE %s (%s + COUNT %d", key->text, id, (int)PAGE);
-		struct backup_page page = { .name = key->text, .kind = BACKUP_STREAM };
+		    work->redis, err, "XRANGE %s (%s + COUNT %d", key, id, (int)PAGE);
+		struct backup_page page = { .name = key, .kind = BACKUP_STREAM };
 
 		if (!reply)
 			return false;
@@ -59,7 +91,7 @@ static bool add_stream(struct backup_writer *writer, struct redis *redis, const 
 		for (size_t i = 0; i < count; i++)
 			add_entry(&page, reply_at(reply, i));
 		if (count > 0 || strcmp(id, FIRST) == 0)
-			backup_add_page(writer, &page);
+			backup_add_page(work->writer, &page);
 		if (count > 0)
 			snprintf(id, ID_SIZE, "%s",
 				 reply_text(reply_at(reply_at(reply, count - 1), 0)));
@@ -69,16 +101,19 @@ static bool add_stream(struct backup_writer *writer, struct redis *redis, const 
 }
 
 /* What is there from the first page to the last is in one of them. */
-static bool add_deferred(struct backup_writer *writer, struct redis *redis,
-			 const struct key *key, struct err *err)
+static bool add_deferred(struct work *work, struct err *err)
 {
 	char cursor[32] = "0";
 
 	do {
-		struct redis_reply *reply = redis_command(redis, err, "ZSCAN %s %s COUNT %d",
-							  key->text, cursor, (int)PAGE);
+		if (!hold(work, err))
+			return false;
+		struct redis_reply *reply =
+		    redis_command(work->redis, err, "ZSCAN %s %s COUNT %d", work->deferred.text,
+				  cursor, (int)PAGE);
 		const struct redis_reply *pairs = reply_at(reply, 1);
-		struct backup_page page = { .name = key->text, .kind = BACKUP_SORTED_SET };
+		struct backup_page page = { .name = work->deferred.text,
+					    .kind = BACKUP_SORTED_SET };
 
 		if (!reply)
 			return false;
@@ -91,40 +126,35 @@ static bool add_deferred(struct backup_writer *writer, struct redis *redis,
 			backup_page_text(&page, reply_text(member), reply_size(member));
 		}
 		if (page.items)
-			backup_add_page(writer, &page);
+			backup_add_page(work->writer, &page);
 		snprintf(cursor, sizeof cursor, "%s", reply_text(reply_at(reply, 0)));
 		reply_free(reply);
 	} while (strcmp(cursor, "0") != 0);
-	return true;
+	return hold(work, err);
 }
 
-static bool add_partition(struct backup_writer *writer, struct redis *redis, unsigned partition,
-			  struct err *err)
+static bool add_partition(struct work *work, unsigned partition, struct err *err)
 {
-	char ids[STREAMS][ID_SIZE];
-	struct key keys[STREAMS], put_off;
-
-	key_format(&put_off, partition, "%s", deferred);
+	key_format(&work->hold, partition, "backup");
+	key_format(&work->deferred, partition, "%s", deferred);
 	for (size_t i = 0; i < STREAMS; i++) {
-		key_format(&keys[i], partition, "%s", streams[i]);
-		snprintf(ids[i], ID_SIZE, FIRST);
+		key_format(&work->keys[i], partition, "%s", streams[i]);
+		snprintf(work->ids[i], ID_SIZE, FIRST);
 	}
-	for (int round = 0; round < 2; round++) {
-		if (!add_deferred(writer, redis, &put_off, err))
+	for (size_t i = 0; i < 2 * STREAMS; i++) { /* what came to dead meanwhile, too */
+		if (!add_stream(work, i % STREAMS, err))
 			return false;
-		for (size_t i = 0; i < STREAMS; i++) {
-			if (!add_stream(writer, redis, &keys[i], ids[i], err))
-				return false;
-		}
 	}
-	return true;
+	return add_deferred(work, err);
 }
 
 bool backup_add_work(struct backup_writer *writer, struct redis *redis, unsigned partitions,
 		     struct err *err)
 {
 	for (unsigned p = 0; p < partitions; p++) {
-		if (!add_partition(writer, redis, p, err)) {
+		struct work work = { .writer = writer, .redis = redis };
+
+		if (!add_partition(&work, p, err)) {
 			err_prefix(err, "work of partition %u", p);
 			return false;
 		}

@@ -7,11 +7,10 @@
 #include "bus/redis.h"
 
 /*
- * Streams, and what is put off: they can be larger than one reply, so they are read in pages,
- * in the order in which entries move. What is put off comes back to its stream, with a new id:
- * it is read before the streams and once more behind them, and then what the streams got
- * meanwhile. An entry would have to be put off and come back twice, both times within one of
- * those moments, to be missed.
+ * Streams, and what is put off: they can be larger than one reply, so they are read in pages
+ * while entries move on. What is put off stays so meanwhile (the key "backup" tells wake), all
+ * else only moves forward, and is read in that order: nothing can pass by. What operators
+ * replay from dead meanwhile is read before the streams.
  */
 
 /* Whether it is one of those, by the part of its name behind the partition. */

@@ -3,11 +3,13 @@ import base64
 import json
 import os
 import random
+import re
 import threading
-import time
 
 import pytest
 import redis
+from functions import GROUP, Library, key
+from harness import wait_until
 
 PAYLOAD = 8000
 MANY = 8_800
@@ -60,58 +62,59 @@ def test_streams_larger_than_a_reply(estate, tmp_path):
         assert (group["name"], group["pending"], group["last-delivered-id"]) == ("tocsin", 0, "0-0")
 
 
-def move(client, keys, stop, entries):
-    """Each entry is put off, waits for a while, and comes back to its stream, again and again."""
-    raw, deferred = keys
-    put_off = {}
+def move(library, stop):
+    """Each entry is put off, and comes back to its stream, again and again."""
     dice = random.Random(3)
     while not stop.is_set():
-        now = time.monotonic()
-        for number in [number for number, due in put_off.items() if due <= now]:
-            pipe = client.pipeline(transaction=True)
-            pipe.zrem(deferred, f"entry {number}")
-            pipe.xadd(raw, {"number": number})
-            entries[number] = pipe.execute()[1]
-            del put_off[number]
-        for number in dice.sample(sorted(entries), min(len(entries), 20)):
-            pipe = client.pipeline(transaction=True)
-            pipe.xdel(raw, entries.pop(number))
-            pipe.zadd(deferred, {f"entry {number}": time.time() * 1000})
-            pipe.execute()
-            put_off[number] = now + 0.4 + dice.random()
+        for entry in library.read("raw", count=20):
+            library.defer(entry, delay=dice.randrange(100))
+        library.wake()
 
 
 def numbers_of(file):
     found = set()
     for line in file.read_text().splitlines():
         row = json.loads(line)
-        for item in row.get("stream", ()):
-            if item[1] == "number":
-                found.add(int(item[2]))
-        for _, member in row.get("sorted_set", ()):
-            found.add(int(member.split()[1]))
+        for item in row.get("stream", []) + row.get("sorted_set", []):
+            for text in item:
+                text = base64.b64decode(text["base64"]) if isinstance(text, dict) else text.encode()
+                found |= {int(number) for number in re.findall(rb"entry (\d+)", text)}
     return found
 
 
 def test_what_moves_is_in_it(estate, tmp_path):
-    client, keys = estate.redis.client, (estate.key_name("raw"), estate.key_name("deferred"))
-    pipe = client.pipeline(transaction=False)
-    for number in range(20_000): # in front, so that it takes a while until the others are read
-        pipe.xadd(keys[0], {"number": MOVING + number})
+    library = Library(estate.redis.client)
+    pipe = library.redis.pipeline(transaction=False)
+    for _ in range(20_000): # in front, so that it takes a while until the others are read
+        pipe.xadd(key("raw"), {"f": "v"})
     pipe.execute()
-    entries = {number: add(client, keys[0], number=number) for number in range(MOVING)}
+    library.redis.xgroup_setid(key("raw"), GROUP, "$")
+    for number in range(MOVING):
+        library.add("raw", name=f"entry {number}")
     stop = threading.Event()
-    mover = threading.Thread(target=move, args=(client, keys, stop, entries))
+    mover = threading.Thread(target=move, args=(library, stop))
     mover.start()
     try:
         for attempt in range(5):
             file = tmp_path / str(attempt)
+            library.redis.delete(key("backup"))
+            wait_until(lambda: library.redis.zcard(key("deferred")) < MOVING / 2, 20, "they move")
             estate.tocsin("backup", str(file))
             missing = set(range(MOVING)) - numbers_of(file)
             assert not missing, (attempt, missing)
     finally:
         stop.set()
         mover.join()
+
+
+def test_what_is_put_off_waits_for_the_backup(library):
+    entry = library.add("raw")
+    library.read("raw")
+    library.defer(entry)
+    library.redis.set(key("backup"), 1)
+    assert library.wake() == [0, 0]
+    library.redis.delete(key("backup"))
+    assert library.wake() == [1, 0]
 
 
 def test_a_backup_of_the_first_format(estate, tmp_path):

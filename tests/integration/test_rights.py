@@ -280,7 +280,7 @@ KINDS = [key(kind) for kind in (
     "cursor:acme:se", "nonce:push:acme:1", "lease:acme:se", "fence:acme:se", "collectors", "collector:c1",
     "group:acme:g1", "host:acme:m1", "host:acme:m1:record", "ceiling:acme", "freeze", "containment:hosts",
     "storm:acme:r1", "rules", "incident:i1", "incident:i1:inbox", "open", "waits:s1", "releases:acme", "asks:acme",
-    "mail:acme", "meta", "other")] + [
+    "mail:acme", "meta", "backup", "other")] + [
     "tocsin:customers", "tocsin:programs", "tocsin:callback:credentials", "tocsin:account:xdr", "tocsin:other", "other",
     "tocsin:{p7}:raw"]
 WORDS = {"fcall": ["version", "1", "KEY"], "fcall_ro": ["version", "1", "KEY"], "eval": ["return 1", "1", "KEY"],
