@@ -91,7 +91,8 @@ static const struct {
 	const char *begin;
 	enum part part;
 } parts[] = {
-	{ "lease:", PART_NONE },	 { "collector:", PART_NONE },
+	{ "lease:", PART_NONE },	 { "collector", PART_NONE },
+	{ "backup", PART_NONE },	 { "open", PART_INCIDENTS },
 	{ "incident:", PART_INCIDENTS }, { "group:", PART_INCIDENTS },
 	{ "host:", PART_INCIDENTS },	 { "containment:", PART_INCIDENTS },
 	{ "waits:", PART_INCIDENTS },	 { "releases:", PART_INCIDENTS },
@@ -107,10 +108,7 @@ static enum part part_of(const char *key)
 		if (strncmp(kind, parts[i].begin, strlen(parts[i].begin)) == 0)
 			return parts[i].part;
 	}
-	if (backup_is_paged(kind) || strcmp(kind, "collectors") == 0 ||
-	    strcmp(kind, "backup") == 0)
-		return PART_NONE;
-	return strcmp(kind, "open") == 0 ? PART_INCIDENTS : PART_KNOWN;
+	return backup_is_paged(kind) ? PART_NONE : PART_KNOWN;
 }
 
 static void add_key(struct backup *backup, const char *key, size_t size,

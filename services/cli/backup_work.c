@@ -141,9 +141,11 @@ static bool add_partition(struct work *work, unsigned partition, struct err *err
 		key_format(&work->keys[i], partition, "%s", streams[i]);
 		snprintf(work->ids[i], ID_SIZE, FIRST);
 	}
-	for (size_t i = 0; i < 2 * STREAMS; i++) { /* what came to dead meanwhile, too */
-		if (!add_stream(work, i % STREAMS, err))
-			return false;
+	for (int round = 0; round < 2; round++) { /* what came to dead meanwhile, too */
+		for (size_t i = 0; i < STREAMS; i++) {
+			if (!add_stream(work, i, err))
+				return false;
+		}
 	}
 	return add_deferred(work, err);
 }
