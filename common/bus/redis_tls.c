@@ -13,16 +13,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-/* What a file was when it was read: a renewed one differs, whoever wrote it and how. */
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec written, changed;
-};
+#include "base/file_stamp.h"
 
 enum { STAMPS = 4 };
 
@@ -31,7 +24,7 @@ enum { STAMPS = 4 };
 static struct {
 	pthread_mutex_t lock;
 	SSL_CTX *context;
-	struct stamp stamps[STAMPS];
+	struct file_stamp stamps[STAMPS];
 } shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 bool redis_tls_available(void)
@@ -110,56 +103,42 @@ static SSL_CTX *context_new(const struct redis_settings *settings, struct err *e
 	return NULL;
 }
 
-/* False when the file cannot be looked at; none named is as good as any. */
-static bool stamp_take(const char *path, struct stamp *ret_stamp)
-{
-	struct stat now = { 0 };
-	bool seen = !path || stat(path, &now) == 0;
-	*ret_stamp =
-	    (struct stamp){ now.st_dev, now.st_ino, now.st_size, now.st_mtim, now.st_ctim };
-	return seen;
-}
-
-static bool stamps_equal(const struct stamp *a, const struct stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->written.tv_sec == b->written.tv_sec &&
-	       a->written.tv_nsec == b->written.tv_nsec &&
-	       a->changed.tv_sec == b->changed.tv_sec &&
-	       a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
 static const char *system_path(const char *variable, const char *usual)
 {
 	const char *chosen = secure_getenv(variable);
 	return chosen ? chosen : usual;
 }
 
+/* None named is as good as any. */
+static bool stamp_named(const char *path, struct file_stamp *ret_stamp)
+{
+	return !path || file_stamp_take(path, ret_stamp);
+}
+
 /* False when a file of the settings is missing: then nothing is shared. */
-static bool stamp_files(const struct redis_settings *settings, struct stamp *ret_stamps)
+static bool stamp_files(const struct redis_settings *settings, struct file_stamp *ret_stamps)
 {
 	if (!settings->ca_file) { /* a file, a folder or both of the system */
-		stamp_take(
+		file_stamp_take(
 		    system_path(X509_get_default_cert_file_env(), X509_get_default_cert_file()),
 		    &ret_stamps[2]);
-		stamp_take(
+		file_stamp_take(
 		    system_path(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()),
 		    &ret_stamps[3]);
 	}
-	return stamp_take(settings->certificate_file, &ret_stamps[0]) &&
-	       stamp_take(settings->key_file, &ret_stamps[1]) &&
-	       (!settings->ca_file || stamp_take(settings->ca_file, &ret_stamps[2]));
+	return stamp_named(settings->certificate_file, &ret_stamps[0]) &&
+	       stamp_named(settings->key_file, &ret_stamps[1]) &&
+	       stamp_named(settings->ca_file, &ret_stamps[2]);
 }
 
-/* A reference of the caller's own. Stamps are taken before the files are read: one that
- * changes meanwhile is read again at the next connection. */
+/* A reference of the caller's own. */
 static SSL_CTX *context_get(const struct redis_settings *settings, struct err *err)
 {
-	struct stamp stamps[STAMPS] = { 0 };
+	struct file_stamp stamps[STAMPS] = { 0 };
 	pthread_mutex_lock(&shared.lock);
 	bool same = stamp_files(settings, stamps) && shared.context;
 	for (int i = 0; i < STAMPS && same; i++)
-		same = stamps_equal(&stamps[i], &shared.stamps[i]);
+		same = file_stamp_equal(&stamps[i], &shared.stamps[i]);
 	if (!same) {
 		SSL_CTX_free(shared.context);
 		shared.context = context_new(settings, err);

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file_stamp.h"
 #include "model/key_file.h"
 
 enum {
@@ -39,7 +39,7 @@ struct key {
 struct growth {
 	pthread_mutex_t lock; /* of whoever adds */
 	atomic_size_t count;
-	struct stat read; /* the file as it was read last */
+	struct file_stamp read; /* the file as it was read last */
 };
 
 struct vault {
@@ -99,10 +99,10 @@ static bool take_key(const char *id, const unsigned char *bytes, void *opaque, s
 static bool read_keys(const struct vault *vault, bool later, struct err *err)
 {
 	struct reading reading = { vault, later };
-	struct stat status = { 0 };
+	struct file_stamp stamp;
 	size_t size = 0;
 
-	(void)stat(vault->path, &status); /* before, so that a change meanwhile is seen */
+	(void)file_stamp_take(vault->path, &stamp);
 	char *text = key_file_read(vault->path, KEY_FILE_SECRET, &size, err);
 	if (!text)
 		return false;
@@ -110,7 +110,7 @@ static bool read_keys(const struct vault *vault, bool later, struct err *err)
 	bool parsed = key_file_parse(vault->path, text, KEY_BYTES, take_key, &reading, err);
 	(void)sodium_mprotect_readonly(vault->keys);
 	key_file_wipe(text, size);
-	vault->growth->read = status;
+	vault->growth->read = stamp;
 	return parsed;
 }
 
@@ -138,13 +138,10 @@ struct vault *vault_open(const char *path, struct err *err)
 static const struct key *find_later_key(const struct vault *vault, const char *id)
 {
 	struct growth *growth = vault->growth;
-	struct stat now;
+	struct file_stamp now;
 
 	pthread_mutex_lock(&growth->lock);
-	if (stat(vault->path, &now) == 0 &&
-	    (now.st_ino != growth->read.st_ino || now.st_size != growth->read.st_size ||
-	     now.st_mtim.tv_sec != growth->read.st_mtim.tv_sec ||
-	     now.st_mtim.tv_nsec != growth->read.st_mtim.tv_nsec))
+	if (file_stamp_take(vault->path, &now) && !file_stamp_equal(&now, &growth->read))
 		(void)read_keys(vault, true, NULL); /* the caller says which key is missing */
 	pthread_mutex_unlock(&growth->lock);
 	return find_key(vault, id);
