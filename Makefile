@@ -4,7 +4,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-PKGS     := libcurl jansson hiredis libmicrohttpd libsodium
+PKGS     := libcurl jansson hiredis libmicrohttpd gnutls libsodium
 LAYERS   := ticket source normalize vendor service model net bus jq base
 SERVICES := $(notdir $(patsubst %/,%,$(wildcard services/*/)))
 PREFIX   ?= /usr/local

@@ -1,6 +1,7 @@
 /*
  * The server over libmicrohttpd. It is stricter than the library in what it reads
- * (httpd_frame.c) and how long it waits (httpd_watch.c); httpd_exchange.c is a request.
+ * (httpd_frame.c) and how long it waits (httpd_watch.c); httpd_exchange.c is a request,
+ * httpd_tls.c the certificate.
  */
 #include "net/httpd.h"
 
@@ -16,6 +17,7 @@
 #include "base/buf.h"
 #include "net/httpd_exchange.h"
 #include "net/httpd_peers.h"
+#include "net/httpd_tls.h"
 #include "net/httpd_watch.h"
 
 enum {
@@ -41,15 +43,22 @@ static void take_defaults(struct httpd_settings *settings)
 		settings->request_ms = REQUEST_MS;
 }
 
+static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
+
 #if MHD_VERSION >= 0x01000000
 #define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
 #else
 #define STRICTNESS MHD_OPTION_STRICT_FOR_CLIENT
 #endif
 
-static struct MHD_OptionItem option_text(enum MHD_OPTION option, const char *text)
+static void on_connection(void *opaque, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
 {
-	return (struct MHD_OptionItem){ option, 0, (char *)(uintptr_t)text };
+	struct httpd *httpd = opaque;
+
+	if (httpd->tls && code == MHD_CONNECTION_NOTIFY_STARTED)
+		httpd_tls_attach(httpd->tls, connection);
+	httpd_watch_connection(httpd->watch, connection, context, code);
 }
 
 static struct MHD_Daemon *start_daemon(struct httpd *httpd, const struct addrinfo *at)
@@ -68,26 +77,22 @@ static struct MHD_Daemon *start_daemon(struct httpd *httpd, const struct addrinf
 	if (settings->threads > 1)
 		options[count++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
 							    (intptr_t)settings->threads, NULL };
-	if (settings->tls_key) {
+	if (httpd->tls) {
 		flags |= MHD_USE_TLS;
-		options[count++] = option_text(MHD_OPTION_HTTPS_MEM_KEY, settings->tls_key);
+		options[count++] = httpd_tls_option();
 		options[count++] =
-		    option_text(MHD_OPTION_HTTPS_MEM_CERT, settings->tls_certificate);
-		options[count++] = option_text(
-		    MHD_OPTION_HTTPS_PRIORITIES,
-		    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE");
+		    (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0, priorities };
 	}
 	options[count] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	return MHD_start_daemon(
 	    flags, 0, NULL, NULL, httpd_on_request, httpd, MHD_OPTION_SOCK_ADDR, at->ai_addr,
 	    MHD_OPTION_NOTIFY_COMPLETED, httpd_on_completed, httpd,
-	    MHD_OPTION_NOTIFY_CONNECTION, httpd_watch_connection, httpd->watch,
-	    MHD_OPTION_UNESCAPE_CALLBACK, httpd_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT,
-	    settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    proxied ? 0 : settings->per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)settings->head_bytes, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
-	    MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, STRICTNESS, 1, MHD_OPTION_ARRAY,
-	    options, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_UNESCAPE_CALLBACK,
+	    httpd_unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, settings->connections,
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, proxied ? 0 : settings->per_address,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)settings->head_bytes,
+	    MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_THREAD_STACK_SIZE,
+	    (size_t)STACK_BYTES, STRICTNESS, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 /* The server's threads take no signals: they are for those who wait for them. */
@@ -122,26 +127,40 @@ static bool resolve(const struct httpd_settings *settings, struct addrinfo **ret
 		       settings->address, settings->port);
 }
 
-static bool check_tls(const struct httpd_settings *settings, struct err *err)
+/* Neither certificate nor key: nothing to do. */
+static bool start_tls(struct httpd *httpd, struct err *err)
 {
-	if (!settings->tls_key != !settings->tls_certificate)
+	const char *certificate = httpd->settings.tls_certificate;
+	const char *key = httpd->settings.tls_key;
+
+	httpd->settings.tls_certificate = httpd->settings.tls_key = NULL;
+	if (!key && !certificate)
+		return true;
+	if (!key || !certificate)
 		return err_set(err, ERR_PERMANENT, "TLS needs both a certificate and its key");
-	if (settings->tls_key && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+	if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
 		return err_set(err, ERR_PERMANENT, "this libmicrohttpd has no TLS");
-	return true;
+	httpd->tls = httpd_tls_new(certificate, key, err);
+	return httpd->tls != NULL;
+}
+
+static bool start_listening(struct httpd *httpd, struct err *err)
+{
+	struct addrinfo *at;
+
+	if (!resolve(&httpd->settings, &at, err))
+		return false;
+	bool good = listen_on(httpd, at, err);
+	freeaddrinfo(at);
+	return good;
 }
 
 struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err)
 {
-	struct addrinfo *at;
-
-	if (!check_tls(settings, err) || !resolve(settings, &at, err))
-		return NULL;
 	struct httpd_peers *peers = httpd_peers_new(settings->trusted_proxies, err);
-	if (!peers) {
-		freeaddrinfo(at);
+
+	if (!peers)
 		return NULL;
-	}
 	struct httpd *httpd = xcalloc(1, sizeof *httpd);
 	httpd->settings = *settings;
 	httpd->peers = peers;
@@ -149,13 +168,21 @@ struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err)
 	httpd->listener = -1;
 	pthread_mutex_init(&httpd->pending, NULL);
 	httpd->watch = httpd_watch_new(httpd->settings.request_ms, httpd->settings.idle_ms);
-	bool good = listen_on(httpd, at, err);
-	freeaddrinfo(at);
-	httpd->settings.tls_certificate = httpd->settings.tls_key = NULL;
-	if (good)
+	if (start_tls(httpd, err) && start_listening(httpd, err))
 		return httpd;
 	httpd_free(httpd);
 	return NULL;
+}
+
+bool httpd_renew_tls(struct httpd *httpd, const char *certificate, const char *key,
+		     struct err *err)
+{
+	return httpd_tls_renew(httpd->tls, certificate, key, err);
+}
+
+int64_t httpd_tls_until_s(const struct httpd *httpd)
+{
+	return httpd->tls ? httpd_tls_until(httpd->tls) : 0;
 }
 
 unsigned httpd_port(const struct httpd *httpd)
@@ -188,6 +215,7 @@ void httpd_free(struct httpd *httpd)
 	if (httpd->listener >= 0)
 		close(httpd->listener);
 	httpd_watch_free(httpd->watch);
+	httpd_tls_free(httpd->tls);
 	httpd_peers_free(httpd->peers);
 	/* Whoever resumed the last exchange may still be on the way out of httpd_complete(). */
 	pthread_mutex_lock(&httpd->pending);

@@ -55,7 +55,8 @@ struct httpd_settings {
 	size_t body_bytes; /* of all requests together, a quarter of it kept for small ones (16
 			    * KiB); 0 for no limit */
 	bool keep_alive;   /* false: every answer closes its connection */
-	/* PEM, both or neither: TLS 1.2 or later. Read by httpd_new() only. */
+	/* PEM, both or neither: TLS 1.2 or later. Read by httpd_new() only; httpd_renew_tls().
+	 */
 	const char *tls_certificate, *tls_key;
 	/* Addresses and networks with commas whose X-Forwarded-For is believed. NULL: none. */
 	const char *trusted_proxies;
@@ -65,6 +66,13 @@ struct httpd_settings {
 
 struct httpd *httpd_new(const struct httpd_settings *settings, struct err *err);
 unsigned httpd_port(const struct httpd *httpd);
+/* A server with TLS shows this certificate from the next connection on; those that are there go
+ * on. False when it has expired, cannot be read or is not the key's: nothing changes. From any
+ * thread. */
+bool httpd_renew_tls(struct httpd *httpd, const char *certificate, const char *key,
+		     struct err *err);
+/* When the certificate that is shown ends, Unix time; 0 without TLS. */
+int64_t httpd_tls_until_s(const struct httpd *httpd);
 /* Stops accepting and waits at most grace_ms for exchanges under way. False when some are left;
  * they must be completed before httpd_free. */
 bool httpd_drain(struct httpd *httpd, unsigned grace_ms);

@@ -15,7 +15,8 @@ struct httpd {
 	struct httpd_settings settings;
 	struct MHD_Daemon *daemon;
 	struct httpd_watch *watch;
-	int listener; /* after draining, ours to close */
+	struct httpd_tls *tls; /* NULL: plain HTTP */
+	int listener;	       /* after draining, ours to close */
 	_Atomic bool draining;
 	_Atomic size_t body_bytes; /* of all exchanges */
 	struct httpd_peers *peers;

@@ -17,6 +17,7 @@
  * notice.c        into the stream closures; throttle.c how often strangers may try
  * committer.c     many requests, one append
  * credentials.c   whom we know
+ * certificate.c   TLS: the certificate it shows, renewed while it runs
  * problem.c       refusals
  * app.h           what the handlers share
  */
@@ -26,6 +27,7 @@
 #include "app.h"
 #include "base/log.h"
 #include "bus/bus.h"
+#include "certificate.h"
 #include "committer.h"
 #include "credentials.h"
 #include "model/link.h"
@@ -70,7 +72,9 @@ static const struct conf_option options[] = {
 	      "addresses and networks with commas whose X-Forwarded-For is believed; behind "
 	      "them the limit per address is of requests" },
 	{ "TOCSIN_CALLBACK_TLS_CERTIFICATE_FILE", CONF_PATH, FIELD(tls_certificate_file), NULL,
-	  .help = "certificate and those between, PEM: the service speaks TLS itself" },
+	  .help =
+	      "certificate and those between, PEM: the service speaks TLS itself; a renewed "
+	      "one is shown from the next connection on, together with its key" },
 	{ "TOCSIN_CALLBACK_TLS_KEY_FILE", CONF_PATH, FIELD(tls_key_file), NULL,
 	  .help = "its key, PEM" },
 	{ "TOCSIN_CALLBACK_KEY_FILE", CONF_PATH, FIELD(key_file), "/etc/tocsin/callback.key",
@@ -86,10 +90,7 @@ static const struct conf_option options[] = {
 	{ 0 },
 };
 
-enum {
-	BODY_BYTES = 16 << 20, /* of all requests that are being read or wait */
-	PEM_MAX = 256 * 1024,
-};
+enum { BODY_BYTES = 16 << 20 }; /* of all requests that are being read or wait */
 
 static struct metric requests = {
 	.name = "tocsin_callback_requests_total",
@@ -99,8 +100,13 @@ static struct metric requests = {
 };
 static struct metric *const own_metrics[] = { &requests, NULL };
 static struct metric *const *const metrics[] = {
-	own_metrics,	     problem_metrics, committer_metrics,
-	credentials_metrics, push_metrics,    NULL,
+	own_metrics,
+	problem_metrics,
+	committer_metrics,
+	credentials_metrics,
+	push_metrics,
+	certificate_metrics,
+	NULL,
 };
 
 static const struct service_about about = {
@@ -116,6 +122,7 @@ struct process {
 	struct vault *vault;
 	struct link_keys *link_keys;
 	struct app app;
+	struct certificate certificate;
 	struct httpd *httpd;
 	_Atomic bool listening;
 };
@@ -135,13 +142,6 @@ static void count_request(const char *route, int status, void *app)
 	(void)app;
 	snprintf(text, sizeof text, "%d", status);
 	metric_add(&requests, 1, route ? route : "none", text);
-}
-
-/* Reads the file if there is to be one. */
-static bool read_pem(const char *path, char **ret_text, struct err *err)
-{
-	*ret_text = path ? conf_read_file(path, PEM_MAX, err) : NULL;
-	return !path || *ret_text;
 }
 
 static bool listen_with(struct process *process, const char *certificate, const char *key,
@@ -171,14 +171,17 @@ static bool listen_with(struct process *process, const char *certificate, const 
 	process->listening = true;
 	log_info("listening on %s port %u%s", config->address, httpd_port(process->httpd),
 		 key ? " with TLS" : "");
+	certificate_started(process->httpd);
 	return true;
 }
 
 static bool listen_outside(struct process *process, struct err *err)
 {
 	char *certificate = NULL, *key = NULL;
-	bool good = read_pem(process->config.tls_certificate_file, &certificate, err) &&
-		    read_pem(process->config.tls_key_file, &key, err) &&
+
+	process->certificate.certificate_file = process->config.tls_certificate_file;
+	process->certificate.key_file = process->config.tls_key_file;
+	bool good = certificate_read(&process->certificate, &certificate, &key, err) &&
 		    listen_with(process, certificate, key, err);
 
 	free(certificate);
@@ -225,8 +228,8 @@ static bool start(struct process *process, struct err *err)
 /* Until the process is to stop, and what is under way is answered. */
 static bool work(struct process *process)
 {
-	while (service_wait_ms(process->service, UINT32_MAX))
-		continue;
+	while (service_wait_ms(process->service, CERTIFICATE_LOOK_MS))
+		certificate_look(&process->certificate, process->httpd);
 	return httpd_drain(process->httpd, (unsigned)process->times.stop_grace_ms);
 }
 

@@ -1,13 +1,10 @@
 """The callback when things go wrong: Redis gone, the process killed, senders that are slow or malicious."""
 import contextlib
-import http.client
 import json
 import os
 import random
 import signal
 import socket
-import ssl
-import subprocess
 import threading
 import time
 
@@ -457,38 +454,3 @@ def test_behind_a_proxy_the_client_is_who_it_names(system):
         assert ask(b"198.51.100.2") == b"401"
         assert ask(b"198.51.100.1, 198.51.100.2, 10.1.1.1") == b"401"
     wait_until(lambda: ask(b"198.51.100.1") == b"401", 5, "room again")
-
-
-def test_tls(system):
-    secret = system.pusher("acme")
-    system.apply()
-    certificate, key = system.folder / "cert.pem", system.folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                    "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
-                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    system.callback(TOCSIN_CALLBACK_TLS_CERTIFICATE_FILE=str(certificate),
-                    TOCSIN_CALLBACK_TLS_KEY_FILE=str(key))
-    call = system.caller()
-    call.connection = http.client.HTTPSConnection(
-        "localhost", system.callback_port, timeout=10, context=ssl.create_default_context(cafile=str(certificate)))
-    for n in range(3):
-        assert call.push(PATH, {"n": n}, secret).status == 202
-    assert call.push(PATH, b"x" * (2 ** 20 + 1), secret).status == 413
-    call.close()
-    # Nothing older than 1.2, and no plain HTTP.
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    old.set_ciphers("DEFAULT:@SECLEVEL=0")
-    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", system.callback_port)) as s, pytest.raises(OSError):
-        old.wrap_socket(s)
-    assert b"HTTP/1.1 202" not in raw_exchange(system.callback_port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", timeout=1)
-
-
-def test_half_a_tls_setting_is_refused(system):
-    system.tocsin("keygen", "--missing")
-    process = system.service("callback", TOCSIN_CALLBACK_PORT="0",
-                             TOCSIN_CALLBACK_KEY_FILE=str(system.folder / "callback.key"),
-                             TOCSIN_CALLBACK_TLS_KEY_FILE=str(system.folder / "callback.key"))
-    assert process.process.wait(10) == 1 and "TLS needs both" in process.tail()
-    system.services.clear()
