@@ -274,7 +274,7 @@ static const char *fresh_message_id(const struct mailer *mailer)
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
 	return arena_printf(mailer->arena, "<%s.%s@%.*s>", hex, mailer->app->installation,
-			    domain ? (int)domain : 13, domain ? at + 1 : "tocsin.invalid");
+			    domain ? (int)domain : 14, domain ? at + 1 : "tocsin.invalid");
 }
 
 static void one(struct mailer *mailer, unsigned partition, const char *id,
