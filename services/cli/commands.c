@@ -334,6 +334,13 @@ const struct command commands[] = {
 	  "Credentials without a secret keep the one they have. Either all files are\n"
 	  "applied or none.",
 	  apply_options, run_customer_apply },
+	{ "customer secret", "ID [VENDOR...]", 1, ANY,
+	  "replaces secrets of a customer's own credentials",
+	  "VENDOR is secure_endpoint, umbrella, defender, threat_response or servicenow.\n"
+	  "They are asked for on the terminal, or given as to customer add. Everything\n"
+	  "else stays; an end (expires) goes with the secret that it was of. An account\n"
+	  "that is parked works again within a minute.",
+	  apply_options, run_customer_secret },
 	{ "customer import", "CSV", 1, 1, "adds customers from a table",
 	  "The first line names the columns: id, name, mode, ... as the options of\n"
 	  "customer add, with _ for -, and secure_endpoint_secret, umbrella_secret,\n"
@@ -374,6 +381,8 @@ const struct command commands[] = {
 	  "adds or replaces shared accounts from JSON files",
 	  "As tocsin customer apply, with the form of accounts/ID.json.", apply_options,
 	  run_account_apply },
+	{ "account secret", "ID", 1, 1, "replaces the secret of a shared account",
+	  "As tocsin customer secret.", apply_options, run_account_secret },
 	{ "account list", NULL, 0, 0, "lists accounts, who uses them, and which are parked",
 	  NULL, NULL, run_account_list },
 	{ "account show", "ID", 1, 1, "shows an account and its state, without the secret",

@@ -1,5 +1,5 @@
-/* tocsin customer|account add, apply, pause, resume, remove: everything that makes, replaces or
- * removes single files. */
+/* tocsin customer|account add, apply, secret, pause, resume, remove: everything that makes,
+ * replaces or removes single files. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,8 +224,6 @@ int run_account_apply(struct cli *cli)
 	return run_apply(cli, STORE_ACCOUNT);
 }
 
-/* ---- pause, resume, remove ---- */
-
 /* NULL with err filled and *ret_code set when there is no such file. */
 static const struct store_file *need_file(const struct change *change, enum store_kind kind,
 					  const char *id, int *ret_code, struct err *err)
@@ -239,6 +237,77 @@ static const struct store_file *need_file(const struct change *change, enum stor
 	}
 	return file;
 }
+
+/* ---- secret ---- */
+
+/* The vendors that are named, or else all that secrets were given for, or else the only one. */
+static bool forget(json_t *draft, enum store_kind kind, const struct args *args,
+		   const struct secrets *secrets, struct err *err)
+{
+	const char *only = json_string_value(json_object_get(draft, "kind"));
+	bool known = true;
+	size_t named = 0;
+
+	for (size_t i = 1; known && i < args->operand_count; i++, named++)
+		known = draft_forget_secret(draft, kind, args->operands[i]);
+	for (size_t i = 0; known && i < secrets->count; i++, named++)
+		known = draft_forget_secret(draft, kind, secrets->names[i]);
+	if (named == 0)
+		known = only && draft_forget_secret(draft, kind, only);
+	return known || err_set(err, ERR_PERMANENT,
+				"which secret? %s has credentials of its own for some of "
+				"secure_endpoint, umbrella, defender, threat_response, "
+				"servicenow: see tocsin %s show",
+				args->operands[0], store_kind_name(kind));
+}
+
+static bool replace_secrets(struct change *change, enum store_kind kind, int *ret_code,
+			    struct err *err)
+{
+	struct cli *cli = change->cli;
+	const char *id = args_operand(&cli->args, 0);
+	const struct store_file *file = need_file(change, kind, id, ret_code, err);
+	json_t *draft = file ? change_load(file, err) : NULL;
+	struct secrets secrets = { 0 };
+
+	bool good = draft && gather(cli, &secrets, err) &&
+		    forget(draft, kind, &cli->args, &secrets, err) &&
+		    draft_add_secrets(draft, kind, &secrets, err) && ask(draft, kind, id, err);
+	secrets_done(&secrets);
+	if (good)
+		return change_add(change, kind, draft, file->where, err) &&
+		       change_commit(change, false, err);
+	draft_free(draft);
+	return false;
+}
+
+static int run_secret(struct cli *cli, enum store_kind kind)
+{
+	struct change change;
+	struct err err = { 0 };
+	int code = EXIT_FAILED;
+
+	if (!change_begin(&change, cli, &err))
+		return cli_fail(cli, EXIT_FAILED, &err);
+	if (replace_secrets(&change, kind, &code, &err))
+		code = cli_print(cli, change_report(&change), change_render, EXIT_OK);
+	else
+		cli_fail(cli, (enum exit_code)code, &err);
+	change_done(&change);
+	return code;
+}
+
+int run_customer_secret(struct cli *cli)
+{
+	return run_secret(cli, STORE_CUSTOMER);
+}
+
+int run_account_secret(struct cli *cli)
+{
+	return run_secret(cli, STORE_ACCOUNT);
+}
+
+/* ---- pause, resume, remove ---- */
 
 static bool set_mode(struct change *change, const char *mode, int *ret_code, struct err *err)
 {

@@ -187,16 +187,30 @@ static void wipe(const json_t *text)
 			       json_string_length(text));
 }
 
+static json_t *credentials_named(const json_t *draft, enum store_kind kind, const char *vendor)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		if (strcmp(vendor, account_kind_name(kinds[i])) == 0)
+			return credentials(draft, kind, kinds[i]);
+	}
+	return NULL;
+}
+
+bool draft_forget_secret(json_t *draft, enum store_kind kind, const char *vendor)
+{
+	json_t *object = credentials_named(draft, kind, vendor);
+
+	(void)json_object_del(object, "secret");
+	(void)json_object_del(object, "expires");
+	return object != NULL;
+}
+
 bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets *secrets,
 		       struct err *err)
 {
 	for (size_t i = 0; i < secrets->count; i++) {
-		json_t *object = NULL;
+		json_t *object = credentials_named(draft, kind, secrets->names[i]);
 
-		for (size_t k = 0; k < KINDS && !object; k++) {
-			if (strcmp(secrets->names[i], account_kind_name(kinds[k])) == 0)
-				object = credentials(draft, kind, kinds[k]);
-		}
 		if (!object)
 			return err_set(err, ERR_PERMANENT,
 				       "secret %s: there are no credentials of that vendor "

@@ -31,6 +31,9 @@ size_t draft_missing(const json_t *draft, enum store_kind kind, const char **ret
 /* Takes over the sealed secrets of an older file for credentials that are otherwise the same
  * and have none of their own. */
 void draft_keep_secrets(json_t *draft, const json_t *older, enum store_kind kind);
+/* Leaves out the secret of one vendor's credentials, and the day it ends on, which is that of
+ * this secret. False when the draft has none of that vendor. */
+bool draft_forget_secret(json_t *draft, enum store_kind kind, const char *vendor);
 /* Puts the given secrets in; one that the draft has no credentials for is an error. */
 bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets *secrets,
 		       struct err *err);

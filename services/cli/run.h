@@ -16,6 +16,7 @@ int run_restore(struct cli *cli);
 
 int run_customer_add(struct cli *cli);
 int run_customer_apply(struct cli *cli);
+int run_customer_secret(struct cli *cli);
 int run_customer_import(struct cli *cli);
 int run_customer_list(struct cli *cli);
 int run_customer_show(struct cli *cli);
@@ -27,6 +28,7 @@ int run_customer_reseal(struct cli *cli);
 
 int run_account_add(struct cli *cli);
 int run_account_apply(struct cli *cli);
+int run_account_secret(struct cli *cli);
 int run_account_list(struct cli *cli);
 int run_account_show(struct cli *cli);
 int run_account_verify(struct cli *cli);

@@ -189,7 +189,7 @@ EVERY = [
     ["customer", "apply", "/nonexistent"], ["customer", "import", "/nonexistent"],
     ["customer", "list"], ["customer", "show", "acme"], ["customer", "verify"],
     ["customer", "pause", "acme"], ["customer", "resume", "acme"], ["customer", "remove", "nobody"],
-    ["customer", "reseal"], ["account", "add", "x"], ["account", "apply", "/nonexistent"],
+    ["customer", "reseal"], ["customer", "secret", "acme"], ["account", "add", "x"], ["account", "secret", "x"], ["account", "apply", "/nonexistent"],
     ["account", "list"], ["account", "show", "now"], ["account", "verify", "nobody"],
     ["account", "resume", "x"], ["account", "remove", "now"], ["status"], ["incident", "list"],
     ["incident", "show", "INC1"], ["incident", "retry", "INC1"], ["incident", "close", "INC1"],
@@ -332,6 +332,36 @@ def test_secrets_from_stdin_and_files(client):
                        "--secure-endpoint-client-id", "c")
     assert "--secret-file secure_endpoint=FILE" in err
     assert "customers/gamma.json" not in client.files()
+
+
+def test_a_secret_is_replaced_and_nothing_else(client):
+    """The instance's own right to call us, and all settings, stay; the end was of the secret before."""
+    add_account(client)
+    client.run("servicenow", "connect", "now", "--instance-name", "now")
+    file = client.config / "accounts" / "now.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "in_flight": 7, "expires": "2027-01-31"}))
+    before = json.loads(file.read_text())
+    client.run("account", "secret", "now", "--secret-file", "servicenow=-", stdin="another")
+    after = json.loads(file.read_text())
+    assert after["secret"] != before["secret"] and after["secret"].startswith("v1.")
+    del before["expires"]
+    assert {**after, "secret": 0} == {**before, "secret": 0}
+
+    client.run("customer", "add", "acme", "--secure-endpoint-region", "eu", "--secure-endpoint-client-id", "c",
+               "--umbrella-client-id", "d", "--secrets-stdin", stdin=json.dumps({"secure_endpoint": SECRET, "umbrella": SECRET}))
+    before = client.customer("acme")["accounts"]
+    shown, status = typed(client, ["customer", "secret", "acme", "umbrella"],
+                          [("Secret of umbrella for acme: ", "another\r")])
+    assert status == 0, shown
+    after = client.customer("acme")["accounts"]
+    assert after["secure_endpoint"] == before["secure_endpoint"]
+    assert after["umbrella"]["secret"] != before["umbrella"]["secret"]
+    files = client.files()
+    for words, says in ((["acme"], "which secret?"), (["acme", "defender"], "which secret?"),
+                        (["acme", "umbrella"], "--secret-file umbrella=FILE")):
+        assert says in client.error("customer", "secret", *words)
+    assert "there is no customer beta" in client.error("customer", "secret", "beta", "umbrella", expect=3)
+    assert client.files() == files
 
 
 @pytest.mark.parametrize("words", [["--password", SECRET], [f"--servicenow-secret={SECRET}"],
