@@ -71,7 +71,7 @@ void code_make(const struct link_keys *keys, const char *installation, const cha
 {
 	char code[CODE_SIZE];
 
-	code_of(&keys->keys[0], installation, incident, purpose, code);
+	code_of(link_keys_newest(keys), installation, incident, purpose, code);
 	memcpy(ret_shown, code, SHOWN_HALF);
 	ret_shown[SHOWN_HALF] = '-';
 	memcpy(ret_shown + SHOWN_HALF + 1, code + SHOWN_HALF, sizeof(code) - SHOWN_HALF);
@@ -98,12 +98,14 @@ bool code_verify(const struct link_keys *keys, const char *installation, const c
 		 enum code_purpose purpose, const char *typed)
 {
 	char given[CODE_SIZE], code[CODE_SIZE];
+	const struct link_key *key;
 	bool right = false;
 
 	if (!keys->private || !code_normalize(typed, given))
 		return false;
-	for (size_t i = 0; i < keys->count; i++) {
-		code_of(&keys->keys[i], installation, incident, purpose, code);
+	(void)link_keys_newest(keys); /* another process may have made it with that */
+	for (size_t i = 0; (key = link_keys_at(keys, i)); i++) {
+		code_of(key, installation, incident, purpose, code);
 		right |= sodium_memcmp(code, given, sizeof(code)) == 0;
 	}
 	return right;

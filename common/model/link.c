@@ -249,7 +249,7 @@ static void set_id(struct link *link, const unsigned char *payload, size_t size)
 const char *link_sign(const struct link_keys *keys, struct link *link, struct arena *arena,
 		      struct err *err)
 {
-	const struct link_key *key = &keys->keys[0];
+	const struct link_key *key = link_keys_newest(keys);
 	unsigned char message[SIGNED_MAX];
 	char encoded[sodium_base64_ENCODED_LEN(BLOB_MAX, BASE64)];
 	unsigned char blob[BLOB_MAX];
@@ -274,22 +274,13 @@ const char *link_sign(const struct link_keys *keys, struct link *link, struct ar
 	return arena_printf(arena, "%s.%s", key->id, encoded);
 }
 
-static const struct link_key *find_key(const struct link_keys *keys, const char *id,
-				       size_t size)
-{
-	for (size_t i = 0; i < keys->count; i++) {
-		if (strlen(keys->keys[i].id) == size && memcmp(keys->keys[i].id, id, size) == 0)
-			return &keys->keys[i];
-	}
-	return NULL;
-}
-
 /* Splits and checks the signature; the payload is in ret_blob. */
 static enum link_fault open_token(const struct link_keys *keys, const char *token,
 				  unsigned char *ret_blob, size_t *ret_size)
 {
 	unsigned char message[SIGNED_MAX];
 	size_t id_size = strspn(token, key_file_letters), size = 0;
+	char id[KEY_FILE_ID_SIZE];
 
 	if (id_size == 0 || id_size >= KEY_FILE_ID_SIZE || token[id_size] != '.' ||
 	    strnlen(token, LINK_TOKEN_MAX + 1) > LINK_TOKEN_MAX ||
@@ -299,7 +290,9 @@ static enum link_fault open_token(const struct link_keys *keys, const char *toke
 		return LINK_MALFORMED;
 	size -= crypto_sign_BYTES;
 
-	const struct link_key *key = find_key(keys, token, id_size);
+	memcpy(id, token, id_size);
+	id[id_size] = '\0';
+	const struct link_key *key = link_keys_find(keys, id);
 
 	if (!key || crypto_sign_verify_detached(ret_blob + size, message,
 						signed_bytes(message, key->id, ret_blob, size),

@@ -20,7 +20,8 @@ struct arena;
  * Holding a link is not enough for what harms: see model/code.h.
  *
  * Key files hold one key a line, newest first: the first signs, all verify, so that links
- * signed before a change of keys still work.
+ * signed before a change of keys still work. Keys that are put into a file later are used
+ * without a restart; one that is taken out is forgotten at the next start.
  *	private  <key id> <base64 of 64 bytes, libsodium's secret key>
  *	public   <key id> <base64 of 32 bytes>
  */
@@ -59,7 +60,7 @@ enum link_fault {
 
 enum { LINK_TOKEN_MAX = 512 }; /* bytes; none is longer */
 
-/* Keys of one file, immutable: any thread may use them. */
+/* Keys of one file: any thread may use them. */
 struct link_keys;
 
 /* The private file must not be readable by others. NULL with err filled. */

@@ -1,37 +1,51 @@
 /* The ed25519 keys of links, from their files. */
 #include "model/link_keys.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/file_stamp.h"
 #include "model/link.h"
 
-struct reading {
-	struct link_keys *keys;
-	const char *path;
+struct link_growth {
+	pthread_mutex_t lock; /* of whoever adds */
+	atomic_size_t count;
+	atomic_size_t newest;
+	struct file_stamp read; /* the file as it was read last */
 };
 
-static bool take_key(const char *id, const unsigned char *bytes, void *opaque, struct err *err)
+struct reading {
+	const struct link_keys *keys;
+	bool later; /* what is known already is no mistake */
+	bool first; /* the next key is the first one of the file */
+};
+
+const struct link_key *link_keys_at(const struct link_keys *keys, size_t index)
 {
-	const struct reading *reading = opaque;
-	struct link_keys *keys = reading->keys;
-	struct link_key *key = &keys->keys[keys->count];
+	return index < atomic_load(&keys->growth->count) ? &keys->keys[index] : NULL;
+}
+
+/* Its place; the number of keys when it is not known. */
+static size_t place_of(const struct link_keys *keys, const char *id)
+{
+	size_t count = atomic_load(&keys->growth->count), i = 0;
+
+	while (i < count && strcmp(keys->keys[i].id, id) != 0)
+		i++;
+	return i;
+}
+
+static bool set_key(const struct link_keys *keys, struct link_key *key, const char *id,
+		    const unsigned char *bytes, struct err *err)
+{
 	unsigned char seed[crypto_sign_SEEDBYTES];
 
-	if (keys->count == LINK_KEYS_MAX)
-		return err_set(err, ERR_PERMANENT,
-			       "key file %s holds more than %d keys: remove the oldest, at its "
-			       "end",
-			       reading->path, LINK_KEYS_MAX);
-	for (size_t i = 0; i < keys->count; i++) {
-		if (strcmp(keys->keys[i].id, id) == 0)
-			return err_set(err, ERR_PERMANENT,
-				       "key file %s: key id %s was used before", reading->path,
-				       id);
-	}
 	snprintf(key->id, sizeof(key->id), "%s", id);
-	keys->count++;
 	if (!keys->private) {
 		memcpy(key->verifies, bytes, sizeof(key->verifies));
 		return true;
@@ -41,49 +55,110 @@ static bool take_key(const char *id, const unsigned char *bytes, void *opaque, s
 	(void)crypto_sign_ed25519_sk_to_seed(seed, bytes);
 	(void)crypto_sign_seed_keypair(key->verifies, key->secret, seed);
 	sodium_memzero(seed, sizeof(seed));
-	if (sodium_memcmp(key->secret, bytes, sizeof(key->secret)) != 0)
-		return err_set(err, ERR_PERMANENT, "key file %s: key %s is damaged",
-			       reading->path, id);
+	return sodium_memcmp(key->secret, bytes, sizeof(key->secret)) == 0 ||
+	       err_set(err, ERR_PERMANENT, "key file %s: key %s is damaged", keys->path, id);
+}
+
+static bool take_key(const char *id, const unsigned char *bytes, void *opaque, struct err *err)
+{
+	struct reading *reading = opaque;
+	const struct link_keys *keys = reading->keys;
+	size_t count = atomic_load(&keys->growth->count);
+	size_t place = place_of(keys, id);
+
+	if (place < count && !reading->later)
+		return err_set(err, ERR_PERMANENT, "key file %s: key id %s was used before",
+			       keys->path, id);
+	if (place == LINK_KEYS_MAX)
+		return err_set(err, ERR_PERMANENT,
+			       "key file %s holds more than %d keys: remove the oldest, at its "
+			       "end",
+			       keys->path, LINK_KEYS_MAX);
+	if (place == count) {
+		if (!set_key(keys, &keys->keys[place], id, bytes, err))
+			return false;
+		atomic_store(&keys->growth->count, count + 1);
+	}
+	if (reading->first)
+		atomic_store(&keys->growth->newest, place);
+	reading->first = false;
 	return true;
+}
+
+/* The memory of keys is read-only but here. */
+static bool read_keys(const struct link_keys *keys, bool later, struct err *err)
+{
+	struct reading reading = { keys, later, true };
+	struct file_stamp stamp;
+	size_t size = 0;
+
+	(void)file_stamp_take(keys->path, &stamp);
+	char *text = key_file_read(
+	    keys->path, keys->private ? KEY_FILE_SECRET : KEY_FILE_PUBLIC, &size, err);
+	if (!text)
+		return false;
+	(void)sodium_mprotect_readwrite(keys->keys);
+	bool parsed = key_file_parse(keys->path, text,
+				     keys->private ? crypto_sign_SECRETKEYBYTES
+						   : crypto_sign_PUBLICKEYBYTES,
+				     take_key, &reading, err);
+	(void)sodium_mprotect_readonly(keys->keys);
+	key_file_wipe(text, size);
+	keys->growth->read = stamp;
+	return parsed;
+}
+
+/* Keys that were put into the file after it was read. One that cannot be read changes nothing:
+ * what is known stays. */
+static void look_again(const struct link_keys *keys)
+{
+	struct link_growth *growth = keys->growth;
+	struct file_stamp now;
+
+	pthread_mutex_lock(&growth->lock);
+	if (file_stamp_take(keys->path, &now) && !file_stamp_equal(&now, &growth->read))
+		(void)read_keys(keys, true, NULL);
+	pthread_mutex_unlock(&growth->lock);
+}
+
+const struct link_key *link_keys_newest(const struct link_keys *keys)
+{
+	look_again(keys);
+	return &keys->keys[atomic_load(&keys->growth->newest)];
+}
+
+const struct link_key *link_keys_find(const struct link_keys *keys, const char *id)
+{
+	size_t place = place_of(keys, id);
+	const struct link_key *key = link_keys_at(keys, place);
+
+	if (key)
+		return key;
+	look_again(keys);
+	return link_keys_at(keys, place_of(keys, id));
 }
 
 static struct link_keys *open_keys(const char *path, enum key_file_kind kind, struct err *err)
 {
-	bool private = kind == KEY_FILE_SECRET;
-	size_t size = 0;
-
 	if (sodium_init() < 0) {
 		err_fill(err, ERR_PERMANENT, "no source of random numbers");
 		return NULL;
 	}
+	struct link_keys *keys = xcalloc(1, sizeof(*keys));
 
-	char *text = key_file_read(path, kind, &size, err);
-
-	if (!text)
-		return NULL;
-
-	struct link_keys *keys = sodium_malloc(sizeof(*keys));
-	bool parsed = false;
-
-	if (!keys) {
+	keys->path = xstrdup(path);
+	keys->private = kind == KEY_FILE_SECRET;
+	keys->growth = xcalloc(1, sizeof(*keys->growth));
+	pthread_mutex_init(&keys->growth->lock, NULL);
+	keys->keys = sodium_malloc(LINK_KEYS_MAX * sizeof(struct link_key));
+	if (!keys->keys)
 		err_fill(err, ERR_TRANSIENT, "no protected memory for keys");
-	} else {
-		struct reading reading = { keys, path };
-
-		memset(keys, 0, sizeof(*keys));
-		keys->private = private;
-		parsed = key_file_parse(path, text,
-					private ? crypto_sign_SECRETKEYBYTES
-						: crypto_sign_PUBLICKEYBYTES,
-					take_key, &reading, err);
-	}
-	key_file_wipe(text, size);
-	if (!parsed) {
-		link_keys_free(keys);
-		return NULL;
-	}
-	(void)sodium_mprotect_readonly(keys);
-	return keys;
+	else
+		memset(keys->keys, 0, LINK_KEYS_MAX * sizeof(struct link_key));
+	if (keys->keys && read_keys(keys, false, err))
+		return keys;
+	link_keys_free(keys);
+	return NULL;
 }
 
 struct link_keys *link_keys_open_private(const char *path, struct err *err)
@@ -98,7 +173,13 @@ struct link_keys *link_keys_open_public(const char *path, struct err *err)
 
 void link_keys_free(struct link_keys *keys)
 {
-	sodium_free(keys);
+	if (!keys)
+		return;
+	sodium_free(keys->keys);
+	pthread_mutex_destroy(&keys->growth->lock);
+	free(keys->growth);
+	free(keys->path);
+	free(keys);
 }
 
 /* Never a key before rubbish. */
@@ -108,7 +189,7 @@ static bool has_room(const char *path, enum key_file_kind kind, struct err *err)
 		return true;
 
 	struct link_keys *keys = open_keys(path, kind, err);
-	bool full = keys && keys->count == LINK_KEYS_MAX;
+	bool full = keys && link_keys_at(keys, LINK_KEYS_MAX - 1);
 
 	if (full)
 		err_fill(err, ERR_PERMANENT,

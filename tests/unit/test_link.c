@@ -266,6 +266,23 @@ static void a_signature_for_something_else_is_forged(void **state)
 	    LINK_FORGED);
 }
 
+/* A newer file that is damaged changes nothing for who has it open. */
+static void rubbish_in_the_file_changes_nothing(void **state)
+{
+	struct place *place = *state;
+	struct link link = sample(), seen;
+	const char *before = sign(place, &link);
+	FILE *file = fopen(place->private_path, "w");
+
+	assert_non_null(file);
+	fputs("rubbish\n", file);
+	assert_int_equal(fclose(file), 0);
+	assert_string_equal(sign(place, &link), before);
+	assert_int_equal(verify(place, before, &seen), LINK_GOOD);
+	assert_int_equal(unlink(place->private_path), 0);
+	assert_string_equal(sign(place, &link), before);
+}
+
 static void links_outlive_a_change_of_keys(void **state)
 {
 	struct place *place = *state;
@@ -287,9 +304,13 @@ static void links_outlive_a_change_of_keys(void **state)
 	assert_int_equal(link_verify(verifies, &check, before, place->arena, &seen), LINK_GOOD);
 	assert_int_equal(link_verify(verifies, &check, after, place->arena, &seen), LINK_GOOD);
 	assert_int_equal(link_verify(signs, &check, before, place->arena, &seen), LINK_GOOD);
-	/* One who has not read the new key yet refuses what it signed. */
-	assert_int_equal(verify(place, after, &seen), LINK_FORGED);
+	/* Those who have the files open already know the new key, and sign with it. */
+	assert_int_equal(verify(place, after, &seen), LINK_GOOD);
+	assert_int_equal(verify(place, before, &seen), LINK_GOOD);
+	assert_string_equal(sign(place, &link), after);
 	assert_true(code_verify(signs, "main", INCIDENT, CODE_APPROVE, shown));
+	code_make(signs, "main", INCIDENT, CODE_APPROVE, shown);
+	assert_true(code_verify(place->signs, "main", INCIDENT, CODE_APPROVE, shown));
 	link_keys_free(signs);
 	link_keys_free(verifies);
 }
@@ -439,6 +460,7 @@ int main(void)
 		CASE(what_is_no_token_is_malformed),
 		CASE(a_signature_for_something_else_is_forged),
 		CASE(links_outlive_a_change_of_keys),
+		CASE(rubbish_in_the_file_changes_nothing),
 		CASE(refuses_key_files_that_are_none),
 		CASE(keygen_stops_at_a_full_file),
 		CASE(builds_urls_of_pages),
