@@ -1,6 +1,5 @@
 """The manifests, as `kubectl apply -k` would send them: every overlay renders, every pod is restricted,
 and nothing refers to what is not there."""
-import os
 import base64
 import os
 import pathlib
@@ -19,6 +18,7 @@ KUBERNETES = ROOT / "deploy/kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 EXTERNAL = "external-redis"
 COMPONENTS = "components"  # production with those that no overlay has
+STOPPED = "stopped"  # all that there can be, under maintenance
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 SERVICES = {"collector", "normalizer", "incident", "callback"}
 
@@ -34,20 +34,23 @@ def renders():
 pytestmark = pytest.mark.skipif(not renders(), reason="no kubectl 1.21 or newer")
 
 
-def with_components(folder):
+def written(folder, resource, *components):
     """An overlay as an operator writes one."""
     here = os.path.relpath(KUBERNETES, folder)
     (folder / "kustomization.yaml").write_text(
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: tocsin\n"
-        f"resources: [{here}/overlays/production]\n"
-        f"components: [{here}/components/canary, {here}/components/monitoring]\n")
+        f"resources: [{here}/overlays/{resource}]\n"
+        f"components: [{', '.join(f'{here}/components/{each}' for each in components)}]\n")
     return folder
 
 
-@pytest.fixture(scope="module", params=[*OVERLAYS, COMPONENTS])
+@pytest.fixture(scope="module", params=[*OVERLAYS, COMPONENTS, STOPPED])
 def overlay(request, tmp_path_factory):
-    folder = (with_components(tmp_path_factory.mktemp("overlay")) if request.param == COMPONENTS
-              else KUBERNETES / "overlays" / request.param)
+    folder = KUBERNETES / "overlays" / request.param
+    if request.param == COMPONENTS:
+        folder = written(tmp_path_factory.mktemp("overlay"), "production", "canary", "monitoring")
+    if request.param == STOPPED:
+        folder = written(tmp_path_factory.mktemp("overlay"), "per-customer", "canary", "maintenance")
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr, done.stderr
@@ -137,7 +140,11 @@ def test_services_that_scale_have_a_budget_and_spread(overlay):
         if pod["metadata"]["labels"].get("app.kubernetes.io/component") != "worker":
             continue
         assert budgets[pod["metadata"]["labels"]["app"]]["maxUnavailable"] == 1
-        assert pod["spec"]["topologySpreadConstraints"], name
+        for spread in pod["spec"]["topologySpreadConstraints"]:
+            selector = spread["labelSelector"]
+            assert selected(pod["metadata"]["labels"], selector), name
+            # A label in both is refused by the API server (Kubernetes 1.27).
+            assert not set(spread["matchLabelKeys"]) & set(selector["matchLabels"]), name
         assert pod["spec"]["terminationGracePeriodSeconds"] == 30, name
 
 
@@ -189,11 +196,31 @@ def test_each_flow_has_its_port_and_no_more(overlay):
         vendors = ["8080"] if overlay[0] == "demo" else ["443", "465", "587"]
         wanted_in = {"redis": ["redis"], "client": [], "callback": ["health", "public"],
                      "sandbox": ["health", "http"]}.get(kind, ["health"])
-        wanted_out = ["53", "53"] + {"redis": [], "sandbox": ["public"]}.get(kind, ["6380" if overlay[0] == EXTERNAL else "6379"]) + (
+        redis = [] if kind in ("redis", "sandbox") else ["6380" if overlay[0] == EXTERNAL else "6379"]
+        wanted_out = ["53", "53"] + redis + (
             vendors if kind in ("collector", "incident", "client", "canary") else [])
         assert ports_of(ingress) == sorted(wanted_in), name
         assert ports_of(egress) == sorted(wanted_out), name
         assert all(rule.get("from") for rule in ingress) and all(rule.get("to") for rule in egress), name
+
+
+def towards(overlay, pod, direction, peer):
+    """The ports, as numbers, that a pod's policies open for another pod of the namespace."""
+    server = peer if direction == "Egress" else pod
+    numbers = {port["name"]: port["containerPort"] for port in server["spec"]["containers"][0].get("ports", [])}
+    for _, rules in allowed(overlay, pod["metadata"]["labels"], direction):
+        for rule in rules:
+            for each in rule.get("to") or rule.get("from"):
+                if "podSelector" in each and "namespaceSelector" not in each and selected(
+                        peer["metadata"]["labels"], each["podSelector"]):
+                    yield from (numbers.get(port["port"], port["port"]) for port in rule["ports"])
+
+
+def test_what_one_side_opens_the_other_does_too(overlay):
+    for name, pod in pods(overlay):
+        for peer, other in pods(overlay):
+            assert set(towards(overlay, pod, "Egress", other)) == set(towards(overlay, other, "Ingress", pod)), (
+                f"{name} to {peer}")
 
 
 def test_no_vendor_is_inside_the_cluster(overlay):
@@ -229,10 +256,11 @@ def test_callback_goes_on_until_the_ingress_knows(overlay):
 
 def test_maintenance_stops_all_that_works(overlay):
     stopped = {each["metadata"]["name"] for each in of_kind(overlay, "Deployment") if each["spec"].get("replicas") == 0}
-    if overlay[0] != "maintenance":
+    if overlay[0] not in ("maintenance", STOPPED):
         assert not stopped
         return
     assert stopped == names(overlay, "Deployment") - {"client"}
+    assert all(each["spec"]["suspend"] for each in of_kind(overlay, "CronJob"))
     for each in of_kind(overlay, "ScaledObject"):
         assert each["metadata"]["annotations"]["autoscaling.keda.sh/paused-replicas"] == "0"
     client = dict(pods(overlay))["client"]["spec"]
