@@ -182,7 +182,9 @@ static void put_off(struct mailer *mailer, const struct mail_digest *digest,
 				? (uint64_t)REFUSED_MS
 				: backoff_ms(BACKOFF_MS, BACKOFF_CAP_MS, current->attempt, 0);
 
-	metric_add(&mails, 1, via_name(letter), refused ? "refused" : "retry");
+	/* Nor does it go out by itself when we may not sign in. */
+	metric_add(&mails, 1, via_name(letter),
+		   refused || why->kind == ERR_ACCOUNT ? "refused" : "retry");
 	if (app_alarm_due(mailer->app, digest->id))
 		log_error("mail for %s could not be sent, attempt %u: %s", letter->customer->id,
 			  current->attempt + 1, why->text);
