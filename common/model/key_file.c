@@ -193,11 +193,62 @@ static bool replace_file(const char *path, mode_t mode, const char *text, size_t
 	return written;
 }
 
+static mode_t mode_of(enum key_file_kind kind)
+{
+	return kind == KEY_FILE_SECRET ? S_IRUSR | S_IWUSR
+				       : S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
+}
+
+/* The line after this one; at its end, the end. */
+static const char *next_line(const char *line)
+{
+	line += strcspn(line, "\n");
+	return line + (*line == '\n');
+}
+
+static bool is_key(const char *line)
+{
+	return *line != '#' && *line != '\r' && *line != '\n' && *line != '\0';
+}
+
+size_t key_file_older(const char *text, char (*ret_ids)[KEY_FILE_ID_SIZE], size_t max)
+{
+	size_t keys = 0;
+
+	for (const char *line = text; *line && keys <= max; line = next_line(line)) {
+		if (is_key(line) && keys++ > 0)
+			snprintf(ret_ids[keys - 2], KEY_FILE_ID_SIZE, "%.*s",
+				 (int)strspn(line, key_file_letters), line);
+	}
+	return keys > 0 ? keys - 1 : 0;
+}
+
+bool key_file_forget_older(const char *path, enum key_file_kind kind, size_t *ret_count,
+			   struct err *err)
+{
+	size_t size = 0, kept = 0, keys = 0;
+	char *text = key_file_read(path, kind, &size, err);
+
+	if (!text)
+		return false;
+	for (char *line = text, *next; *line; line = next) {
+		next = (char *)(uintptr_t)next_line(line);
+		if (is_key(line) && keys++ > 0)
+			continue;
+		memmove(text + kept, line, (size_t)(next - line));
+		kept += (size_t)(next - line);
+	}
+	bool written = keys <= 1 || replace_file(path, mode_of(kind), text, kept, err);
+
+	if (written && keys > 1)
+		*ret_count += keys - 1;
+	key_file_wipe(text, size);
+	return written;
+}
+
 bool key_file_prepend(const char *path, enum key_file_kind kind, const char *id,
 		      const unsigned char *key, size_t key_bytes, struct err *err)
 {
-	mode_t mode =
-	    kind == KEY_FILE_SECRET ? S_IRUSR | S_IWUSR : S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
 	char encoded[sodium_base64_ENCODED_LEN(KEY_BYTES_MAX, sodium_base64_VARIANT_ORIGINAL)];
 	size_t old_size = 0;
 	char *old = NULL;
@@ -213,7 +264,7 @@ bool key_file_prepend(const char *path, enum key_file_kind kind, const char *id,
 	size_t room = KEY_FILE_ID_SIZE + sizeof(encoded) + 2 + old_size;
 	char *text = xmalloc(room);
 	size_t size = (size_t)snprintf(text, room, "%s %s\n%s", id, encoded, old ? old : "");
-	bool written = replace_file(path, mode, text, size, err);
+	bool written = replace_file(path, mode_of(kind), text, size, err);
 
 	sodium_memzero(encoded, sizeof(encoded));
 	key_file_wipe(text, size);

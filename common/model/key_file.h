@@ -36,6 +36,13 @@ bool key_file_parse(const char *path, const char *text, size_t key_bytes, key_fi
 bool key_file_prepend(const char *path, enum key_file_kind kind, const char *id,
 		      const unsigned char *key, size_t key_bytes, struct err *err);
 
+/* Ids of the keys after the first, which is the newest; at most max. Returns how many. */
+size_t key_file_older(const char *text, char (*ret_ids)[KEY_FILE_ID_SIZE], size_t max);
+/* Leaves only the newest key in the file, which is replaced whole or not at all. *ret_count is
+ * raised by one for each that goes. */
+bool key_file_forget_older(const char *path, enum key_file_kind kind, size_t *ret_count,
+			   struct err *err);
+
 /* "k" and eight hex digits, random. */
 void key_file_new_id(char *ret_id);
 

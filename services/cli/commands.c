@@ -56,6 +56,7 @@ static const struct command_option keygen_options[] = {
 	{ "link", NULL, "a newer pair of keys for links instead" },
 	{ "missing", NULL, "only make the files that are missing" },
 	{ "reseal", NULL, "seal every customer's and account's secrets with the new key" },
+	{ "finish", NULL, "make no key: forget all but the newest one of this kind" },
 	{ 0 },
 };
 
@@ -304,10 +305,11 @@ const struct command commands[] = {
 	  "(TOCSIN_LINK_KEY_FILE and TOCSIN_LINK_PUBLIC_KEY_FILE). Without an option a\n"
 	  "newer master key is made, and the other files if they are missing. The newest\n"
 	  "key seals, the older ones stay so that what they sealed still opens. With\n"
-	  "--reseal every file of the configuration is sealed again with the newest keys;\n"
-	  "when it reports that none is left under an older key, the older lines of the\n"
-	  "key file can be deleted. A bearer token or client secret is only hashed: the\n"
-	  "callback's key it was made with must stay until it is rotated.",
+	  "--reseal every file of the configuration is sealed again with the newest keys.\n"
+	  "--finish then takes the older ones out of the key file; it refuses while a file\n"
+	  "has something that only they open. A bearer token or client secret is only\n"
+	  "hashed: the callback's key it was made with must stay until it is rotated.\n"
+	  "Links that were signed with an older pair end with it.",
 	  keygen_options, run_keygen },
 
 	{ "backup", "FILE", 1, 1, "writes the customers' files and all of Redis to a file",

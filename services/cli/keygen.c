@@ -1,5 +1,7 @@
 /* tocsin keygen, tocsin customer reseal: the keys that seal secrets. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -88,6 +90,14 @@ static void render(struct buf *out, const struct screen *screen, const json_t *d
 			 (long long)json_integer_value(left));
 }
 
+static void render_finish(struct buf *out, const struct screen *screen, const json_t *document)
+{
+	(void)screen;
+	buf_addf(out, "%lld older keys are gone from %s.\n",
+		 (long long)json_integer_value(json_object_get(document, "forgotten")),
+		 json_string_value(json_object_get(document, "file")));
+}
+
 static void put_tally(json_t *document, const struct tally *tally)
 {
 	json_object_set_new(document, "resealed", json_integer((json_int_t)tally->secrets));
@@ -115,6 +125,13 @@ static bool make_key(const struct cli *cli, enum key_kind kind, const char *file
 	return made;
 }
 
+static enum key_kind wanted_kind(const struct cli *cli)
+{
+	return args_flag(&cli->args, "callback") ? KEY_CALLBACK
+	       : args_flag(&cli->args, "link")	 ? KEY_LINK
+						 : KEY_MASTER;
+}
+
 /* A newer key of the kind that was asked for, and every file that is missing. With --missing
  * only those. */
 static bool make_keys(struct cli *cli, json_t *keys, struct err *err)
@@ -122,9 +139,7 @@ static bool make_keys(struct cli *cli, json_t *keys, struct err *err)
 	const struct cli_settings *settings = &cli->settings;
 	const char *const files[KEY_KINDS] = { settings->key_file, settings->callback_key_file,
 					       settings->link_key_file };
-	enum key_kind wanted = args_flag(&cli->args, "callback") ? KEY_CALLBACK
-			       : args_flag(&cli->args, "link")	 ? KEY_LINK
-								 : KEY_MASTER;
+	enum key_kind wanted = wanted_kind(cli);
 	bool only_missing = args_flag(&cli->args, "missing");
 
 	if (args_value(&cli->args, "file"))
@@ -138,14 +153,92 @@ static bool make_keys(struct cli *cli, json_t *keys, struct err *err)
 	return true;
 }
 
+/* ---- keygen --finish ---- */
+
+enum { OLDER_MAX = 64 };
+
+static bool has(const struct store_file *file, const char *form, const char *id)
+{
+	char start[KEY_FILE_ID_SIZE + 8];
+
+	snprintf(start, sizeof(start), "\"%s.%s.", form, id);
+	return strstr(file->text, start) != NULL;
+}
+
+/* What the key has sealed or hashed would be lost with it. */
+static bool file_lets_go(const struct store_file *file, const char *id, struct err *err)
+{
+	if (!file->text)
+		return err_set(err, ERR_PERMANENT, "%s", file->err.text);
+	if (has(file, "v1", id))
+		return err_set(err, ERR_PERMANENT,
+			       "%s has a secret that was sealed with %s: tocsin customer "
+			       "reseal",
+			       file->where, id);
+	if (has(file, "h1", id))
+		return err_set(err, ERR_PERMANENT,
+			       "%s has a secret that was hashed with %s: tocsin %s, and "
+			       "--finish when its holder has the newer one",
+			       file->where, id,
+			       file->kind == STORE_ACCOUNT ? "servicenow rotate"
+							   : "push rotate --bearer");
+	return true;
+}
+
+static bool may_forget(struct cli *cli, const char *path, enum key_kind kind, struct err *err)
+{
+	char ids[OLDER_MAX][KEY_FILE_ID_SIZE];
+	struct change change;
+	size_t size = 0;
+
+	if (kind == KEY_LINK)
+		return true;
+	char *text = key_file_read(path, KEY_FILE_SECRET, &size, err);
+	if (!text)
+		return false;
+	size_t count = key_file_older(text, ids, OLDER_MAX);
+	key_file_wipe(text, size);
+	if (!change_begin(&change, cli, err))
+		return false;
+	bool good = true;
+	for (size_t i = 0; good && i < change.store.count * count; i++)
+		good = file_lets_go(&change.store.files[i / count], ids[i % count], err);
+	change_done(&change);
+	return good;
+}
+
+static int finish(struct cli *cli)
+{
+	const struct cli_settings *settings = &cli->settings;
+	const char *const files[KEY_KINDS] = { settings->key_file, settings->callback_key_file,
+					       settings->link_key_file };
+	enum key_kind kind = wanted_kind(cli);
+	size_t gone = 0, unsaid = 0;
+	struct err err = { 0 };
+
+	bool good = may_forget(cli, files[kind], kind, &err) &&
+		    key_file_forget_older(files[kind], KEY_FILE_SECRET, &gone, &err) &&
+		    (kind != KEY_LINK || key_file_forget_older(settings->link_public_key_file,
+							       KEY_FILE_PUBLIC, &unsaid, &err));
+	return good ? cli_print(cli,
+				json_pack("{s:s,s:s,s:I}", "kind", key_kinds[kind], "file",
+					  files[kind], "forgotten", (json_int_t)gone),
+				render_finish, EXIT_OK)
+		    : cli_fail(cli, EXIT_FAILED, &err);
+}
+
 int run_keygen(struct cli *cli)
 {
 	struct err err = { 0 };
 	struct tally tally = { 0 };
 
-	if (args_value(&cli->args, "file") && args_flag(&cli->args, "reseal"))
-		return cli_failf(cli, EXIT_USAGE,
-				 "--reseal works with TOCSIN_KEY_FILE, not with --file");
+	if (args_value(&cli->args, "file") &&
+	    (args_flag(&cli->args, "reseal") || args_flag(&cli->args, "finish")))
+		return cli_failf(
+		    cli, EXIT_USAGE,
+		    "--reseal and --finish work with TOCSIN_KEY_FILE, not with --file");
+	if (args_flag(&cli->args, "finish"))
+		return finish(cli);
 	json_t *keys = json_array();
 	json_t *document = json_pack("{s:o}", "keys", keys);
 	if (!make_keys(cli, keys, &err)) {

@@ -254,11 +254,26 @@ def test_keygen_makes_a_private_file_and_reseals(client):
     assert [made["kind"] for made in client.json("keygen", "--link")["keys"]] == ["link"]
     assert client.json("keygen", "--missing")["keys"] == []
     assert client.files().keys() == before.keys()
-    # The old line may go now; a bad file is counted, and left.
-    key.write_text(key.read_text().splitlines()[0] + "\n")
+    newest = key.read_text().splitlines()[0]
+    assert client.json("keygen", "--finish")["forgotten"] == 1
+    assert key.read_text() == newest + "\n" and stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert client.json("keygen", "--finish")["forgotten"] == 0
     assert client.json("customer", "reseal")["resealed"] == 0
+    # What is hashed with the callback's key cannot be sealed again.
+    client.run("servicenow", "connect", "now", "--instance-name", "now")
+    client.run("keygen", "--callback")
+    error = client.error("keygen", "--callback", "--finish")
+    assert "accounts/now.json" in error and "tocsin servicenow rotate" in error
+    client.run("servicenow", "rotate", "now")
+    client.run("servicenow", "rotate", "now", "--finish")
+    assert client.json("keygen", "--callback", "--finish")["forgotten"] == 2
+    assert client.json("keygen", "--link", "--finish")["forgotten"] == 1
+    assert len((key.parent / "link.pub").read_text().splitlines()) == 1
+    # A bad file is counted, and left; what it holds counts as every other's.
     (client.config / "customers" / "bad.json").write_text("{")
     assert client.json("customer", "reseal", expect=4)["left"] == 1
+    client.run("keygen")
+    assert "tocsin customer reseal" in client.error("keygen", "--finish")
 
 
 def test_a_key_file_others_can_read_is_refused(client):
