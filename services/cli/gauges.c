@@ -136,6 +136,12 @@ static struct metric redis_limit = {
 	.help = "maxmemory; producers slow down from 80 % of it",
 };
 
+static struct metric redis_rewrite = {
+	.name = "tocsin_redis_rewrite_failed",
+	.kind = METRIC_GAUGE,
+	.help = "1 while the last rewriting of the append-only file has failed: it grows",
+};
+
 static struct metric redis_trip = {
 	.name = "tocsin_redis_round_trip_seconds",
 	.kind = METRIC_GAUGE,
@@ -155,13 +161,17 @@ static struct metric read_at = {
 };
 
 struct metric *const gauges_metrics[] = {
-	&work_left,	    &work_oldest,      &deferred_gauge,
-	&dead_gauge,	    &account_parked,   &account_failing,
-	&account_budget,    &account_expiry,   &account_canary,
-	&accounts_linked,   &customers_pinned, &source_events,
-	&source_age,	    &source_failures,  &source_late,
-	&redis_memory,	    &redis_limit,      &redis_trip,
-	&redis_certificate, &read_at,	       NULL,
+	&work_left,	   &work_oldest,
+	&deferred_gauge,   &dead_gauge,
+	&account_parked,   &account_failing,
+	&account_budget,   &account_expiry,
+	&account_canary,   &accounts_linked,
+	&customers_pinned, &source_events,
+	&source_age,	   &source_failures,
+	&source_late,	   &redis_memory,
+	&redis_limit,	   &redis_rewrite,
+	&redis_trip,	   &redis_certificate,
+	&read_at,	   NULL,
 };
 
 /* What these tell of may go: accounts, customers, sources, TLS. */
@@ -381,13 +391,6 @@ static bool read_sources(const struct gauges *gauges, const struct directory *di
 
 /* ---- Redis ---- */
 
-static double info_number(const char *info, const char *name)
-{
-	const char *at = strstr(info, name);
-
-	return at ? strtod(at + strlen(name), NULL) : 0;
-}
-
 static double seconds(void)
 {
 	struct timespec now;
@@ -396,7 +399,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static bool read_redis(const struct gauges *gauges, struct err *err)
+static bool read_redis(const struct gauges *gauges, struct verdict *verdict, struct err *err)
 {
 	double begin_s = seconds();
 
@@ -407,13 +410,14 @@ static bool read_redis(const struct gauges *gauges, struct err *err)
 		metric_set(&redis_certificate,
 			   (double)redis_certificate_until_s(gauges->redis));
 
-	struct redis_reply *reply = redis_command(gauges->redis, err, "INFO memory");
+	json_t *found = status_redis(gauges->redis, verdict, err);
 
-	if (!reply)
+	if (!found)
 		return false;
-	metric_set(&redis_memory, info_number(reply_text(reply), "used_memory:"));
-	metric_set(&redis_limit, info_number(reply_text(reply), "maxmemory:"));
-	reply_free(reply);
+	metric_set(&redis_memory, json_number_value(json_object_get(found, "memory_bytes")));
+	metric_set(&redis_limit, json_number_value(json_object_get(found, "limit_bytes")));
+	metric_set(&redis_rewrite, json_is_true(json_object_get(found, "rewrite_failed")));
+	json_decref(found);
 	return true;
 }
 
@@ -435,7 +439,7 @@ void gauges_read(const struct gauges *gauges)
 	struct err err = { 0 };
 	const struct directory *directory = NULL;
 
-	if (read_redis(gauges, &err) && read_streams(gauges, &verdict, &err) &&
+	if (read_redis(gauges, &verdict, &err) && read_streams(gauges, &verdict, &err) &&
 	    read_sets(gauges, &err) && gauges_read_incidents(gauges, &err) &&
 	    (directory = roster_get(gauges->roster, gauges->redis, &err)) &&
 	    read_collectors(gauges, directory, &err) &&

@@ -228,7 +228,8 @@ static bool gather(struct cli *cli, struct redis *redis, const struct directory 
 	check_setup(redis, partitions, verdict);
 	/* Without streams there is nothing to count. */
 	if (verdict->health == HEALTH_BROKEN)
-		return put(document, "streams", json_array()) &&
+		return put(document, "redis", json_object()) &&
+		       put(document, "streams", json_array()) &&
 		       put(document, "deferred",
 			   json_pack("{s:i,s:[]}", "count", 0, "reasons")) &&
 		       put(document, "dead", json_pack("{s:i}", "count", 0)) &&
@@ -236,7 +237,8 @@ static bool gather(struct cli *cli, struct redis *redis, const struct directory 
 		       put(document, "accounts", json_array()) &&
 		       put(document, "collectors", json_array()) &&
 		       put(document, "sources", json_array());
-	return put(document, "streams", status_streams(redis, partitions, verdict, err)) &&
+	return put(document, "redis", status_redis(redis, verdict, err)) &&
+	       put(document, "streams", status_streams(redis, partitions, verdict, err)) &&
 	       put(document, "deferred", status_deferred(redis, partitions, err)) &&
 	       put(document, "dead", status_dead(redis, partitions, verdict, err)) &&
 	       put(document, "incidents", count_incidents(redis, partitions, verdict, err)) &&

@@ -23,6 +23,8 @@ struct verdict {
 void verdict_add(struct verdict *verdict, enum health health, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* {memory_bytes, limit_bytes, rewrite_failed}; limit_bytes 0: none */
+json_t *status_redis(struct redis *redis, struct verdict *verdict, struct err *err);
 /* [{partition, stream, length, pending, oldest_ms}] */
 json_t *status_streams(struct redis *redis, unsigned partitions, struct verdict *verdict,
 		       struct err *err);
