@@ -176,7 +176,8 @@ bool freeze_set(struct redis *redis, unsigned partitions, const char *what,
 		key_format(&key, i, "freeze");
 		for (size_t k = 0; k < count; k++) {
 			freeze_field(field, sizeof(field), kinds[k], customer);
-			if (!redis_run(redis, err, "HSET %s %s %s", key.text, field, value))
+			if (!redis_run(redis, err, REDIS_ALWAYS "HSET %s %s", key.text, field,
+				       value))
 				return false;
 		}
 	}
@@ -245,8 +246,8 @@ bool containment_list_put(struct redis *redis, unsigned partition, enum containm
 	snprintf(member, sizeof(member), "%s %s", customer, what);
 	if (time_ms == 0)
 		return redis_run(redis, err, "ZREM %s %s", key.text, member);
-	return redis_run(redis, err, "ZADD %s %llu %s", key.text, (unsigned long long)time_ms,
-			 member);
+	return redis_run(redis, err, REDIS_ALWAYS "ZADD %llu %s", key.text,
+			 (unsigned long long)time_ms, member);
 }
 
 bool containment_list_read(struct redis *redis, unsigned partition, enum containment_list list,

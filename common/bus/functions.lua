@@ -7,12 +7,14 @@
 -- a lost answer finds its entries settled, or its write on record, and changes nothing.
 --
 -- Flag allow-oom: what frees memory or records what was done must work when Redis is full, or it
--- could never drain. commit_page and append do not have it, and stop at 80 % already.
+-- could never drain. commit_page does not have it, and what comes in stops at 80 % already. A finding
+-- is twice as large as what it was made of, and an incident larger still, so what was queued does not
+-- drain for ever: making findings stops at 110 %, opening incidents at 120 %. What is open goes on.
 --
 -- Functions only grow: a changed meaning is a new name, the old one goes a release later; either
 -- way VERSION grows. A library is one text: this file and functions_*.lua are joined when loading.
 
-local VERSION = 5
+local VERSION = 6
 local ARGS_MAX = 4000
 local DAY_MS = 86400000
 local PARTS_MAX = 3000 -- names and values of one entry that one command can take
@@ -109,6 +111,17 @@ local function wake_up(actions, incident, id)
   redis.call('XADD', actions, 'NOMKSTREAM', '*', 'v', '1', 'incident', id, 'trace', trace)
 end
 
+-- Refused when more than this share of maxmemory is used. Users of a release back may not ask.
+local function below(share)
+  if not redis.acl_check_cmd('INFO', 'memory') then return end
+  local info = redis.call('INFO', 'memory')
+  local max = tonumber(string.match(info, '\nmaxmemory:(%d+)')) or 0
+  local used = tonumber(string.match(info, 'used_memory:(%d+)')) or 0
+  if max > 0 and used >= max * share then
+    refuse('FULL', text(used) .. ' of ' .. text(max) .. ' bytes used; what is queued must drain')
+  end
+end
+
 local function drop(key, group, ids)
   if #ids == 0 then return end
   redis.call('XACK', key, group, unpack(ids))
@@ -153,4 +166,38 @@ local function register(name, callback, ...)
   redis.register_function({ function_name = name, callback = callback, flags = { ... } })
 end
 
+-- KEYS key   ARGV a command's name, what follows its key...
+-- One small write that has to be possible when Redis is full, as its caller could send it otherwise.
+local function always(keys, args)
+  bounded(args)
+  local command = { args[1], keys[1], unpack(args, 2) }
+  permitted(command)
+  return redis.call(unpack(command))
+end
+
+-- KEYS hash   ARGV "#version" that was seen or 0, the new one, how many fields to set, names and
+-- values..., names to remove...   Answers 0 when another has changed it since, else 1. One by one:
+-- there may be more than a command can take.
+local function hash_change(keys, args)
+  local key, set_to = keys[1], 3 + 2 * number(args[3], 'field count')
+  typed(key, 'hash')
+  permitted({ 'HSET', key, 'f', 'v' }, { 'HDEL', key, 'f' })
+  if set_to > #args then refuse('REFUSED', 'fewer fields than announced') end
+  if (redis.call('HGET', key, '#version') or '0') ~= args[1] then return 0 end
+  for i = 4, set_to, 2 do redis.call('HSET', key, args[i], args[i + 1]) end
+  for i = set_to + 1, #args do redis.call('HDEL', key, args[i]) end
+  redis.call('HSET', key, '#version', args[2])
+  return 1
+end
+
+-- KEYS any   Answers what DUMP says of each, all of the same moment.
+local function dump(keys)
+  local dumps = {}
+  for i, key in ipairs(keys) do dumps[i] = redis.call('DUMP', key) end
+  return dumps
+end
+
 register('version', function() return VERSION end, 'no-writes')
+register('always', always, 'allow-oom')
+register('hash_change', hash_change, 'allow-oom')
+register('dump', dump, 'no-writes')

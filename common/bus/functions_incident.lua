@@ -1,5 +1,6 @@
 -- From finding to incident, and whose turn it is to work on one.
 
+local INCIDENTS_SHARE = 1.2 -- of maxmemory; no further one is opened then
 local LIST_CAP = 200 -- findings and timeline kept per incident
 local STORM_MAX = 1000 -- incidents within a span that a limit can allow
 
@@ -173,7 +174,8 @@ end
 -- the same, summary, severity, storm limit, storm span ms, fate when nothing is opened, field count,
 -- fields..., and with a storm counter: candidate for the summary, field count, fields...
 -- Keys of the incidents themselves are reached by the prefix: which one is known only here. Carries
--- allow-oom: findings that cannot become incidents could never leave a full Redis.
+-- allow-oom: findings that cannot become incidents could never leave a full Redis. There is an end to
+-- that, too: FULL, where one would be opened.
 -- A finding without a candidate ('') joins what is open and opens nothing. One that would be one
 -- too many for its storm opens or joins the summary instead. A subject is the fate of the record
 -- that the finding is a state of: it names the incident of all its states.
@@ -210,6 +212,8 @@ local function group_claim(keys, args)
       end
     end
   end
+
+  if next(plan.opened) then below(INCIDENTS_SHARE) end
 
   local answers, done, call = {}, {}, { now = now, open = open, ttl = ttl }
   for i, claim in ipairs(claims) do

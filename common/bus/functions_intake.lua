@@ -1,15 +1,13 @@
--- How events come in. What fills Redis has no allow-oom and stops early; leases are few and small.
+-- How events come in. What fills Redis stops early; leases are few and small.
 
-local FULL_SHARE = 0.8
+-- From which share of maxmemory on a stream takes in no more. What is said of incidents is small, and
+-- else found by the reconciler; others are only written by what drains.
+local INTAKE_SHARES = { raw = 0.8, closures = 1 }
 local APPEND_ARGS_MAX = 8000 -- many small entries; none of them is unpacked with the others
 
-local function room()
-  local info = redis.call('INFO', 'memory')
-  local max = tonumber(string.match(info, '\nmaxmemory:(%d+)')) or 0
-  local used = tonumber(string.match(info, 'used_memory:(%d+)')) or 0
-  if max > 0 and used >= max * FULL_SHARE then
-    refuse('FULL', text(used) .. ' of ' .. text(max) .. ' bytes used; what is queued must drain')
-  end
+local function room(target)
+  local share = INTAKE_SHARES[kind(target)]
+  if share then below(share) end
 end
 
 -- Appends events, {fate, first, last} of args each, and writes their fates.
@@ -30,7 +28,7 @@ local function commit_page(keys, args)
   if redis.call('GET', keys[1]) ~= args[1] then
     refuse('STALE', keys[1] .. ' is not held by ' .. args[1])
   end
-  room()
+  room(target)
   stream(target)
   typed(cursor, 'hash')
   permitted({ 'XADD', target, '*', 'f', 'v' }, { 'HSET', cursor, 'f', 'v' },
@@ -92,7 +90,7 @@ local function append(keys, args)
   local target, ttl, items, at = keys[1], args[1], {}, 2
   local nonces, fates = {}, {}
   number(ttl, 'fate ttl')
-  room()
+  room(target)
   stream(target)
   permitted({ 'XADD', target, '*', 'f', 'v' })
   while at <= #args do
@@ -131,7 +129,7 @@ local function append_again(keys, args)
   bounded(args)
   local target, ttl, answers, at = keys[1], number(args[1], 'fate ttl'), {}, 2
   local events, seen = {}, {}
-  room()
+  room(target)
   stream(target)
   permitted({ 'XADD', target, '*', 'f', 'v' })
   for i = 2, #keys do
@@ -175,7 +173,7 @@ local function lease_renew(keys, args)
 end
 
 register('commit_page', commit_page)
-register('append', append)
+register('append', append, 'allow-oom')
 register('append_again', append_again)
 register('lease_take', lease_take, 'allow-oom')
 register('lease_renew', lease_renew, 'allow-oom')

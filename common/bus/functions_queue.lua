@@ -5,6 +5,8 @@ local function keep_recent(recent, args, from, to)
   redis.call('XADD', recent.key, 'MAXLEN', '~', recent.count, '*', unpack(args, from, to))
 end
 
+local FINDINGS_SHARE = 1.1 -- of maxmemory; no further one is made then
+
 local function settle_all(keys, args, at, recent)
   bounded(args)
   local key, out, dead, group, consumer = keys[1], keys[2], keys[3], args[1], args[2]
@@ -31,6 +33,7 @@ local function settle_all(keys, args, at, recent)
   permitted({ 'XACK', key, group, '0-1' }, { 'XDEL', key, '0-1' })
   if keys[fates] then permitted({ 'SET', keys[fates], 'x', 'PX', ttl }) end
   if publishes then
+    if kind(out) == 'findings' then below(FINDINGS_SHARE) end
     stream(out)
     permitted({ 'XADD', out, '*', 'f', 'v' })
   end

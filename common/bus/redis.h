@@ -114,6 +114,10 @@ void redis_set_block(struct redis *redis, uint64_t block_ms);
 struct redis_reply *redis_command(struct redis *redis, struct err *err, const char *fmt, ...);
 struct redis_reply *redis_command_argv(struct redis *redis, int argc, const char *const *argv,
 				       const size_t *sizes, struct err *err);
+/* What a small write begins with that must be possible when Redis is full, because it drains,
+ * stops something, or is a person's order: fmt is REDIS_ALWAYS "SET %s PX %d", the key is the
+ * first argument. The caller needs fcall on the key as well. */
+#define REDIS_ALWAYS "FCALL always 1 %s "
 /* The same, for a command whose answer says nothing more. */
 bool redis_run(struct redis *redis, struct err *err, const char *fmt, ...);
 

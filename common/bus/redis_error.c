@@ -48,7 +48,7 @@ static const struct redis_error_row rows[] = {
 	  "a key of ours holds something else; nothing was written" },
 	{ REDIS_EXECABORT, "EXECABORT", REDIS_RETRY, "a transaction was refused as a whole" },
 	{ REDIS_STALE, "STALE", REDIS_RETRY, "a lease or fence is no longer ours" },
-	{ REDIS_FULL, "FULL", REDIS_RETRY, "Redis is nearly full: intake waits" },
+	{ REDIS_FULL, "FULL", REDIS_RETRY, "Redis is nearly full: what comes in waits" },
 	{ REDIS_NOSTREAM, "NOSTREAM", REDIS_ALARM,
 	  "a stream is missing, so data was lost; `tocsin setup` makes it again" },
 	{ REDIS_REFUSED, "REFUSED", REDIS_ALARM, "our arguments were wrong: a defect of ours" },

@@ -105,7 +105,7 @@ size_t settle_append(struct redis *redis, const struct settle_from *from,
 }
 
 bool settle_read(struct redis *redis, const struct settle_item *items, size_t count,
-		 bool *ret_settled, struct err *err)
+		 bool *ret_settled, enum redis_error *ret_error, struct err *err)
 {
 	bool complete = true;
 	for (size_t done = 0; done < count;) {
@@ -114,6 +114,8 @@ bool settle_read(struct redis *redis, const struct settle_item *items, size_t co
 		struct err *first = complete ? err : &why;
 		struct redis_reply *reply =
 		    redis_expect_list(redis_read(redis, first), size, first);
+		if (!reply && *ret_error == REDIS_NONE)
+			*ret_error = redis_error(redis);
 		complete = complete && reply;
 		for (size_t i = 0; i < size && ret_settled; i++)
 			ret_settled[done + i] = reply_integer(reply_at(reply, i)) == 1;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/field.h"
 #include "bus/key.h"
+#include "bus/redis.h"
 
 struct redis;
 
@@ -56,11 +57,13 @@ void settle_from_init(struct settle_from *ret_from, unsigned partition, const ch
  * order. settle_append() returns how many replies it made, all of which settle_read() reads,
  * also on an error: what was settled before stays settled, repeat the whole. ret_settled[i] is
  * false when entry i was no longer ours (nothing was published for it). NULL: not asked.
+ * *ret_error, REDIS_NONE before, is why the first call failed. From 110 % of Redis's maxmemory
+ * on calls that publish findings are refused as a whole (REDIS_FULL).
  */
 size_t settle_append(struct redis *redis, const struct settle_from *from,
 		     const struct settle_item *items, size_t count);
 bool settle_read(struct redis *redis, const struct settle_item *items, size_t count,
-		 bool *ret_settled, struct err *err);
+		 bool *ret_settled, enum redis_error *ret_error, struct err *err);
 
 struct defer_item {
 	const char *id;

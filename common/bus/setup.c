@@ -76,6 +76,12 @@ bool setup_functions(struct redis *redis, bool *ret_loaded, struct err *err)
 	return *ret_loaded;
 }
 
+/* Not asked by creating it again, which a full Redis refuses. */
+static bool has_group(struct redis *redis, const struct key *key)
+{
+	return redis_run(redis, NULL, "XPENDING %s %s", key->text, BUS_GROUP);
+}
+
 /* Creates a stream, with our group or with none. *ret_new: it was not there. */
 static bool make_stream(struct redis *redis, const struct key *key, bool grouped, bool *ret_new,
 			struct err *err)
@@ -86,7 +92,7 @@ static bool make_stream(struct redis *redis, const struct key *key, bool grouped
 		return false;
 	*ret_new = reply_integer(reply) == 0;
 	reply_free(reply);
-	if (!grouped && !*ret_new)
+	if (!*ret_new && (!grouped || has_group(redis, key)))
 		return true;
 	/* At 0, never $: what was added before the group existed is work too. */
 	if (!redis_run(redis, err, "XGROUP CREATE %s %s 0 MKSTREAM", key->text, group) &&

@@ -279,6 +279,10 @@ static bool turn(struct worker_thread *self)
 	worker_progress(self);
 	if (done || read) {
 		bool whole = !self->read_lost || recover(self, &err);
+		/* Nobody waits for room while it is told to stop; another takes it from the
+		 * start. */
+		if (stopping && done && done->full)
+			release_all(self, done);
 		if (whole && exchange(self, done, read, &err)) {
 			self->failures = 0;
 			note_trouble(self, "");
@@ -392,6 +396,13 @@ const struct settle_from *worker_from(const struct worker_thread *self)
 bool worker_stopping(const struct worker_thread *self)
 {
 	return atomic_load(&self->bus->stopping);
+}
+
+void worker_wait(struct worker_thread *self, uint64_t ms)
+{
+	worker_progress(self);
+	bus_pause(self->bus, ms);
+	worker_progress(self);
 }
 
 bool worker_lost(const struct worker_thread *self)

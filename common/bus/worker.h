@@ -90,6 +90,8 @@ const struct settle_from *worker_from(const struct worker_thread *self);
 
 /* Start nothing new: the process is stopping. */
 bool worker_stopping(const struct worker_thread *self);
+/* Sleeps, with what is in hand; shorter when the process is told to stop. */
+void worker_wait(struct worker_thread *self, uint64_t ms);
 /* What is in hand may be another's by now (taken over, or no heartbeat went through for too
  * long): have no further effect outside, return. */
 bool worker_lost(const struct worker_thread *self);

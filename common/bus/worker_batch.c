@@ -218,6 +218,8 @@ static void count_outcomes(const struct worker_thread *self, const struct batch 
 void batch_decide(struct worker_thread *self, struct batch *batch)
 {
 	size_t count = batch->count;
+	batch->item_count = batch->defer_count = batch->release_count = batch->apart = 0;
+	batch->full = false;
 	batch->items = arena_alloc(batch->arena, count * sizeof(*batch->items));
 	batch->defers = arena_alloc(batch->arena, count * sizeof(*batch->defers));
 	batch->releases = arena_alloc(batch->arena, count * sizeof(*batch->releases));
@@ -232,12 +234,28 @@ void batch_decide(struct worker_thread *self, struct batch *batch)
 
 void batch_append(struct worker_thread *self, const struct batch *batch)
 {
-	settle_append(self->redis, &self->from, batch->items, batch->item_count);
+	settle_append(self->redis, &self->from, batch->items, batch->apart);
+	settle_append(self->redis, &self->from, batch->items + batch->apart,
+		      batch->item_count - batch->apart);
 	for (size_t i = 0; i < batch->defer_count; i++)
 		settle_append_defer(self->redis, &self->from, &batch->defers[i]);
 	if (batch->release_count > 0)
 		settle_append_release(self->redis, &self->from, batch->releases,
 				      batch->release_count);
+}
+
+/* While nothing can be published, what only makes room does not wait for it. */
+static void set_apart(struct batch *batch)
+{
+	batch->apart = 0;
+	for (size_t i = 0; i < batch->item_count; i++) {
+		struct settle_item item = batch->items[i];
+
+		if (item.kind == SETTLE_PUBLISH)
+			continue;
+		batch->items[i] = batch->items[batch->apart];
+		batch->items[batch->apart++] = item;
+	}
 }
 
 /* What is no longer ours was not published; whoever has it now does the same work. */
@@ -247,15 +265,21 @@ static void log_not_ours(const struct worker_thread *self, const char *id)
 		  self->pool->spec.stream, id);
 }
 
-bool batch_read(struct worker_thread *self, const struct batch *batch, struct err *err)
+bool batch_read(struct worker_thread *self, struct batch *batch, struct err *err)
 {
 	struct err why = { 0 };
-	bool settled_stack[64];
+	bool settled_stack[64] = { false };
 	bool *settled = batch->item_count <= 64
 			    ? settled_stack
 			    : arena_alloc(batch->arena, batch->item_count * sizeof(*settled));
-	memset(settled_stack, 0, sizeof(settled_stack));
-	bool complete = settle_read(self->redis, batch->items, batch->item_count, settled, err);
+	enum redis_error error = REDIS_NONE;
+	bool complete =
+	    settle_read(self->redis, batch->items, batch->apart, settled, &error, err);
+
+	complete = settle_read(self->redis, batch->items + batch->apart,
+			       batch->item_count - batch->apart, settled + batch->apart, &error,
+			       complete ? err : &why) &&
+		   complete;
 	for (size_t i = 0; complete && i < batch->item_count; i++) {
 		if (!settled[i])
 			log_not_ours(self, batch->items[i].id);
@@ -268,5 +292,8 @@ bool batch_read(struct worker_thread *self, const struct batch *batch, struct er
 			log_not_ours(self, batch->defers[i].id);
 		reply_free(reply);
 	}
+	batch->full = error == REDIS_FULL;
+	if (batch->full)
+		set_apart(batch);
 	return complete;
 }

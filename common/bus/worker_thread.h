@@ -47,6 +47,8 @@ struct batch {
 	bool handled;	  /* has outcomes, is to be settled */
 	struct settle_item *items;
 	size_t item_count;
+	size_t apart; /* the first of them are settled in calls of their own */
+	bool full;    /* Redis has no room for the others now */
 	struct defer_item *defers;
 	size_t defer_count;
 	const char **releases;
@@ -135,6 +137,6 @@ void batch_decide(struct worker_thread *self, struct batch *batch);
 void batch_append(struct worker_thread *self, const struct batch *batch);
 /* Reads every reply batch_append() asked for; false with err when something must be repeated.
  */
-bool batch_read(struct worker_thread *self, const struct batch *batch, struct err *err);
+bool batch_read(struct worker_thread *self, struct batch *batch, struct err *err);
 
 #endif

@@ -120,35 +120,6 @@ static void add_key(struct backup *backup, const char *key, size_t size,
 			       reply_size(dump));
 }
 
-/* Keys of one step: none of them expires. */
-static void append_step(struct redis *redis, const struct key *keys, size_t count)
-{
-	redis_append(redis, "MULTI");
-	for (size_t i = 0; i < count; i++)
-		redis_append(redis, "DUMP %s", keys[i].text);
-	redis_append(redis, "EXEC");
-}
-
-static bool read_step(struct backup *backup, const struct key *keys, size_t count,
-		      struct err *err)
-{
-	bool good = true;
-
-	for (size_t i = 0; i < count + 1; i++) {
-		struct redis_reply *queued = redis_read(backup->redis, good ? err : NULL);
-
-		good = queued && good;
-		reply_free(queued);
-	}
-	struct redis_reply *all = redis_read(backup->redis, good ? err : NULL);
-
-	good = good && all;
-	for (size_t i = 0; good && i < count; i++)
-		add_key(backup, keys[i].text, strlen(keys[i].text), reply_at(all, i), 0);
-	reply_free(all);
-	return good;
-}
-
 enum { INCIDENT_KEYS = 5 };
 
 static void incident_keys(const char *key, struct key *ret_keys)
@@ -178,22 +149,36 @@ static void append_key(struct redis *redis, const struct redis_reply *name)
 	if (is_incident(reply_text(name))) {
 		struct key keys[INCIDENT_KEYS];
 
+		/* A full Redis refuses MULTI. */
 		incident_keys(reply_text(name), keys);
-		append_step(redis, keys, INCIDENT_KEYS);
+		redis_append(redis, "FCALL_RO dump %d %s %s %s %s %s", (int)INCIDENT_KEYS,
+			     keys[0].text, keys[1].text, keys[2].text, keys[3].text,
+			     keys[4].text);
 	} else {
 		redis_append(redis, "DUMP %b", reply_text(name), reply_size(name));
 		redis_append(redis, "PEXPIRETIME %b", reply_text(name), reply_size(name));
 	}
 }
 
+/* Its keys are of one moment, and none of them expires. */
+static bool read_incident(struct backup *backup, const struct redis_reply *name,
+			  struct err *err)
+{
+	struct key keys[INCIDENT_KEYS];
+	struct redis_reply *all =
+	    redis_expect_list(redis_read(backup->redis, err), INCIDENT_KEYS, err);
+
+	incident_keys(reply_text(name), keys);
+	for (size_t i = 0; all && i < INCIDENT_KEYS; i++)
+		add_key(backup, keys[i].text, strlen(keys[i].text), reply_at(all, i), 0);
+	reply_free(all);
+	return all != NULL;
+}
+
 static bool read_key(struct backup *backup, const struct redis_reply *name, struct err *err)
 {
-	if (is_incident(reply_text(name))) {
-		struct key keys[INCIDENT_KEYS];
-
-		incident_keys(reply_text(name), keys);
-		return read_step(backup, keys, INCIDENT_KEYS, err);
-	}
+	if (is_incident(reply_text(name)))
+		return read_incident(backup, name, err);
 	struct redis_reply *dump = redis_read(backup->redis, err);
 	struct redis_reply *expires = redis_read(backup->redis, dump ? err : NULL);
 	bool good = dump && expires;

@@ -61,7 +61,8 @@ static bool hold(struct work *work, struct err *err)
 
 	if (before > 0 && now - before < HOLD_MS / 4)
 		return true;
-	if (!redis_run(work->redis, err, "SET %s 1 PX %d", work->hold.text, (int)HOLD_MS))
+	if (!redis_run(work->redis, err, REDIS_ALWAYS "SET 1 PX %d", work->hold.text,
+		       (int)HOLD_MS))
 		return false;
 	work->held_ms = now;
 	return before == 0 || clock_mono_ms() - before < HOLD_MS ||

@@ -46,28 +46,28 @@ static const char *trace_of(struct redis *redis, unsigned partition, const char 
 bool closure_say(struct redis *redis, unsigned partition, struct closure *closure,
 		 struct err *err)
 {
-	struct redis_call call = { .arena = arena_new() };
+	struct redis_call call;
 	struct field fields[CLOSURE_FIELDS];
 	struct redis_reply *reply;
 	struct key stream;
 	size_t count;
 
+	redis_call_init(&call, "always");
 	closure->via = CLOSURE_CLI;
 	closure->trace = trace_of(redis, partition, closure->incident, call.arena);
 	closure->received_ms = clock_wall_ms();
 	closure->actor = closure_actor(call.arena);
 	count = closure_encode(closure, call.arena, fields);
 	key_format(&stream, partition, STREAM_ORDERS);
+	redis_call_key(&call, stream.text);
 	redis_call_text(&call, "XADD");
-	redis_call_text(&call, stream.text);
 	redis_call_text(&call, "NOMKSTREAM");
 	redis_call_text(&call, "*");
 	for (size_t i = 0; i < count; i++) {
 		redis_call_text(&call, fields[i].name);
 		redis_call_arg(&call, fields[i].value, fields[i].size);
 	}
-	reply = redis_command_argv(redis, (int)call.count, call.argv, call.sizes, err);
-	redis_call_done(&call);
+	reply = redis_function(redis, &call, err);
 	if (!reply)
 		return false;
 

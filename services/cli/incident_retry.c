@@ -26,7 +26,8 @@ static bool has_failed_step(const json_t *view)
 	return false;
 }
 
-/* The item and its wake-up, both or neither. */
+/* The item, then its wake-up. Asked once more after an error it is there twice, which does no
+ * harm. */
 static bool push(struct redis *redis, unsigned partition, const char *id, const char *parent,
 		 struct err *err)
 {
@@ -40,12 +41,11 @@ static bool push(struct redis *redis, unsigned partition, const char *id, const 
 
 	key_format(&inbox, partition, "incident:%s:inbox", id);
 	key_format(&actions, partition, STREAM_ACTIONS);
-	redis_append(redis, "MULTI");
-	redis_append(redis, "RPUSH %s %s", inbox.text, incident_item_encode(&item, arena));
-	redis_append(redis, "XADD %s NOMKSTREAM * v 1 incident %s trace %s", actions.text, id,
-		     trace);
-	redis_append(redis, "EXEC");
-	for (int i = 0; i < 4; i++) {
+	redis_append(redis, REDIS_ALWAYS "RPUSH %s", inbox.text,
+		     incident_item_encode(&item, arena));
+	redis_append(redis, REDIS_ALWAYS "XADD NOMKSTREAM * v 1 incident %s trace %s",
+		     actions.text, id, trace);
+	for (int i = 0; i < 2; i++) {
 		struct redis_reply *reply = redis_read(redis, good ? err : NULL);
 		good = good && reply;
 		reply_free(reply);

@@ -47,8 +47,7 @@ static bool try_customers(struct redis *redis, const struct store *store, unsign
 {
 	struct plan_fields current = { 0 };
 	uint64_t now_ms = clock_wall_ms();
-	bool good = redis_run(redis, err, "WATCH %s", KEY_CUSTOMERS) &&
-		    keeper_hash_read(redis, KEY_CUSTOMERS, &current, &pass->version, err) &&
+	bool good = keeper_hash_read(redis, KEY_CUSTOMERS, &current, &pass->version, err) &&
 		    check_folders(store, &current, err);
 
 	*ret_done = false;
@@ -59,15 +58,13 @@ static bool try_customers(struct redis *redis, const struct store *store, unsign
 		*ret_done = pass->set + pass->removed == 0 && pass->version != 0;
 		if (!*ret_done) {
 			/* A clock, so that it does not repeat after Redis lost its data. */
-			pass->version = pass->version < now_ms ? now_ms : pass->version + 1;
-			good =
-			    keeper_hash_write(redis, KEY_CUSTOMERS, &pass->plan.set,
-					      &pass->plan.remove, pass->version, ret_done, err);
-		} else {
-			good = redis_run(redis, err, "UNWATCH");
+			uint64_t seen = pass->version;
+
+			pass->version = seen < now_ms ? now_ms : seen + 1;
+			good = keeper_hash_write(redis, KEY_CUSTOMERS, &pass->plan.set,
+						 &pass->plan.remove, seen, pass->version,
+						 ret_done, err);
 		}
-	} else {
-		redis_disconnect(redis); /* the WATCH with it */
 	}
 	if (!good || !*ret_done)
 		plan_done(&pass->plan);

@@ -88,7 +88,7 @@ bool keeper_apply_callback(struct redis *redis, uint64_t version, struct err *er
 		add_field(&wanted, &customers.items[i]);
 	compare(&wanted, &current, &set, &remove);
 	if (good && (set.count + remove.count > 0 || before != version))
-		good = keeper_hash_write(redis, KEY_CALLBACK_CREDENTIALS, &set, &remove,
+		good = keeper_hash_write(redis, KEY_CALLBACK_CREDENTIALS, &set, &remove, before,
 					 version, &done, err);
 	plan_fields_done(&customers);
 	plan_fields_done(&current);

@@ -14,11 +14,10 @@ struct redis;
 /* ret_fields without "#version"; *ret_version is 0 when there is none. */
 bool keeper_hash_read(struct redis *redis, const char *key, struct plan_fields *ret_fields,
 		      uint64_t *ret_version, struct err *err);
-/* In one step. *ret_done is false when the hash was watched and someone else changed it in
- * between. */
+/* In one step. *ret_done is false when the hash is not of the version seen any more. */
 bool keeper_hash_write(struct redis *redis, const char *key, const struct plan_fields *set,
-		       const struct plan_fields *remove, uint64_t version, bool *ret_done,
-		       struct err *err);
+		       const struct plan_fields *remove, uint64_t seen, uint64_t version,
+		       bool *ret_done, struct err *err);
 /* False with err (transient) when the hash is not of this version. */
 bool keeper_hash_check(struct redis *redis, const char *key, uint64_t version, struct err *err);
 

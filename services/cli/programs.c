@@ -1,6 +1,7 @@
 /* From the operators' files to the hash tocsin:programs. */
 #include "programs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -70,8 +71,10 @@ static struct program_set *read_current(struct redis *redis, uint64_t *ret_versi
 	return current;
 }
 
-static size_t append_set(struct redis *redis, const struct programs_files *files,
-			 const struct program_set *current)
+/* What differs from before. */
+static size_t find_changed(const struct programs_files *files,
+			   const struct program_set *current,
+			   const struct program_set_item **ret_items)
 {
 	size_t count = 0;
 
@@ -79,12 +82,9 @@ static size_t append_set(struct redis *redis, const struct programs_files *files
 		const struct program_set_item *item = program_set_at(files->good, i);
 		const struct program_set_item *old = program_set_find(current, item->name);
 
-		if (old && old->size == item->size &&
-		    memcmp(old->text, item->text, old->size) == 0)
-			continue;
-		redis_append(redis, "HSET %s %s %b", KEY_PROGRAMS, item->name, item->text,
-			     item->size);
-		count++;
+		if (!old || old->size != item->size ||
+		    memcmp(old->text, item->text, old->size) != 0)
+			ret_items[count++] = item;
 	}
 	return count;
 }
@@ -103,41 +103,18 @@ static bool is_broken(const struct programs_files *files, const char *name)
 	return false;
 }
 
-static size_t append_remove(struct redis *redis, const struct programs_files *files,
-			    const struct program_set *current)
+static size_t find_gone(const struct programs_files *files, const struct program_set *current,
+			const struct program_set_item **ret_items)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < program_set_count(current); i++) {
 		const struct program_set_item *old = program_set_at(current, i);
 
-		if (program_set_find(files->good, old->name) || is_broken(files, old->name))
-			continue;
-		redis_append(redis, "HDEL %s %s", KEY_PROGRAMS, old->name);
-		count++;
+		if (!program_set_find(files->good, old->name) && !is_broken(files, old->name))
+			ret_items[count++] = old;
 	}
 	return count;
-}
-
-/* EXEC's answer, after those of what it runs; nil when the hash was changed in between. */
-static bool read_exec(struct redis *redis, size_t commands, struct err *err)
-{
-	bool good = true;
-
-	for (size_t i = 0; i < commands; i++) {
-		struct redis_reply *queued = redis_read(redis, good ? err : NULL);
-		good = queued && good;
-		reply_free(queued);
-	}
-	struct redis_reply *reply = redis_read(redis, good ? err : NULL);
-	if (good && reply && reply_type(reply) != REPLY_ARRAY)
-		good = err_set(err, ERR_TRANSIENT,
-			       "%s is changed by others: is another setup "
-			       "running?",
-			       KEY_PROGRAMS);
-	good = good && reply;
-	reply_free(reply);
-	return good;
 }
 
 /* The version is a clock, so that it does not repeat after Redis lost its data. */
@@ -148,30 +125,53 @@ static uint64_t next_version(uint64_t version)
 	return version < now_ms ? now_ms : version + 1;
 }
 
+/* What is set, then what is removed. */
+static bool change(struct redis *redis, const struct program_set_item *const *items, size_t set,
+		   size_t removed, uint64_t seen, uint64_t version, struct err *err)
+{
+	struct redis_call call;
+	bool done = false;
+
+	redis_call_init(&call, "hash_change");
+	redis_call_key(&call, KEY_PROGRAMS);
+	redis_call_number(&call, seen);
+	redis_call_number(&call, version);
+	redis_call_number(&call, set);
+	for (size_t i = 0; i < set + removed; i++) {
+		redis_call_text(&call, items[i]->name);
+		if (i < set)
+			redis_call_arg(&call, items[i]->text, items[i]->size);
+	}
+	if (!redis_function_yes(redis, &call, &done, err))
+		return false;
+	return done ||
+	       err_set(err, ERR_TRANSIENT, "%s is changed by others: is another setup running?",
+		       KEY_PROGRAMS);
+}
+
 bool programs_publish(struct redis *redis, const struct programs_files *files,
 		      uint64_t *ret_version, size_t *ret_set, size_t *ret_removed,
 		      struct err *err)
 {
-	uint64_t version = 0;
-	struct program_set *current = redis_run(redis, err, "WATCH %s", KEY_PROGRAMS)
-					  ? read_current(redis, &version, err)
-					  : NULL;
+	uint64_t seen = 0;
+	struct program_set *current = read_current(redis, &seen, err);
+	bool good = true;
 
-	if (!current) {
-		redis_disconnect(redis); /* the WATCH with it */
+	if (!current)
 		return false;
+	const struct program_set_item **items = xcalloc(
+	    program_set_count(files->good) + program_set_count(current) + 1, sizeof *items);
+
+	*ret_set = find_changed(files, current, items);
+	*ret_removed = find_gone(files, current, items + *ret_set);
+	*ret_version = seen;
+	if (*ret_set + *ret_removed > 0 || seen == 0) {
+		*ret_version = next_version(seen);
+		good = change(redis, items, *ret_set, *ret_removed, seen, *ret_version, err);
 	}
-	redis_append(redis, "MULTI");
-	*ret_set = append_set(redis, files, current);
-	*ret_removed = append_remove(redis, files, current);
-	*ret_version = version;
-	if (*ret_set + *ret_removed > 0 || version == 0)
-		*ret_version = next_version(version);
-	redis_append(redis, "HSET %s #version %llu", KEY_PROGRAMS,
-		     (unsigned long long)*ret_version);
-	redis_append(redis, "EXEC");
+	free(items);
 	program_set_free(current);
-	return read_exec(redis, *ret_set + *ret_removed + 2, err);
+	return good;
 }
 
 bool programs_check(struct redis *redis, uint64_t version, struct err *err)

@@ -32,6 +32,7 @@ static const struct syntax {
 	{ "exec", ACCESS_NONE, { "EXEC" } },
 	{ "exists", ACCESS_READ, { "EXISTS", K } },
 	{ "fcall", ACCESS_WRITE, { "FCALL", "version", "1", K } },
+	{ "fcall_ro", ACCESS_READ, { "FCALL_RO", "version", "1", K } },
 	{ "function|load", ACCESS_NONE, { "FUNCTION", "LOAD", "x" } },
 	{ "get", ACCESS_READ, { "GET", K } },
 	{ "hdel", ACCESS_WRITE, { "HDEL", K, "f" } },

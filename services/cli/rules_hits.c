@@ -137,7 +137,7 @@ static bool keep_partition(struct redis *redis, unsigned partition, const struct
 		snprintf(since, sizeof since, "%s:since", rules_at(rules, i)->name);
 		if (reply_find(reply, since))
 			continue;
-		redis_append(redis, "HSET %s %s %llu", key.text, since,
+		redis_append(redis, REDIS_ALWAYS "HSET %s %llu", key.text, since,
 			     (unsigned long long)clock_wall_ms());
 		commands++;
 	}

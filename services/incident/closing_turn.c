@@ -234,7 +234,8 @@ bool closing_wait(struct turn *turn, const char *sys_id, uint64_t *ret_waiting, 
 	struct key waits;
 
 	key_format(&waits, worker_partition(turn->worker), "waits:%s", sys_id);
-	if (!redis_run(turn->redis, err, "SADD %s %s", waits.text, turn->incident.id) ||
+	if (!redis_run(turn->redis, err, REDIS_ALWAYS "SADD %s", waits.text,
+		       turn->incident.id) ||
 	    !redis_run(turn->redis, err, "PEXPIRE %s %lld", waits.text,
 		       (long long)WAITS_KEPT_MS))
 		return false;

@@ -311,15 +311,31 @@ static const char *field_of(const struct group_finding *claim, const char *name)
 	return field ? field->value : "";
 }
 
+enum { ROOM_WAIT_MS = 1000 };
+
+/* A Redis that has no room for more incidents gets none until it has: findings wait here, in
+ * hand, for putting them off and taking them up again would only be more work for it. */
+static bool claim(struct batch *batch, struct group_answer *answers, struct err *err)
+{
+	struct worker_thread *worker = batch->worker;
+
+	while (!group_claim(worker_redis(worker), worker_from(worker), batch->claims,
+			    batch->count, answers, err)) {
+		if (redis_error(worker_redis(worker)) != REDIS_FULL ||
+		    worker_stopping(worker) || worker_lost(worker))
+			return false;
+		worker_wait(worker, ROOM_WAIT_MS);
+	}
+	return true;
+}
+
 static void claim_all(struct batch *batch, struct outcome *outcomes)
 {
 	struct arena *arena = worker_arena(batch->worker);
 	struct group_answer *answers =
 	    arena_alloc(arena, (batch->count + 1) * sizeof(*answers));
 	struct err err = { 0 };
-	bool ok = batch->count == 0 ||
-		  group_claim(worker_redis(batch->worker), worker_from(batch->worker),
-			      batch->claims, batch->count, answers, &err);
+	bool ok = batch->count == 0 || claim(batch, answers, &err);
 
 	for (size_t i = 0; i < batch->count; i++) {
 		struct outcome *outcome = &outcomes[batch->places[i]];

@@ -179,8 +179,8 @@ static bool take_group(const struct search *search, const struct containment_mar
 	struct redis_reply *reply;
 
 	key_format(&key, search->rescue->partition, "group:%s:%s", mark->customer, mark->group);
-	reply = redis_command(search->rescue->redis, err, "SET %s %s NX GET", key.text,
-			      mark->incident);
+	reply = redis_command(search->rescue->redis, err, REDIS_ALWAYS "SET %s NX GET",
+			      key.text, mark->incident);
 	reply_free(reply);
 	return reply != NULL;
 }
@@ -345,7 +345,8 @@ static void rescue_customer(const struct rescue *rescue, const struct customer *
 		return;
 	key_format(&key, rescue->partition, "containment:rescued");
 	good = search_customer(rescue, customer, &err) &&
-	       redis_run(rescue->redis, &err, "HSET %s %s %s", key.text, customer->id, loss);
+	       redis_run(rescue->redis, &err, REDIS_ALWAYS "HSET %s %s", key.text, customer->id,
+			 loss);
 	if (!good && app_alarm_due(rescue->app, name))
 		log_warn("customer %s: contained hosts are looked for again later: %s",
 			 customer->id, err.text);

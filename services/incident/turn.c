@@ -84,7 +84,7 @@ static bool write_kept(struct turn *turn, struct err *err)
 	if (worker_lost(turn->worker))
 		return err_set(err, ERR_TRANSIENT, "taken over by another worker");
 	for (size_t i = 0; i < turn->kept_count; i++)
-		redis_append(turn->redis, "RPUSH %s %s", key, turn->kept[i]);
+		redis_append(turn->redis, REDIS_ALWAYS "RPUSH %s", key, turn->kept[i]);
 	if (count == 0)
 		redis_append(turn->redis, "LTRIM %s 1 0", key);
 	else

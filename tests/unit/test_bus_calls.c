@@ -102,7 +102,9 @@ static bool settle(const struct settle_from *from, const struct settle_item *ite
 		   size_t count, bool *ret_settled)
 {
 	settle_append(redis, from, items, count);
-	return settle_read(redis, items, count, ret_settled, &err);
+	enum redis_error error = REDIS_NONE;
+
+	return settle_read(redis, items, count, ret_settled, &error, &err);
 }
 
 static void setup_is_repeatable_and_notices_a_loss(void **state)
