@@ -184,6 +184,13 @@ bool servicenow_choices(struct vendor_session *session, const char *table, const
 			size_t *ret_count, struct servicenow_answer *ret_answer,
 			struct err *err);
 
+/* The value of the instance's own close code that says verdict best
+ * (servicenow_table_close_code()); NULL too when its choices are hidden from us. False: it is
+ * not known now. */
+bool servicenow_close_code(struct vendor_session *session, const char *table,
+			   const char *verdict, struct arena *arena, const char **ret_code,
+			   struct err *err);
+
 /* Whether a record of that sys_id can be read: sys_user, core_company, sys_user_group, ... */
 bool servicenow_exists(struct vendor_session *session, const char *table, const char *sys_id,
 		       struct arena *arena, bool *ret_exists,

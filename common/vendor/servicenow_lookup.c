@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "model/customer.h"
 #include "vendor/servicenow_call.h"
+#include "vendor/servicenow_table.h"
 #include "vendor/session.h"
 
 enum {
@@ -197,6 +198,31 @@ bool servicenow_choices(struct vendor_session *session, const char *table, const
 			(*ret_records)[kept++] = (*ret_records)[i];
 	}
 	*ret_count = kept;
+	return true;
+}
+
+static bool is_hidden(enum servicenow_outcome outcome)
+{
+	return outcome == SERVICENOW_FORBIDDEN || outcome == SERVICENOW_NO_TABLE ||
+	       outcome == SERVICENOW_NOT_FOUND || outcome == SERVICENOW_BAD_REQUEST;
+}
+
+bool servicenow_close_code(struct vendor_session *session, const char *table,
+			   const char *verdict, struct arena *arena, const char **ret_code,
+			   struct err *err)
+{
+	const struct servicenow_table *known = servicenow_table(table);
+	struct servicenow_record *choices;
+	struct servicenow_answer answer;
+	size_t count;
+
+	*ret_code = NULL;
+	if (!known->close_code)
+		return true;
+	if (!servicenow_choices(session, table, known->close_code, arena, &choices, &count,
+				&answer, err))
+		return is_hidden(answer.outcome);
+	*ret_code = servicenow_table_close_code(known, verdict, choices, count);
 	return true;
 }
 

@@ -23,23 +23,14 @@ static const struct closing_template *template_of(const struct turn *turn)
 	return &turn->customer->closing.templates[verdict];
 }
 
-/* A value that the instance has: another one would be taken for none. NULL: not known, or the
- * table has no such column. */
-static const char *close_code(struct turn *turn, struct vendor_session *session)
+/* A value that the instance has: another one would be taken for none, and none refused. */
+static bool close_code(struct turn *turn, struct vendor_session *session, const char **ret_code,
+		       struct err *err)
 {
-	const struct servicenow_table *table = servicenow_table(turn_table(turn));
-	const char *verdict = turn->incident.closing.verdict;
-	struct servicenow_record *choices;
-	struct err ignored;
-	size_t count = 0;
-
-	if (template_of(turn)->close_code)
-		return template_of(turn)->close_code;
-	if (!table->close_code ||
-	    !servicenow_choices(session, turn_table(turn), table->close_code, turn->arena,
-				&choices, &count, NULL, &ignored))
-		return NULL;
-	return servicenow_table_close_code(table, verdict ? verdict : "", choices, count);
+	*ret_code = template_of(turn)->close_code;
+	return *ret_code ||
+	       servicenow_close_code(session, turn_table(turn), turn->incident.closing.verdict,
+				     turn->arena, ret_code, err);
 }
 
 static const char *close_notes(const struct turn *turn)
@@ -97,12 +88,14 @@ static struct saga_end resolve_prepare(struct turn *turn)
 	const char *account = turn->incident.servicenow_account;
 	struct vendor_session session;
 	struct saga_end end;
+	struct err err = { 0 };
 
 	if (!turn_session(turn, account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, account, SAGA_PREPARE);
 	if (!still_open(turn, &session, &end))
 		return end;
-	turn->close_code = close_code(turn, &session);
+	if (!close_code(turn, &session, &turn->close_code, &err))
+		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
 	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }
 

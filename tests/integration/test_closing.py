@@ -384,6 +384,30 @@ def test_a_close_code_that_the_instance_has_not(system):
     assert {t["close_code"] for t in tickets(system) if t["state"] == "6"} == {"User error"}
 
 
+@pytest.mark.parametrize("fault", [
+    {"kind": "5xx_before", "status": 503}, {"kind": "truncated_json"}, {"kind": "cut_before"}, {"kind": "202"}])
+def test_close_codes_that_cannot_be_read_now(acme, fault):
+    """Without one the instance would refuse the end of the ticket for good."""
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    acme.sandbox.fault(method="GET", path="sys_choice", count=2, **fault)
+    acme.tocsin("incident", "close", ticket["number"])
+    closed(acme)
+    assert tickets(acme)[0]["close_code"] == "Solution provided"
+
+
+def test_close_codes_that_are_hidden(acme):
+    """It is tried without one; an instance that asks for it says so in the incident."""
+    acme.start("incident")
+    (ticket,) = opened(acme)
+    acme.sandbox.fault(kind="reply", method="GET", path="sys_choice", status=403, body={
+        "error": {"message": "User Not Authorized", "detail": "ACL"}, "status": "failure"})
+    acme.tocsin("incident", "close", ticket["number"])
+    wait_until(lambda: states(acme) == ["failed"], 20, "failed")
+    assert "mandatory" in incident(acme)["reason"]
+    assert not acme.redis.client.hget("tocsin:account:snow-main", "parked")
+
+
 def test_an_analyst_in_threat_response(system):
     installation(system, threat_response=True)
     system.start("incident", TOCSIN_RECONCILE_INTERVAL="300ms")
