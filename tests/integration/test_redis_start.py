@@ -71,6 +71,17 @@ def test_nothing_is_lost_after_a_torn_transaction(server, cut):
     assert server.start([START]).mget("before", "after") == ["1", "1"]
 
 
+def fill_disk(server):
+    """For what the script would write."""
+    (server.folder / "check-aof.log").symlink_to("/dev/full")
+
+
+def test_a_torn_transaction_on_a_full_disk(server):
+    write_torn(server, 10)
+    fill_disk(server)
+    assert server.start([START]).mget("before", "torn", "torn2") == ["1", None, None]
+
+
 def middle(whole):
     return len(whole) // 2, 200
 
@@ -80,8 +91,11 @@ def beginning_of_a_command(whole):
     return whole.index(b"\r\n*3\r\n", len(whole) // 2) + 2, 8
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["", "on_a_full_disk"])
 @pytest.mark.parametrize("where", [middle, beginning_of_a_command], ids=lambda where: where.__name__)
-def test_a_file_that_is_damaged_is_left_to_a_person(server, where):
+def test_a_file_that_is_damaged_is_left_to_a_person(server, where, full):
+    if full:
+        fill_disk(server)
     client = server.start([START])
     for i in range(20):
         client.set(f"key{i}", "x" * 100)
