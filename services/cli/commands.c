@@ -71,6 +71,12 @@ static const struct command_option apply_options[] = {
 	{ 0 },
 };
 
+static const struct command_option secret_options[] = {
+	FROM_WHERE,
+	{ "expires", "DAY", "on which it stops to be valid, like 2027-01-31" },
+	{ 0 },
+};
+
 static const struct command_option import_options[] = {
 	{ "update", NULL, "replace customers that exist already" },
 	{ "dry-run", NULL, "check everything, write nothing" },
@@ -340,9 +346,9 @@ const struct command commands[] = {
 	  "replaces secrets of a customer's own credentials",
 	  "VENDOR is secure_endpoint, umbrella, defender, threat_response or servicenow.\n"
 	  "They are asked for on the terminal, or given as to customer add. Everything\n"
-	  "else stays; an end (expires) goes with the secret that it was of. An account\n"
-	  "that is parked works again within a minute.",
-	  apply_options, run_customer_secret },
+	  "else stays, but for the day on which it expires: that is of the new one.\n"
+	  "An account that is parked works again within a minute.",
+	  secret_options, run_customer_secret },
 	{ "customer import", "CSV", 1, 1, "adds customers from a table",
 	  "The first line names the columns: id, name, mode, ... as the options of\n"
 	  "customer add, with _ for -, and secure_endpoint_secret, umbrella_secret,\n"
@@ -384,7 +390,7 @@ const struct command commands[] = {
 	  "As tocsin customer apply, with the form of accounts/ID.json.", apply_options,
 	  run_account_apply },
 	{ "account secret", "ID", 1, 1, "replaces the secret of a shared account",
-	  "As tocsin customer secret.", apply_options, run_account_secret },
+	  "As tocsin customer secret.", secret_options, run_account_secret },
 	{ "account list", NULL, 0, 0, "lists accounts, who uses them, and which are parked",
 	  NULL, NULL, run_account_list },
 	{ "account show", "ID", 1, 1, "shows an account and its state, without the secret",

@@ -245,15 +245,16 @@ static bool forget(json_t *draft, enum store_kind kind, const struct args *args,
 		   const struct secrets *secrets, struct err *err)
 {
 	const char *only = json_string_value(json_object_get(draft, "kind"));
+	const char *expires = args_value(args, "expires");
 	bool known = true;
 	size_t named = 0;
 
 	for (size_t i = 1; known && i < args->operand_count; i++, named++)
-		known = draft_forget_secret(draft, kind, args->operands[i]);
+		known = draft_forget_secret(draft, kind, args->operands[i], expires);
 	for (size_t i = 0; known && i < secrets->count; i++, named++)
-		known = draft_forget_secret(draft, kind, secrets->names[i]);
+		known = draft_forget_secret(draft, kind, secrets->names[i], expires);
 	if (named == 0)
-		known = only && draft_forget_secret(draft, kind, only);
+		known = only && draft_forget_secret(draft, kind, only, expires);
 	return known || err_set(err, ERR_PERMANENT,
 				"which secret? %s has credentials of its own for some of "
 				"secure_endpoint, umbrella, defender, threat_response, "

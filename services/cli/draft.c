@@ -196,12 +196,15 @@ static json_t *credentials_named(const json_t *draft, enum store_kind kind, cons
 	return NULL;
 }
 
-bool draft_forget_secret(json_t *draft, enum store_kind kind, const char *vendor)
+bool draft_forget_secret(json_t *draft, enum store_kind kind, const char *vendor,
+			 const char *expires)
 {
 	json_t *object = credentials_named(draft, kind, vendor);
 
 	(void)json_object_del(object, "secret");
 	(void)json_object_del(object, "expires");
+	if (expires)
+		(void)json_object_set_new(object, "expires", json_string(expires));
 	return object != NULL;
 }
 

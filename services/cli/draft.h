@@ -31,9 +31,10 @@ size_t draft_missing(const json_t *draft, enum store_kind kind, const char **ret
 /* Takes over the sealed secrets of an older file for credentials that are otherwise the same
  * and have none of their own. */
 void draft_keep_secrets(json_t *draft, const json_t *older, enum store_kind kind);
-/* Leaves out the secret of one vendor's credentials, and the day it ends on, which is that of
- * this secret. False when the draft has none of that vendor. */
-bool draft_forget_secret(json_t *draft, enum store_kind kind, const char *vendor);
+/* Leaves out the secret of one vendor's credentials; the day it ends on becomes that of the
+ * next one, "2027-01-31", NULL for none. False when the draft has none of that vendor. */
+bool draft_forget_secret(json_t *draft, enum store_kind kind, const char *vendor,
+			 const char *expires);
 /* Puts the given secrets in; one that the draft has no credentials for is an error. */
 bool draft_add_secrets(json_t *draft, enum store_kind kind, const struct secrets *secrets,
 		       struct err *err);

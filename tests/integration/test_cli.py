@@ -365,12 +365,13 @@ def test_a_secret_is_replaced_and_nothing_else(client):
     client.run("customer", "add", "acme", "--secure-endpoint-region", "eu", "--secure-endpoint-client-id", "c",
                "--umbrella-client-id", "d", "--secrets-stdin", stdin=json.dumps({"secure_endpoint": SECRET, "umbrella": SECRET}))
     before = client.customer("acme")["accounts"]
-    shown, status = typed(client, ["customer", "secret", "acme", "umbrella"],
+    shown, status = typed(client, ["customer", "secret", "acme", "umbrella", "--expires", "2027-01-31"],
                           [("Secret of umbrella for acme: ", "another\r")])
     assert status == 0, shown
     after = client.customer("acme")["accounts"]
     assert after["secure_endpoint"] == before["secure_endpoint"]
-    assert after["umbrella"]["secret"] != before["umbrella"]["secret"]
+    assert after["umbrella"]["secret"] != before["umbrella"]["secret"] and after["umbrella"]["expires"] == "2027-01-31"
+    assert "expires" in client.error("account", "secret", "now", "--secret-file", "servicenow=-", "--expires", "soon", stdin="x")
     files = client.files()
     for words, says in ((["acme"], "which secret?"), (["acme", "defender"], "which secret?"),
                         (["acme", "umbrella"], "--secret-file umbrella=FILE")):
