@@ -76,9 +76,10 @@ static bool announce(struct keeper *keeper, struct err *err)
 {
 	struct redis *redis = keeper->set.redis;
 
-	if (!redis_run(redis, err, "SET %s %s PX %llu", keeper->replica_key.text,
+	if (!redis_run(redis, err, REDIS_ALWAYS "SET %s PX %llu", keeper->replica_key.text,
 		       keeper->announcement, (unsigned long long)(keeper->set.lease_ms / 2)) ||
-	    !redis_run(redis, err, "SADD %s %s", keeper->replicas_key.text, keeper->set.owner))
+	    !redis_run(redis, err, REDIS_ALWAYS "SADD %s", keeper->replicas_key.text,
+		       keeper->set.owner))
 		return false;
 	keeper->announced = true;
 	return true;
