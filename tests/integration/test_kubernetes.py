@@ -146,6 +146,8 @@ def test_services_that_scale_have_a_budget_and_spread(overlay):
             # A label in both is refused by the API server (Kubernetes 1.27).
             assert not set(spread["matchLabelKeys"]) & set(selector["matchLabels"]), name
         assert pod["spec"]["terminationGracePeriodSeconds"] == 30, name
+        away = {each["key"]: each["tolerationSeconds"] for each in pod["spec"]["tolerations"]}
+        assert away == {"node.kubernetes.io/not-ready": 30, "node.kubernetes.io/unreachable": 30}, name
 
 
 def test_selectors_find_their_own_pods_only(overlay):
