@@ -231,9 +231,10 @@ struct saga_end contain_prepare(struct turn *turn, enum containment_method metho
 	if (!contain_session(turn, turn->incident.containment.account, SAGA_PREPARE, &session))
 		return turn_unconfigured(turn, turn->incident.containment.account,
 					 SAGA_PREPARE);
-	turn->machine = arena_alloc(turn->arena, sizeof(*turn->machine));
-	if (!machine_read(&session, &place, turn->arena, turn->machine, &err))
-		return turn_failed(turn, &session, SAGA_PREPARE, false, &err);
+	struct machine *machine = arena_alloc(turn->arena, sizeof(*machine));
+	if (!machine_read(&session, &place, turn->arena, machine, &err))
+		return contain_failed(turn, method, SAGA_PREPARE, &session, &err);
+	turn->machine = machine;
 	describe(turn, method, turn->machine, &host);
 	facts.host = &host;
 	decision = contain_decide(&facts, turn->arena);

@@ -7,6 +7,7 @@
 
 struct err;
 struct turn;
+struct vendor_session;
 
 /* Between the files of the steps that contain a host. */
 
@@ -24,6 +25,10 @@ struct saga_end contain_redis_failed(struct turn *turn, enum saga_phase phase,
 struct saga_end contain_give_up(struct turn *turn, enum containment_method method,
 				enum saga_phase phase, enum saga_result result,
 				const char *why);
+/* The vendor refuses: given up when that is for good, else tried again. */
+struct saga_end contain_failed(struct turn *turn, enum containment_method method,
+			       enum saga_phase phase, const struct vendor_session *session,
+			       const struct err *err);
 /* It is there, but by somebody else. */
 struct saga_end contain_foreign(struct turn *turn, enum containment_method method,
 				enum saga_phase phase, const struct machine *machine);

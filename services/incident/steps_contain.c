@@ -64,6 +64,24 @@ struct saga_end contain_give_up(struct turn *turn, enum containment_method metho
 	return turn_end(phase, result, why);
 }
 
+struct saga_end contain_failed(struct turn *turn, enum containment_method method,
+			       enum saga_phase phase, const struct vendor_session *session,
+			       const struct err *err)
+{
+	struct saga_end end = turn_failed(turn, session, phase, phase == SAGA_CALL, err);
+
+	/* An application without the right: nothing else of the account is wrong, and asking
+	 * again for every host would use up its calls. */
+	if (session->status == 403 && session->refusal == VENDOR_ATTEMPTED)
+		end.result = SAGA_FAILED;
+	if (end.result != SAGA_FAILED)
+		return end;
+	contain_tell(turn, arena_printf(turn->arena, "containment of %s failed: %s",
+					contain_host_name(turn, turn->machine), err->text));
+	metric_add(&app_containments, 1, containment_method_name(method), "failed");
+	return contain_give_up(turn, method, phase, SAGA_FAILED, end.note);
+}
+
 /* It is there, but by somebody else. */
 struct saga_end contain_foreign(struct turn *turn, enum containment_method method,
 				enum saga_phase phase, const struct machine *machine)
@@ -128,23 +146,6 @@ static struct saga_end contain_held(struct turn *turn, enum containment_method m
 
 /* ---- call ---- */
 
-/* The vendor did not do it, for good: nothing is held. */
-static struct saga_end call_failed(struct turn *turn, enum containment_method method,
-				   const struct vendor_session *session, const struct err *err)
-{
-	struct saga_end end = turn_failed(turn, session, SAGA_CALL, true, err);
-
-	/* An application without the right: nothing else of the account is wrong. */
-	if (session->status == 403 && session->refusal == VENDOR_ATTEMPTED)
-		end.result = SAGA_FAILED;
-	if (end.result != SAGA_FAILED)
-		return end;
-	contain_tell(turn, arena_printf(turn->arena, "containment of %s failed: %s",
-					contain_host_name(turn, turn->machine), err->text));
-	metric_add(&app_containments, 1, containment_method_name(method), "failed");
-	return contain_give_up(turn, method, SAGA_CALL, SAGA_FAILED, end.note);
-}
-
 static struct saga_end accepted(struct turn *turn, enum containment_method method,
 				const char *action)
 {
@@ -176,7 +177,7 @@ static struct saga_end isolate_call(struct turn *turn)
 	if (!machine_isolate(&session, &place, turn->customer->containment.selective,
 			     containment_mark_text(&mark, turn->arena), turn->arena, &answer,
 			     &err))
-		return call_failed(turn, CONTAINMENT_ISOLATE, &session, &err);
+		return contain_failed(turn, CONTAINMENT_ISOLATE, SAGA_CALL, &session, &err);
 	if (answer.refused)
 		return contain_later(turn, SAGA_CALL, turn->incident.containment.event_ms,
 				     "the host is in another state, or busy");
@@ -193,7 +194,7 @@ static struct saga_end move_call(struct turn *turn)
 	if (!contain_session(turn, entry->account, SAGA_CALL, &session))
 		return turn_unconfigured(turn, entry->account, SAGA_CALL);
 	if (!secure_endpoint_move(&session, entry->machine, entry->to, turn->arena, &err))
-		return call_failed(turn, CONTAINMENT_MOVE_GROUP, &session, &err);
+		return contain_failed(turn, CONTAINMENT_MOVE_GROUP, SAGA_CALL, &session, &err);
 	return accepted(turn, CONTAINMENT_MOVE_GROUP, NULL);
 }
 

@@ -474,6 +474,21 @@ def test_a_lost_permission_fails_and_can_be_retried(estate):
     assert not acme.system.redis.client.exists(acme.system.key_name("containment:stuck"))
 
 
+def test_a_right_that_is_missing_is_not_asked_for_again(system):
+    """An app that may read alerts only: no containment, said once, and its calls are left for the alerts."""
+    acme = Estate(system, "defender", {}, closing=FRESH)
+    acme.configure(roles=["Alert.ReadWrite.All"])
+    acme.host("WS-1")
+    acme.start()
+    acme.find(1, "WS-1")
+    wait_until(lambda: acme.step(1, "contain.isolate") == "failed", 20, "given up")
+    settledish(acme)
+    (ticket,) = tickets(acme.system)
+    assert any("containment of WS-1 failed" in note for note in notes(ticket)), notes(ticket)
+    assert incident(acme.system, acme.of(1))["state"] == "open"
+    assert not acme.isolated("WS-1")
+
+
 def test_a_host_that_is_gone_fails(cisco):
     acme = cisco()
     acme.host("WS-1")
