@@ -30,14 +30,15 @@ const struct link_key *link_keys_at(const struct link_keys *keys, size_t index)
 	return index < atomic_load(&keys->growth->count) ? &keys->keys[index] : NULL;
 }
 
-/* Its place; the number of keys when it is not known. */
-static size_t place_of(const struct link_keys *keys, const char *id)
+static const struct link_key *known(const struct link_keys *keys, const char *id)
 {
-	size_t count = atomic_load(&keys->growth->count), i = 0;
+	const struct link_key *key;
 
-	while (i < count && strcmp(keys->keys[i].id, id) != 0)
-		i++;
-	return i;
+	for (size_t i = 0; (key = link_keys_at(keys, i)); i++) {
+		if (strcmp(key->id, id) == 0)
+			return key;
+	}
+	return NULL;
 }
 
 static bool set_key(const struct link_keys *keys, struct link_key *key, const char *id,
@@ -64,23 +65,23 @@ static bool take_key(const char *id, const unsigned char *bytes, void *opaque, s
 	struct reading *reading = opaque;
 	const struct link_keys *keys = reading->keys;
 	size_t count = atomic_load(&keys->growth->count);
-	size_t place = place_of(keys, id);
+	const struct link_key *key = known(keys, id);
 
-	if (place < count && !reading->later)
+	if (key && !reading->later)
 		return err_set(err, ERR_PERMANENT, "key file %s: key id %s was used before",
 			       keys->path, id);
-	if (place == LINK_KEYS_MAX)
+	if (!key && count == LINK_KEYS_MAX)
 		return err_set(err, ERR_PERMANENT,
 			       "key file %s holds more than %d keys: remove the oldest, at its "
 			       "end",
 			       keys->path, LINK_KEYS_MAX);
-	if (place == count) {
-		if (!set_key(keys, &keys->keys[place], id, bytes, err))
+	if (!key) {
+		if (!set_key(keys, &keys->keys[count], id, bytes, err))
 			return false;
 		atomic_store(&keys->growth->count, count + 1);
 	}
 	if (reading->first)
-		atomic_store(&keys->growth->newest, place);
+		atomic_store(&keys->growth->newest, key ? (size_t)(key - keys->keys) : count);
 	reading->first = false;
 	return true;
 }
@@ -129,13 +130,12 @@ const struct link_key *link_keys_newest(const struct link_keys *keys)
 
 const struct link_key *link_keys_find(const struct link_keys *keys, const char *id)
 {
-	size_t place = place_of(keys, id);
-	const struct link_key *key = link_keys_at(keys, place);
+	const struct link_key *key = known(keys, id);
 
 	if (key)
 		return key;
 	look_again(keys);
-	return link_keys_at(keys, place_of(keys, id));
+	return known(keys, id);
 }
 
 static struct link_keys *open_keys(const char *path, enum key_file_kind kind, struct err *err)
