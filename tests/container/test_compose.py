@@ -177,7 +177,7 @@ def test_redis_is_as_it_must_be(stack):
     for refused in (("ping",), ("--user", "health", "--pass", "none", "get", "tocsin:customers"),
                     ("--user", "collector", "--pass", "guessed", "ping")):
         assert "PONG" not in stack.docker(*command, *refused, check=False), refused
-    for setting in ("appendonly yes", "appendfsync always", "maxmemory-policy noeviction"):
+    for setting in ("appendonly yes", "appendfsync always", "maxmemory-policy noeviction", "oom-score-adj relative"):
         assert setting in stack.docker("exec", container, "cat", "/etc/tocsin/redis.conf")
 
 

@@ -1,13 +1,19 @@
 """A full Redis: nothing comes in, and all that drains, stops something or is a person's order goes on."""
 import json
+import pathlib
+import re
 import time
 
 import pytest
+import yaml
 from functions import key, redis
 from harness import wait_until
 from harness.closing import FRESH, analysts, close
 from harness.events import raw_fields, threat_detected
 from test_incident import add, finding, incident, notes, tickets
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def fill(client, share):
@@ -120,3 +126,19 @@ def test_what_waits_for_room_is_handed_back(acme):
     client.config_set("maxmemory", 0)
     acme.start("normalizer")
     wait_until(lambda: acme.length("findings") == len(events) and acme.length("raw") == 0, 20, "there is room")
+
+
+def mebibytes(text):
+    number, unit = re.fullmatch(r"(?:\$\{\w+:-)?(\d+)([a-z]+)\}?", text.lower()).groups()
+    return int(number) * {"g": 1024, "gi": 1024, "gb": 1024, "m": 1, "mi": 1, "mb": 1}[unit]
+
+
+def test_maxmemory_is_half_of_what_the_container_has():
+    """Measured: what drains stops a quarter above it, a tenth is lost, and a rewrite copies a tenth."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]
+    pod = next(row for row in yaml.safe_load_all((ROOT / "deploy/kubernetes/base/redis.yaml").read_text())
+               if row["kind"] == "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
+    (given,) = re.findall(r"^maxmemory (\w+)$", (ROOT / "deploy/redis/redis.conf").read_text(), re.M)
+    for maxmemory, memory in ((compose["command"][1], compose["deploy"]["resources"]["limits"]["memory"]),
+                              (pod["args"][1], pod["resources"]["limits"]["memory"])):
+        assert mebibytes(maxmemory) == mebibytes(given) and 2 * mebibytes(maxmemory) <= mebibytes(memory)
