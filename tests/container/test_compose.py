@@ -258,6 +258,18 @@ def test_a_certificate_is_renewed_in_time_and_redis_heals(stack):
     assert certificates(stack)[0] != short[0] and certificates(stack)[1] == 2
 
 
+def test_a_password_of_redis_is_rotated(stack):
+    def shown():
+        return in_prepare(stack, "cat /run/tocsin/acl/users.acl").splitlines()
+
+    before = shown()
+    prepare(stack, "--entrypoint", "rm", "prepare", "/run/tocsin/collector/redis-password")
+    prepare(stack, "prepare")
+    assert [new.split()[1] for old, new in zip(before, shown(), strict=True) if old != new] == ["collector"]
+    stack.compose("restart", "redis", "collector")
+    wait_until(lambda: ready(stack), 20, "all work again, one with another password")
+
+
 def crash(stack, container):
     """Ends at once, as after a power cut, and is started again as the restart policy would."""
     stack.docker("kill", "--signal", "KILL", container)
