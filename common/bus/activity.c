@@ -1,6 +1,5 @@
 #include "bus/activity.h"
 
-#include "base/arena.h"
 #include "bus/key.h"
 #include "bus/redis.h"
 
@@ -9,11 +8,12 @@ enum { ACTIVITY_KEPT = 10000 };
 bool activity_add(struct redis *redis, unsigned partition, const struct field *fields,
 		  size_t count, struct err *err)
 {
-	struct redis_call command = { .arena = arena_new() };
+	struct redis_call command;
 	struct key key;
 	key_format(&key, partition, STREAM_ACTIVITY);
+	redis_call_init(&command, "always");
+	redis_call_key(&command, key.text);
 	redis_call_text(&command, "XADD");
-	redis_call_text(&command, key.text);
 	redis_call_text(&command, "NOMKSTREAM");
 	redis_call_text(&command, "MAXLEN");
 	redis_call_text(&command, "~");
@@ -23,9 +23,7 @@ bool activity_add(struct redis *redis, unsigned partition, const struct field *f
 		redis_call_text(&command, fields[i].name);
 		redis_call_arg(&command, fields[i].value, fields[i].size);
 	}
-	struct redis_reply *reply =
-	    redis_command_argv(redis, (int)command.count, command.argv, command.sizes, err);
-	redis_call_done(&command);
+	struct redis_reply *reply = redis_function(redis, &command, err);
 	bool added = reply != NULL;
 	reply_free(reply);
 	return added;
