@@ -1,6 +1,9 @@
 """Keys are rotated while everything runs, as docs/operations.md has it; no work is lost and nobody is locked out."""
+import json
+
 from harness import wait_until
 from harness.events import threat_detected
+from harness.system import SYS_ID
 
 
 def keys_in(file):
@@ -57,4 +60,26 @@ def test_every_key_is_rotated_while_all_runs(system):
     is_taken(secret, newer)
     callback_again()
     is_taken(secret, newer)
+    assert system.redis.client.xlen(system.key_name("dead")) == 0
+
+
+def test_a_vendors_secret_is_replaced_and_its_work_goes_on(system):
+    """Changed at the vendor first, which is the worst case: the account is parked until ours is changed, too."""
+    system.servicenow(callback={"instance_name": "main"})
+    system.threat_response()
+    system.customer("acme", source={"interval": "10s"})
+    system.apply()
+    system.sandbox.servicenow("main", "tocsin", "another-secret", SYS_ID)
+    events = [threat_detected(1), threat_detected(2)]
+    system.emit("acme", events)
+    system.start("setup", "collector", "normalizer", "incident")
+    wait_until(lambda: next(each for each in system.tocsin("account", "list")["accounts"]
+                            if each["id"] == "snow-main")["parked"], 40, "parked")
+    new = system.folder / "new-secret"
+    new.write_text("another-secret\n")
+    system.tocsin("account", "secret", "snow-main", "--secret-file", f"servicenow={new}")
+    assert json.loads((system.config / "accounts" / "snow-main.json").read_text())["callback"] == {"instance_name": "main"}
+    # Until the new file is applied one more try may park it again.
+    wait_until(lambda: system.tocsin("account", "resume", "snow-main") and system.settled("acme", events), 40,
+               "both tickets", every=1)
     assert system.redis.client.xlen(system.key_name("dead")) == 0
