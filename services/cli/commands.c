@@ -51,7 +51,7 @@ static const struct command_option setup_options[] = {
 };
 
 static const struct command_option keygen_options[] = {
-	{ "file", "FILE", "instead of TOCSIN_KEY_FILE, and no other" },
+	{ "file", "FILE", "instead of the one of the settings, and no other" },
 	{ "callback", NULL, "a newer key of the callback service instead" },
 	{ "link", NULL, "a newer pair of keys for links instead" },
 	{ "missing", NULL, "only make the files that are missing" },

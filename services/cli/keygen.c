@@ -143,7 +143,7 @@ static bool make_keys(struct cli *cli, json_t *keys, struct err *err)
 	bool only_missing = args_flag(&cli->args, "missing");
 
 	if (args_value(&cli->args, "file"))
-		return make_key(cli, KEY_MASTER, args_value(&cli->args, "file"), keys, err);
+		return make_key(cli, wanted, args_value(&cli->args, "file"), keys, err);
 	for (enum key_kind kind = 0; kind < KEY_KINDS; kind++) {
 		bool missing = access(files[kind], F_OK) != 0;
 		if ((missing || (kind == wanted && !only_missing)) &&
@@ -233,10 +233,11 @@ int run_keygen(struct cli *cli)
 	struct tally tally = { 0 };
 
 	if (args_value(&cli->args, "file") &&
-	    (args_flag(&cli->args, "reseal") || args_flag(&cli->args, "finish")))
-		return cli_failf(
-		    cli, EXIT_USAGE,
-		    "--reseal and --finish work with TOCSIN_KEY_FILE, not with --file");
+	    (args_flag(&cli->args, "reseal") || args_flag(&cli->args, "finish") ||
+	     wanted_kind(cli) == KEY_LINK))
+		return cli_failf(cli, EXIT_USAGE,
+				 "--reseal, --finish and --link work with the files of the "
+				 "settings, not with --file");
 	if (args_flag(&cli->args, "finish"))
 		return finish(cli);
 	json_t *keys = json_array();

@@ -252,6 +252,10 @@ def test_keygen_makes_a_private_file_and_reseals(client):
         assert len((key.parent / name).read_text().splitlines()) == 1
     assert [made["kind"] for made in client.json("keygen", "--callback")["keys"]] == ["callback"]
     assert [made["kind"] for made in client.json("keygen", "--link")["keys"]] == ["link"]
+    copy = str(key.parent / "callback.key")
+    assert client.json("keygen", "--callback", "--file", copy)["keys"][0] | {"key": ""} == {
+        "kind": "callback", "key": "", "file": copy}
+    assert "--link work with the files" in client.error("keygen", "--link", "--file", "link.key", expect=2)
     assert client.json("keygen", "--missing")["keys"] == []
     assert client.files().keys() == before.keys()
     newest = key.read_text().splitlines()[0]
@@ -266,7 +270,7 @@ def test_keygen_makes_a_private_file_and_reseals(client):
     assert "accounts/now.json" in error and "tocsin servicenow rotate" in error
     client.run("servicenow", "rotate", "now")
     client.run("servicenow", "rotate", "now", "--finish")
-    assert client.json("keygen", "--callback", "--finish")["forgotten"] == 2
+    assert client.json("keygen", "--callback", "--finish")["forgotten"] == 3
     assert client.json("keygen", "--link", "--finish")["forgotten"] == 1
     assert len((key.parent / "link.pub").read_text().splitlines()) == 1
     # A bad file is counted, and left; what it holds counts as every other's.
