@@ -128,6 +128,22 @@ def test_what_waits_for_room_is_handed_back(acme):
     wait_until(lambda: acme.length("findings") == len(events) and acme.length("raw") == 0, 20, "there is room")
 
 
+def test_findings_wait_for_room(acme):
+    """In the hands of the incident service, which stops in time, and opens what they are about when there is room."""
+    add(acme, finding(1))
+    fill(acme.redis.client, 1.3)
+    incidents = acme.start("incident")
+    wait_until(lambda: acme.pending("findings") == 1, 20, "it is in hand")
+    acme.pause(1.5)
+    assert incidents.get("/healthz")[0] == 200 and not tickets(acme)
+    started = time.monotonic()
+    acme.stop()
+    assert time.monotonic() - started < 10
+    acme.redis.client.config_set("maxmemory", 0)
+    acme.start("incident")
+    wait_until(lambda: len(tickets(acme)) == 1 and acme.drained(), 20, "its ticket")
+
+
 def mebibytes(text):
     number, unit = re.fullmatch(r"(?:\$\{\w+:-)?(\d+)([a-z]+)\}?", text.lower()).groups()
     return int(number) * {"g": 1024, "gi": 1024, "gb": 1024, "m": 1, "mi": 1, "mb": 1}[unit]
