@@ -4,7 +4,7 @@ import time
 from harness import System, wait_until
 from harness.events import raw_fields
 
-FLOOD, OTHERS, NEAR_MS = 400, 10, 3000
+FLOOD, OTHERS, FEW = 400, 10, 120
 
 
 def test_a_flood_delays_the_others_little(tmp_path):
@@ -29,8 +29,8 @@ def test_a_flood_delays_the_others_little(tmp_path):
 
         wait_until(lambda: len(theirs()) == OTHERS, 30, "the others' tickets", every=0.1)
         assert len(created(system)) < FLOOD, "the flood was over too soon to show anything"
-        late = sorted(at - asked_ms for at in theirs())
-        assert late[-1] < NEAR_MS, f"the others' tickets came after {late} ms"
+        between = sum(asked_ms < at < max(theirs()) for at in created(system).values())
+        assert between < FEW, f"{between} tickets of the flood and others came before the last of theirs"
     finally:
         system.done()
 

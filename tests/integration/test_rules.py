@@ -316,12 +316,10 @@ def test_conditions_that_fail_or_never_end_stop_nothing(system):
     report = system.tocsin("rules", "check", expect=4)
     text = "\n".join(problem["text"] for problem in report["problems"])
     assert "loops: is left out" in text and "fails: its condition failed on 3 findings" in text
-    # From now on they cost nothing.
-    more = [threat_detected(number) for number in range(10, 40)]
-    began = time.monotonic()
+    # From now on they cost nothing: it was a second each.
+    more = [threat_detected(number) for number in range(10, 210)]
     add(system, *more)
     settled(system, *more, deadline=30)
-    assert time.monotonic() - began < 20
 
 
 def test_no_rules_no_child(system):
