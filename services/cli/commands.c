@@ -5,290 +5,11 @@
 #include "command_options.h"
 #include "run.h"
 
-const struct command_option command_globals[] = {
-	{ "json", NULL, "print one JSON document instead of tables" },
-	{ "help", NULL, "tell about the command" },
-	{ 0 },
-};
-
-/* ---- options by command ---- */
-
-static const struct command_option rules_check_options[] = {
-	{ "idle", "TIME", "report rules that have not matched for so long; default 30d" },
-	{ 0 },
-};
-
-static const struct command_option rules_test_options[] = {
-	{ "since", "TIME", "findings of the last so long; default 24h" },
-	{ "customer", "ID", "only this customer's" },
-	{ "all", NULL, "list every finding that something is decided about, not only 50" },
-	{ 0 },
-};
-
-static const struct command_option template_show_options[] = {
-	{ "source", "NAME", "as it is for events of this source" },
-	{ 0 },
-};
-
-static const struct command_option template_test_options[] = {
-	{ "customer", "ID", "whose ticket it is" },
-	{ "source", "NAME", "whose event it is, when that cannot be told from it" },
-	{ "template", "NAME", "instead of the customer's; or a file" },
-	{ 0 },
-};
-
-static const struct command_option help_options[] = {
-	{ "markdown", NULL, "print the reference, docs/cli.md" },
-	{ 0 },
-};
-
-static const struct command_option setup_options[] = {
-	{ "watch", NULL, "stay, and apply again whenever files or Redis change" },
-	{ "healthcheck", NULL, "exit 0 when the --watch with these settings is ready" },
-	{ "print-options", NULL, "print the settings of --watch as Markdown" },
-	{ "print-metrics", NULL, "print the metrics of --watch as Markdown" },
-	{ 0 },
-};
-
-static const struct command_option keygen_options[] = {
-	{ "file", "FILE", "instead of the one of the settings, and no other" },
-	{ "callback", NULL, "a newer key of the callback service instead" },
-	{ "link", NULL, "a newer pair of keys for links instead" },
-	{ "missing", NULL, "only make the files that are missing" },
-	{ "reseal", NULL, "seal every customer's and account's secrets with the new key" },
-	{ "finish", NULL, "make no key: forget all but the newest one of this kind" },
-	{ 0 },
-};
-
-static const struct command_option customer_add_options[] = {
-	CUSTOMER_SETTINGS,
-	FROM_WHERE,
-	{ 0 },
-};
-
-static const struct command_option apply_options[] = {
-	FROM_WHERE,
-	{ 0 },
-};
-
-static const struct command_option secret_options[] = {
-	FROM_WHERE,
-	{ "expires", "DAY", "on which it stops to be valid, like 2027-01-31" },
-	{ 0 },
-};
-
-static const struct command_option import_options[] = {
-	{ "update", NULL, "replace customers that exist already" },
-	{ "dry-run", NULL, "check everything, write nothing" },
-	CUSTOMER_SETTINGS,
-	{ 0 },
-};
-
-static const struct command_option resume_options[] = {
-	{ "mode", "MODE", "live (the default) or shadow" },
-	{ 0 },
-};
-
-static const struct command_option remove_options[] = {
-	{ "yes", NULL, "do not ask" },
-	{ 0 },
-};
-
-static const struct command_option customer_remove_options[] = {
-	{ "release", NULL, "let its contained hosts go first, and wait for it" },
-	{ "leave", NULL, "leave its contained hosts as they are; do not look" },
-	{ "purge", NULL, "erase what Redis holds of it as well" },
-	{ "yes", NULL, "do not ask" },
-	{ 0 },
-};
-
-static const struct command_option test_options[] = {
-	{ "customer", "ID", "in whose name; default: the first with tickets there" },
-	{ "wait", "SECONDS", "how long for the call; default 60" },
-	{ 0 }
-};
-
-static const struct command_option canary_options[] = {
-	{ "customer", "ID",
-	  "whose event it is; default: the first live one with tickets there" },
-	{ "wait", "SECONDS", "how long for the ticket, and again for its end; default 180" },
-	{ "every", "TIME", "stay, and send one so often, like 1h" },
-	{ "off", NULL,
-	  "send none: there will be no more, so none is missed (TocsinCanaryLost)" },
-	{ 0 }
-};
-
-static const struct command_option kit_options[] = {
-	{ "output", "FOLDER", "where the files go; made when missing, default: here" },
-	{ "instance-name", "NAME", "property instance_name; default: first part of the URL" },
-	{ "integration-user", "NAME",
-	  "whose changes are ours; default: the account's username" },
-	{ 0 }
-};
-
-static const struct command_option account_add_options[] = {
-	{ "kind", "KIND", "secure_endpoint, umbrella, defender, threat_response, servicenow",
-	  .sets = "kind" },
-	{ "region", "REGION", "nam, eu or apjc; of secure_endpoint and threat_response",
-	  .sets = "region" },
-	{ "url", "URL", "instead of a region; https://INSTANCE.service-now.com",
-	  .sets = "url" },
-	{ "intel-url", "URL", "of CTIA, with --url of threat_response", .sets = "intel_url" },
-	{ "management-url", "URL", "of tokens, with --url of a legacy umbrella",
-	  .sets = "management_url" },
-	{ "auth", "AUTH",
-	  "servicenow: basic (the default) or oauth; umbrella: current (the default) or legacy",
-	  .sets = "auth" },
-	{ "org-id", "ID", "umbrella: organization", .sets = "org_id" },
-	{ "username", "NAME", "servicenow with basic", .sets = "username" },
-	{ "client-id", "ID", "of the API client", .sets = "client_id" },
-	{ "tenant-id", "ID", "defender: the customer's, a GUID or a domain",
-	  .sets = "tenant_id" },
-	{ "token-version", "VERSION", "defender: v2 (the default) or v1",
-	  .sets = "token_version" },
-	{ "login-url", "URL", "of Entra, with --kind defender", .sets = "login_url" },
-	{ "calls-per-hour", "N", "budget of all processes together; 0: none",
-	  .sets = "calls_per_hour#" },
-	{ "in-flight", "N", "calls at once of all processes together; 0: no limit",
-	  .sets = "in_flight#" },
-	FROM_WHERE,
-	{ 0 },
-};
-
-static const struct command_option push_add_options[] = {
-	{ "source", "NAME[=PATH]",
-	  "what may be pushed, like generic; PATH is where its events' ids are", .many = true },
-	{ "bearer", NULL, "make a bearer token instead of a secret to sign with" },
-	{ "events-per-minute", "N", "instead of TOCSIN_PUSH_EVENTS_PER_MINUTE" },
-	{ 0 },
-};
-
-static const struct command_option push_rotate_options[] = {
-	{ "bearer", NULL, "the bearer token, not the secret to sign with" },
-	{ "finish", NULL, "the older one is no longer valid" },
-	{ 0 },
-};
-
-static const struct command_option push_send_options[] = {
-	{ "secret-file", "FILE", "holds the secret that push add printed" },
-	{ "bearer", NULL, "the secret is a bearer token" },
-	{ "url", "URL", "of the callback service, instead of TOCSIN_PUBLIC_URL" },
-	{ 0 },
-};
-
-static const struct command_option push_remove_options[] = {
-	{ "source", "NAME", "only this source; default all, with the secrets", .many = true },
-	{ 0 },
-};
-
-static const struct command_option connect_options[] = {
-	{ "instance-name", "NAME",
-	  "as the instance calls itself; default: the host in its URL" },
-	{ "hmac", NULL, "make a secret to sign with instead of an OAuth client" },
-	{ 0 },
-};
-
-static const struct command_option connect_rotate_options[] = {
-	{ "hmac", NULL, "the secret to sign with, not the OAuth client's" },
-	{ "finish", NULL, "the older one is no longer valid" },
-	{ 0 },
-};
-
-static const struct command_option incident_list_options[] = {
-	{ "customer", "ID", "only this customer's" },
-	{ "state", "STATE", "opening, open, closing, closed, held, failed or shadow" },
-	{ "host", "NAME", "only those of this host" },
-	{ "limit", "N", "at most so many, newest first; default 50" },
-	{ 0 },
-};
-
-static const struct command_option incident_close_options[] = {
-	{ "verdict", "VERDICT", "false_positive, benign or true_positive" },
-	{ "note", "TEXT", "why, for the ticket" },
-	{ 0 },
-};
-
-static const struct command_option incident_release_options[] = {
-	{ "customer", "ID", "all of this customer's that wait for a confirmation" },
-	{ 0 },
-};
-
-static const struct command_option write_off_options[] = {
-	{ "reason", "TEXT", "why it need not be let go any more; must be given" },
-	{ "force", NULL, "whatever the vendor says of the host" },
-	{ 0 },
-};
-
-static const struct command_option containment_list_options[] = {
-	{ "customer", "ID", "only this customer's" },
-	{ 0 },
-};
-
-static const struct command_option freeze_options[] = {
-	{ "customer", "ID", "only this customer's" },
-	{ 0 },
-};
-
-static const struct command_option trace_options[] = {
-	{ "customer", "ID", "look only at this customer's events" },
-	{ "source", "NAME", "look only at this source; default all" },
-	{ 0 },
-};
-
-static const struct command_option collect_options[] = {
-	WINDOW,
-	{ "once", NULL, "read the window once" },
-	{ "all-types", NULL, "whatever the type or category of the events" },
-	{ "dry-run", NULL, "take nothing in, say what would become of each event" },
-	{ 0 },
-};
-
-static const struct command_option replay_options[] = {
-	WINDOW,
-	{ "dry-run", NULL, "change nothing, say what would become of each event" },
-	{ "rules", "FILE", "go by these rules instead of those in force; implies --dry-run" },
-	{ 0 },
-};
-
-static const struct command_option audit_options[] = {
-	WINDOW,
-	{ "repair", NULL, "take in what has no fate" },
-	{ 0 },
-};
-
-static const struct command_option dead_list_options[] = {
-	{ "limit", "N", "at most so many, oldest first; default 50" },
-	{ "customer", "ID", "only this customer's" },
-	{ 0 },
-};
-
-static const struct command_option dead_replay_options[] = {
-	{ "all", NULL, "every dead entry" },
-	{ 0 },
-};
-
-static const struct command_option dead_drop_options[] = {
-	{ "all", NULL, "every dead entry" },
-	{ "yes", NULL, "really: without it nothing is dropped" },
-	{ "export", "FILE", "write what is dropped to a new file first, a JSON object a line" },
-	{ 0 },
-};
-
-static const struct command_option dead_export_options[] = {
-	{ "acknowledge", NULL, "the FILE is safe: drop what it holds" },
-	{ 0 },
-};
-
-static const struct command_option restore_options[] = {
-	{ "force", NULL, "replace what Redis holds of ours, and files that are there" },
-	{ 0 },
-};
-
 #define ANY 100
 
 const struct command commands[] = {
 	{ "help", "[COMMAND]", 0, 2, "prints all commands, or tells about one", NULL,
-	  help_options, run_help, true },
+	  options_help, run_help, true },
 	{ "completion", "bash|zsh", 1, 1, "prints a completion script", NULL, NULL,
 	  run_completion, true },
 	{ "setup", NULL, 0, 0, "loads Redis functions, makes streams, applies the files",
@@ -303,7 +24,7 @@ const struct command commands[] = {
 	  "every few seconds, and makes everything again when Redis lost its data. It\n"
 	  "then serves /healthz, /readyz and /metrics like every service, and logs JSON\n"
 	  "lines on stderr.",
-	  setup_options, run_setup },
+	  options_setup, run_setup },
 	{ "keygen", NULL, 0, 0, "adds a newer key to the key file",
 	  "There are three kinds. The master key (TOCSIN_KEY_FILE) seals customers'\n"
 	  "secrets, the callback's (TOCSIN_CALLBACK_KEY_FILE) what callers prove to the\n"
@@ -316,7 +37,7 @@ const struct command commands[] = {
 	  "has something that only they open. A bearer token or client secret is only\n"
 	  "hashed: the callback's key it was made with must stay until it is rotated.\n"
 	  "Links that were signed with an older pair end with it.",
-	  keygen_options, run_keygen },
+	  options_keygen, run_keygen },
 
 	{ "backup", "FILE", 1, 1, "writes the customers' files and all of Redis to a file",
 	  "While everything runs. Secrets in it stay sealed; the keys that open them are\n"
@@ -326,7 +47,7 @@ const struct command commands[] = {
 	  "Nothing but Redis may run meanwhile. Files that are there stay as they are.\n"
 	  "Needs the rights of Redis's user setup. Then start everything: what was opened\n"
 	  "outside since the backup is looked up and not opened again.",
-	  restore_options, run_restore },
+	  options_restore, run_restore },
 
 	{ "customer add", "ID", 1, 1, "adds a customer",
 	  "ID is 1 to 24 of a-z 0-9 and -, and never changes. Credentials are the\n"
@@ -335,20 +56,20 @@ const struct command commands[] = {
 	  "--secret-file or --secrets-stdin; they are sealed before they are written.\n"
 	  "Nothing is written unless everything is right. A new customer is in shadow\n"
 	  "mode: see tocsin customer resume.",
-	  customer_add_options, run_customer_add },
+	  options_customer_add, run_customer_add },
 	{ "customer apply", "FILE...", 1, ANY, "adds or replaces customers from JSON files",
 	  "The files have the form of customers/ID.json (docs/customer-files.md); - is\n"
 	  "stdin. Secrets in them may be plain: they are sealed before they are written.\n"
 	  "Credentials without a secret keep the one they have. Either all files are\n"
 	  "applied or none.",
-	  apply_options, run_customer_apply },
+	  options_apply, run_customer_apply },
 	{ "customer secret", "ID [VENDOR...]", 1, ANY,
 	  "replaces secrets of a customer's own credentials",
 	  "VENDOR is secure_endpoint, umbrella, defender, threat_response or servicenow.\n"
 	  "They are asked for on the terminal, or given as to customer add. Everything\n"
 	  "else stays, but for the day on which it expires: that is of the new one.\n"
 	  "An account that is parked works again within a minute.",
-	  secret_options, run_customer_secret },
+	  options_secret, run_customer_secret },
 	{ "customer import", "CSV", 1, 1, "adds customers from a table",
 	  "The first line names the columns: id, name, mode, ... as the options of\n"
 	  "customer add, with _ for -, and secure_endpoint_secret, umbrella_secret,\n"
@@ -360,7 +81,7 @@ const struct command commands[] = {
 	  "of the name; the region is nam unless --secure-endpoint-region says otherwise;\n"
 	  "Umbrella's keys are legacy ones unless --umbrella-auth says otherwise. Either\n"
 	  "all rows are imported or none.",
-	  import_options, run_customer_import },
+	  options_import, run_customer_import },
 	{ "customer list", NULL, 0, 0, "lists customers", NULL, NULL, run_customer_list },
 	{ "customer show", "ID", 1, 1, "shows a customer's settings, without secrets", NULL,
 	  NULL, run_customer_show },
@@ -371,26 +92,26 @@ const struct command commands[] = {
 	  NULL, run_customer_verify },
 	{ "customer pause", "ID...", 1, ANY, "stops polling and opening for customers", NULL,
 	  NULL, run_customer_pause },
-	{ "customer resume", "ID...", 1, ANY, "makes customers live", NULL, resume_options,
+	{ "customer resume", "ID...", 1, ANY, "makes customers live", NULL, options_resume,
 	  run_customer_resume },
 	{ "customer remove", "ID...", 1, ANY, "removes customers' files",
 	  "Refused while hosts of theirs are contained: --release lets them go first\n"
 	  "(needs TOCSIN_LINK_KEY_FILE), --leave leaves them contained. What Redis holds\n"
 	  "of their incidents stays until it expires; with --purge the keeper erases it.\n"
 	  "--purge of one that is removed already erases what is left.",
-	  customer_remove_options, run_customer_remove },
+	  options_customer_remove, run_customer_remove },
 	{ "customer reseal", NULL, 0, 0, "seals every secret with the newest key", NULL, NULL,
 	  run_customer_reseal },
 
 	{ "account add", "ID", 1, 1, "adds an account that several customers share",
-	  "For example one ServiceNow instance, or one XDR organisation.", account_add_options,
+	  "For example one ServiceNow instance, or one XDR organisation.", options_account_add,
 	  run_account_add },
 	{ "account apply", "FILE...", 1, ANY,
 	  "adds or replaces shared accounts from JSON files",
-	  "As tocsin customer apply, with the form of accounts/ID.json.", apply_options,
+	  "As tocsin customer apply, with the form of accounts/ID.json.", options_apply,
 	  run_account_apply },
 	{ "account secret", "ID", 1, 1, "replaces the secret of a shared account",
-	  "As tocsin customer secret.", secret_options, run_account_secret },
+	  "As tocsin customer secret.", options_secret, run_account_secret },
 	{ "account list", NULL, 0, 0, "lists accounts, who uses them, and which are parked",
 	  NULL, NULL, run_account_list },
 	{ "account show", "ID", 1, 1, "shows an account and its state, without the secret",
@@ -400,18 +121,18 @@ const struct command commands[] = {
 	{ "account resume", "ID...", 1, ANY, "lets parked accounts work again",
 	  "Work that waits for the account is started at once.", NULL, run_account_resume },
 	{ "account remove", "ID...", 1, ANY, "removes shared accounts that nobody uses", NULL,
-	  remove_options, run_account_remove },
+	  options_remove, run_account_remove },
 
 	{ "servicenow connect", "ACCOUNT", 1, 1, "lets an instance of ServiceNow call us",
 	  "Makes an OAuth client for the account's instance and prints its secret once,\n"
 	  "or with --hmac a secret to sign requests with. What the client may tell us\n"
 	  "about is that instance's tickets, and calls from a clone, which has another\n"
 	  "name, are refused.",
-	  connect_options, run_servicenow_connect },
+	  options_connect, run_servicenow_connect },
 	{ "servicenow rotate", "ACCOUNT", 1, 1,
 	  "makes a newer secret, valid beside the older one",
 	  "When the instance has the newer one, --finish ends the older one.",
-	  connect_rotate_options, run_servicenow_rotate },
+	  options_connect_rotate, run_servicenow_rotate },
 	{ "servicenow disconnect", "ACCOUNT", 1, 1, "ends an instance's right to call us", NULL,
 	  NULL, run_servicenow_disconnect },
 	{ "servicenow kit", "ACCOUNT", 1, 1,
@@ -419,12 +140,12 @@ const struct command commands[] = {
 	  "An update set with a business rule per table and a REST message, one that\n"
 	  "removes them, and a guide to what is done by hand. Written again, it changes\n"
 	  "the same records.",
-	  kit_options, run_servicenow_kit },
+	  options_kit, run_servicenow_kit },
 	{ "servicenow test", "ACCOUNT", 1, 1,
 	  "tries the whole way to an instance of ServiceNow and back",
 	  "Opens a ticket marked as a test, closes it, waits for the instance's call, and\n"
 	  "says  which link of the chain is missing. Exit status 4 when one is.",
-	  test_options, run_servicenow_test },
+	  options_test, run_servicenow_test },
 	{ "canary", "ACCOUNT...", 1, ANY,
 	  "sends an event marked as a test the whole way, to a ticket and back",
 	  "For each account of ServiceNow: an event goes through normalizer and incident\n"
@@ -432,24 +153,24 @@ const struct command commands[] = {
 	  "incident. Where it got lost is said in one line, and the exit status is 4. The\n"
 	  "next run goes on with one that was lost on the way, so there is never more\n"
 	  "than one ticket.",
-	  canary_options, run_canary },
+	  options_canary, run_canary },
 
 	{ "push add", "CUSTOMER", 1, 1, "lets somebody push a customer's events to us",
 	  "Makes a secret to sign with (Standard Webhooks), or with --bearer a token, and\n"
 	  "prints it once: what is kept of it is sealed or hashed with the key in\n"
 	  "TOCSIN_CALLBACK_KEY_FILE. Given again it adds sources. See docs/push.md.",
-	  push_add_options, run_push_add },
+	  options_push_add, run_push_add },
 	{ "push rotate", "CUSTOMER", 1, 1, "makes a newer secret, valid beside the older one",
 	  "When every sender has the newer one, --finish ends the older one.",
-	  push_rotate_options, run_push_rotate },
+	  options_push_rotate, run_push_rotate },
 	{ "push show", "CUSTOMER", 1, 1, "says what a customer may push, and how", NULL, NULL,
 	  run_push_show },
 	{ "push send", "CUSTOMER SOURCE FILE", 3, 3, "pushes events, as their sender would",
 	  "To try what push add has made: FILE holds one event, a list of them, or one in\n"
 	  "each line; - is stdin.",
-	  push_send_options, run_push_send },
+	  options_push_send, run_push_send },
 	{ "push remove", "CUSTOMER", 1, 1, "ends the pushing of a customer's events", NULL,
-	  push_remove_options, run_push_remove },
+	  options_push_remove, run_push_remove },
 
 	{ "source check", "FILE [EVENTS-FILE]", 1, 2,
 	  "checks a source's jq program, and tries it on events",
@@ -466,7 +187,7 @@ const struct command commands[] = {
 	  "finding has, unknown customers and accounts, rules that leave others nothing\n"
 	  "to do, and of the rules in force those that never match or fail. Exit status 4\n"
 	  "when there is anything. A FILE is checked without Redis.",
-	  rules_check_options, run_rules_check },
+	  options_rules_check, run_rules_check },
 	{ "rules test", "[FILE]", 0, 1,
 	  "tells what rules would have done to the findings of late",
 	  "Takes the findings that the normalizer has kept (TOCSIN_RECENT_FINDINGS,\n"
@@ -474,19 +195,19 @@ const struct command commands[] = {
 	  "TOCSIN_CONFIG_DIR or of FILE about each. Nothing is done and nothing is\n"
 	  "counted. MATCHED is how often a rule applied, DECIDED how often no earlier one\n"
 	  "had decided already.",
-	  rules_test_options, run_rules_test },
+	  options_rules_test, run_rules_test },
 	{ "template check", "[FILE]", 0, 1, "checks and compiles ticket templates",
 	  "Those of TOCSIN_CONFIG_DIR, or one file before it is put there. Exit status 4\n"
 	  "when one is wrong; it works without Redis.",
 	  NULL, run_template_check },
 	{ "template show", "NAME", 1, 1, "shows a template with all that it extends",
-	  "The built-in ones are default and defender.", template_show_options,
+	  "The built-in ones are default and defender.", options_template_show,
 	  run_template_show },
 	{ "template test", "EVENT-FILE", 1, 1, "prints the ticket that an event would open",
 	  "EVENT-FILE holds an event as its vendor gives it, or an OCSF finding. Nothing\n"
 	  "is done; it works without Redis and vendors. Without --customer an example is\n"
 	  "taken. Exit status 4 when an expression failed.",
-	  template_test_options, run_template_test },
+	  options_template_test, run_template_test },
 
 	{ "status", NULL, 0, 0, "says how everything is going",
 	  "Streams, work put off, dead entries, parked accounts, and per customer and\n"
@@ -494,7 +215,7 @@ const struct command commands[] = {
 	  "why; exit status 4 when it is broken.",
 	  NULL, run_status },
 	{ "incident list", NULL, 0, 0, "lists incidents, newest first", NULL,
-	  incident_list_options, run_incident_list },
+	  options_incident_list, run_incident_list },
 	{ "incident show", "ID", 1, 1, "shows an incident with its journal and timeline",
 	  "ID is the incident's own, or a ticket number like INC0010002.", NULL,
 	  run_incident_show },
@@ -506,7 +227,7 @@ const struct command commands[] = {
 	  "The ticket is resolved, the incident in Threat Response closed, hosts are let\n"
 	  "go. One that is held, because something outside has changed, is closed in this\n"
 	  "way too.",
-	  incident_close_options, run_incident_close },
+	  options_incident_close, run_incident_close },
 	{ "incident reopen", "ID...", 1, ANY, "takes back that incidents were closed",
 	  "Also in Threat Response. Nothing is isolated again by itself.", NULL,
 	  run_incident_reopen },
@@ -514,13 +235,13 @@ const struct command commands[] = {
 	  "confirms that closed incidents let their hosts go",
 	  "Asked for when a ticket was cancelled, or when more than ten hosts would be let go "
 	  "at once.",
-	  incident_release_options, run_incident_release },
+	  options_incident_release, run_incident_release },
 	{ "containment list", NULL, 0, 0,
 	  "lists which hosts are contained now, and what waits for approval",
 	  "Since when, how, for which incident and ticket, when the customer's maximum\n"
 	  "time ends, and what went wrong when one could not be let go; then what is\n"
 	  "frozen.",
-	  containment_list_options, run_containment_list },
+	  options_containment_list, run_containment_list },
 	{ "containment approve", "INCIDENT...", 1, ANY, "contains the hosts of incidents",
 	  "Of incidents that wait for approval, and of others whose host was not\n"
 	  "contained. What is on a never-list, or contained by somebody else, is not.\n"
@@ -539,16 +260,16 @@ const struct command commands[] = {
 	  "incident's record say who and why. It is refused, and the incident says so,\n"
 	  "while the vendor knows the host as contained by us or cannot be asked, unless\n"
 	  "--force is given. Needs TOCSIN_LINK_KEY_FILE.",
-	  write_off_options, run_containment_write_off },
+	  options_write_off, run_containment_write_off },
 	{ "freeze", "[WHAT]", 0, 1, "stops what is done without a person",
 	  "WHAT is containment, closing or all, which is the default. Holds at once in\n"
 	  "all processes: containment that is frozen asks for approval, closing waits.\n"
 	  "What a person orders is done all the same.",
-	  freeze_options, run_freeze },
+	  options_freeze, run_freeze },
 	{ "unfreeze", "[WHAT]", 0, 1, "lets go on what freeze has stopped",
-	  "What asked for approval meanwhile still does.", freeze_options, run_unfreeze },
+	  "What asked for approval meanwhile still does.", options_freeze, run_unfreeze },
 	{ "trace", "EVENT-ID", 1, 1, "tells an event's fate, and why there is or is no ticket",
-	  NULL, trace_options, run_trace },
+	  NULL, options_trace, run_trace },
 	{ "collect", NULL, 0, 0, "reads a vendor's window once and takes in what is new",
 	  "As the collector does, with the same budgets and the same account; what is\n"
 	  "known stays as it is, and the collector's own place does not move. Nothing\n"
@@ -556,7 +277,7 @@ const struct command commands[] = {
 	  "written: each event is listed with what is known of it, or what would become\n"
 	  "of it: why it would be skipped, which finding it is, which incident it would\n"
 	  "join or open, and whether that makes a ticket.",
-	  collect_options, run_collect },
+	  options_collect, run_collect },
 	{ "replay", NULL, 0, 0, "takes events that got no ticket through the pipeline again",
 	  "After rules, grouping or a minimum severity have changed. The vendors' windows\n"
 	  "are read again; what was suppressed, skipped or only recorded is normalized\n"
@@ -565,27 +286,27 @@ const struct command commands[] = {
 	  "fate for tocsin audit --repair. Nothing that comes in this way contains a host\n"
 	  "by itself. With --rules it says what other rules would do. What was pushed is\n"
 	  "taken from the findings that are kept of late.",
-	  replay_options, run_replay },
+	  options_replay, run_replay },
 	{ "audit", NULL, 0, 0, "proves that every event of a vendor's window has a fate",
 	  "Reads the window again and looks up each event. Events that no poll could have\n"
 	  "seen yet, older than fates are kept, or from before the source's first poll\n"
 	  "are counted and not missed. What is missed is listed with the vendor's id,\n"
 	  "time and type; exit status 4 then. A type that was added to a customer's file\n"
 	  "since is missed, too: its older events were not asked for.",
-	  audit_options, run_audit },
+	  options_audit, run_audit },
 	{ "dead list", NULL, 0, 0, "lists what could never succeed, oldest first", NULL,
-	  dead_list_options, run_dead_list },
+	  options_dead_list, run_dead_list },
 	{ "dead show", "ID", 1, 1, "shows a dead entry whole", NULL, NULL, run_dead_show },
 	{ "dead replay", "[ID...]", 0, ANY,
 	  "puts dead entries back to the stream they came from", "Their age starts again.",
-	  dead_replay_options, run_dead_replay },
+	  options_dead_replay, run_dead_replay },
 	{ "dead export", "FILE", 1, 1, "writes dead entries to a file, or drops those in it",
 	  "FILE is made, a JSON object a line. Nothing is dropped before the same command\n"
 	  "is given with --acknowledge, and then exactly what FILE holds: what died since\n"
 	  "stays.",
-	  dead_export_options, run_dead_export },
+	  options_dead_export, run_dead_export },
 	{ "dead drop", "[ID...]", 0, ANY, "forgets dead entries, after printing them",
 	  "What is dropped is printed whole, so that the output is an export.",
-	  dead_drop_options, run_dead_drop },
+	  options_dead_drop, run_dead_drop },
 	{ 0 },
 };
