@@ -35,22 +35,29 @@ def wait_until(condition, deadline=20.0, what="condition", every=0.02):
         time.sleep(every)
 
 
-# Below those that the kernel gives to whoever asks for any, so that nobody takes one between here and its
-# use; by chance, so that programs of tests that run side by side seldom meet.
-_given = set()
+def _ports():
+    """One after the other, below those that the kernel gives to whoever asks for any, and of those that
+    this one of pytest's workers has for itself: nobody takes one between here and its use. The first by
+    chance, for another run beside this one."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    many = 22000 // workers
+    first = random.randrange(many)
+    while True:
+        yield 10000 + worker * many + first % many
+        first += 1
+
+
+_port = _ports()
 
 
 def free_port() -> int:
-    while True:
-        port = random.randrange(10000, 32000)
-        if port in _given:
-            continue
+    for port in _port:
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _given.add(port)
         return port
 
 
