@@ -14,10 +14,12 @@
 #include "run.h"
 #include "secret.h"
 
-static int finish(struct cli *cli, struct change *change, bool good, const struct err *err)
+/* Ends the change and says what came of it: the exit status, failure when it is not good. */
+static int finish(struct cli *cli, struct change *change, bool good, int failure,
+		  const struct err *err)
 {
 	int code = good ? cli_print(cli, change_report(change), change_render, EXIT_OK)
-			: cli_fail(cli, EXIT_FAILED, err);
+			: cli_fail(cli, (enum exit_code)failure, err);
 
 	change_done(change);
 	return code;
@@ -139,7 +141,7 @@ static int run_add(struct cli *cli, enum store_kind kind)
 
 	if (!change_begin(&change, cli, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
-	return finish(cli, &change, add(cli, &change, kind, &err), &err);
+	return finish(cli, &change, add(cli, &change, kind, &err), EXIT_FAILED, &err);
 }
 
 int run_customer_add(struct cli *cli)
@@ -211,7 +213,7 @@ static int run_apply(struct cli *cli, enum store_kind kind)
 
 	if (!change_begin(&change, cli, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
-	return finish(cli, &change, apply(cli, &change, kind, &err), &err);
+	return finish(cli, &change, apply(cli, &change, kind, &err), EXIT_FAILED, &err);
 }
 
 int run_customer_apply(struct cli *cli)
@@ -290,12 +292,9 @@ static int run_secret(struct cli *cli, enum store_kind kind)
 
 	if (!change_begin(&change, cli, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
-	if (replace_secrets(&change, kind, &code, &err))
-		code = cli_print(cli, change_report(&change), change_render, EXIT_OK);
-	else
-		cli_fail(cli, (enum exit_code)code, &err);
-	change_done(&change);
-	return code;
+
+	bool good = replace_secrets(&change, kind, &code, &err);
+	return finish(cli, &change, good, code, &err);
 }
 
 int run_customer_secret(struct cli *cli)
@@ -336,12 +335,9 @@ static int run_mode(struct cli *cli, const char *mode)
 
 	if (!change_begin(&change, cli, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
-	if (set_mode(&change, mode, &code, &err))
-		code = cli_print(cli, change_report(&change), change_render, EXIT_OK);
-	else
-		cli_fail(cli, (enum exit_code)code, &err);
-	change_done(&change);
-	return code;
+
+	bool good = set_mode(&change, mode, &code, &err);
+	return finish(cli, &change, good, code, &err);
 }
 
 int run_customer_pause(struct cli *cli)
@@ -420,13 +416,10 @@ static int remove_files(struct cli *cli, enum store_kind kind)
 
 	if (!change_begin(&change, cli, &err))
 		return cli_fail(cli, EXIT_FAILED, &err);
-	if (gone(&change, kind, &code, &err) &&
-	    (!args_flag(&cli->args, "purge") || customer_ask_purge(cli, &err)))
-		code = cli_print(cli, change_report(&change), change_render, EXIT_OK);
-	else
-		cli_fail(cli, (enum exit_code)code, &err);
-	change_done(&change);
-	return code;
+
+	bool good = gone(&change, kind, &code, &err) &&
+		    (!args_flag(&cli->args, "purge") || customer_ask_purge(cli, &err));
+	return finish(cli, &change, good, code, &err);
 }
 
 int run_customer_remove(struct cli *cli)
