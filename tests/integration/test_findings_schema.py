@@ -169,7 +169,7 @@ def test_recorded_events(path):
 
 
 @pytest.mark.skipif(not ALERTS, reason="no recorded samples here")
-@pytest.mark.parametrize("path", ALERTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALERTS, ids=[path.stem for path in ALERTS])
 def test_recorded_alerts(path):
     results = normalize(path, "--source", "defender")
     assert results
@@ -180,7 +180,7 @@ def test_recorded_alerts(path):
 
 
 @pytest.mark.skipif(not UMBRELLA_SAMPLES, reason="no recorded samples here")
-@pytest.mark.parametrize("path", UMBRELLA_SAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", UMBRELLA_SAMPLES, ids=[path.stem for path in UMBRELLA_SAMPLES])
 def test_recorded_activity(path):
     results = normalize(path, "--source", "umbrella")
     assert results or not json.loads(path.read_text())["data"]
