@@ -348,7 +348,9 @@ def test_retry_after_is_obeyed(system):
                              retry_after=header, count=1)
         system.emit(customer, events)
     collector = system.start("collector", **QUICK)
-    wait_until(lambda: all(calls(system, c) for c in forms), 20, "the refused calls")
+    account = system.redis.client.hget
+    wait_until(lambda: all(account(f"tocsin:account:{c}.secure_endpoint", "paused_until") for c in forms), 20,
+               "the refusals are known")
     collector.kill()
     system.start("collector", **QUICK)
     for customer, (_, least_ms) in forms.items():

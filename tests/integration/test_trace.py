@@ -1,6 +1,5 @@
 """One trace from the poll or push that brings an event to the end of its incident: in every stream entry, and
 in the log lines of each service."""
-import json
 import re
 import threading
 import urllib.parse
@@ -36,8 +35,9 @@ class Watched:
         except (OSError, ValueError, redis.ConnectionError):
             pass
 
-    def of(self, stream):
-        return [trace for name, trace in self.entries if name == stream]
+    def of(self, stream, after=0):
+        """Those after the first ones, once there are any: Redis tells us when it has done it."""
+        return wait_until(lambda: [trace for name, trace in self.entries if name == stream][after:], 20, stream)
 
 
 @pytest.fixture
@@ -52,12 +52,13 @@ def traced(system):
     system.done()
 
 
-def lines(system, service, trace_id):
-    found = []
-    for process in system.services:
-        if process.name == f"tocsin-{service}":
-            found += [json.loads(line) for line in process.log_path.read_text().splitlines() if line.startswith("{")]
-    return [line for line in found if line.get("trace_id") == trace_id]
+def logged(system, service, trace_id, words=""):
+    """The lines with these words, once there are any: what is done is logged after it."""
+    def found():
+        lines = [line for process in system.services if process.name == f"tocsin-{service}"
+                 for line in process.log_lines()]
+        return [line for line in lines if line.get("trace_id") == trace_id and words in line["msg"]]
+    return wait_until(found, 20, f"{service} logs {words}")
 
 
 def incident_in(system, state):
@@ -91,18 +92,16 @@ def test_one_event_from_poll_to_ticket_to_close(traced):
     press_close(traced, incident["servicenow.sys_id"])
     wait_until(lambda: incident_in(system, "closed"), 30, "closed")
     closure, = watched.of("closures")
-    closing = watched.of("actions")[len(opening):]
-    assert closing and {trace.split("-")[1] for trace in closing} == {trace_id}
+    assert {trace.split("-")[1] for trace in watched.of("actions", after=len(opening))} == {trace_id}
 
-    assert [line for line in lines(system, "collector", trace_id) if "is queued" in line["msg"]]
-    assert [line for line in lines(system, "normalizer", trace_id) if "published" in line["msg"]]
-    said = " ".join(line["msg"] for line in lines(system, "incident", trace_id))
+    logged(system, "collector", trace_id, "is queued")
+    logged(system, "normalizer", trace_id, "published")
     for words in ("finding opened", "step servicenow.create: ok", "step threat_response.close: ok"):
-        assert words in said, said
+        logged(system, "incident", trace_id, words)
     # Who closes begins a trace: the ticket does not carry ours. Where the two meet, a line has both.
-    meeting, = [line for line in lines(system, "incident", closure.split("-")[1]) if "is for incident" in line["msg"]]
+    meeting, = logged(system, "incident", closure.split("-")[1], "is for incident")
     assert meeting["msg"].endswith(system.fate("acme", threat_detected(0)["id"]).removeprefix("incident:"))
-    assert lines(system, "callback", closure.split("-")[1])
+    logged(system, "callback", closure.split("-")[1])
 
 
 @pytest.mark.parametrize("header, kept", [
@@ -121,4 +120,4 @@ def test_a_pushed_event_goes_on_with_its_senders_trace(traced, header, kept):
     ids = {trace.split("-")[1] for name in ("raw", "findings", "actions") for trace in traced.watched.of(name)}
     assert len(ids) == 1 and (ids == {PARENT.split("-")[1]}) == kept
     assert incident["trace"].split("-")[1] in ids and incident["trace"].endswith(PARENT[-3:] if kept else "-01")
-    assert lines(system, "callback", *ids)
+    logged(system, "callback", *ids)
