@@ -132,9 +132,9 @@ def test_child_organization(system):
     system.emit_umbrella("acme", [record(1)])
     system.start("collector", **QUICK)
     wait_until(lambda: len(raw(system, "acme")) == 1, 30, "the record")
-    wait_until(lambda: system.redis.client.hget("tocsin:account:globex.umbrella", "parked"), 30,
-               "globex is parked")
-    reason = system.redis.client.hget(system.key_name("cursor:globex:umbrella"), "last_error")
+    reason = wait_until(lambda: system.redis.client.hget(system.key_name("cursor:globex:umbrella"), "last_error"), 30,
+                        "globex is refused")
+    assert system.redis.client.hget("tocsin:account:globex.umbrella", "parked")
     assert "no token" in reason and "403" in reason and "Forbidden" in reason
     assert not calls(system, "globex", "/reports")
 
