@@ -22,6 +22,7 @@
 #include "vendor/defender_machine.h"
 #include "vendor/secure_endpoint.h"
 #include "vendor/servicenow.h"
+#include "vendor/servicenow_table.h"
 #include "vendor/session.h"
 
 enum {
@@ -59,9 +60,9 @@ struct host {
 	struct machine machine;
 };
 
-/* *ret_sys_id stays NULL when no ticket carries the key. */
+/* *ret_ticket stays NULL when no ticket carries the key. */
 static bool find_ticket(const struct search *search, const struct containment_marked *mark,
-			const char **ret_sys_id, const char **ret_number, struct err *err)
+			const struct servicenow_record **ret_ticket, struct err *err)
 {
 	const struct rescue *rescue = search->rescue;
 	const char *account = search->customer->servicenow.account;
@@ -74,20 +75,19 @@ static bool find_ticket(const struct search *search, const struct containment_ma
 	const struct servicenow_search question = {
 		.table = search->customer->servicenow.table,
 		.correlation_id = key,
+		.fields = "impact,urgency",
 		.limit = FOUND_MAX,
 	};
 	size_t count;
 
-	*ret_sys_id = *ret_number = NULL;
+	*ret_ticket = NULL;
 	if (!account || !session.account)
 		return true;
 	incident_key(rescue->app->installation, &incident, key);
 	if (!servicenow_find(&session, &question, rescue->arena, &records, &count, NULL, err))
 		return false;
-	if (count == 0)
-		return true;
-	*ret_sys_id = servicenow_record_value(&records[0], "sys_id");
-	*ret_number = servicenow_record_value(&records[0], "number");
+	if (count > 0)
+		*ret_ticket = &records[0];
 	return true;
 }
 
@@ -142,32 +142,69 @@ static bool hold(const struct search *search, const struct host *host,
 	       host_settle(search->rescue->redis, &claim, true, err);
 }
 
-/* An incident that Redis knows nothing of: what is needed to close it. */
+/* What was made outside before the loss is looked up; what only a finding could make is not
+ * wanted any more. */
+static void plan_steps(struct incident *incident)
+{
+	struct incident_step *steps = incident->steps;
+
+	for (int i = 0; i < STEP_CONTAIN_ISOLATE; i++)
+		steps[i].status = STEP_SKIPPED;
+	if (incident->threat_response_account)
+		steps[STEP_THREAT_RESPONSE_CREATE].status = STEP_INTENT;
+	if (!incident->sys_id)
+		return;
+	steps[STEP_SERVICENOW_CREATE].status = STEP_DONE;
+	steps[STEP_SERVICENOW_LINK].status = STEP_INTENT;
+	steps[STEP_SERVICENOW_NOTE].status = STEP_NEW;
+}
+
+static void know_ticket(const struct search *search, const struct servicenow_record *ticket,
+			struct incident *incident)
+{
+	const struct account *account =
+	    directory_account(search->rescue->directory, incident->servicenow_account);
+	const char *number = servicenow_record_value(ticket, "number");
+	const char *impact = servicenow_record_value(ticket, "impact");
+	const char *urgency = servicenow_record_value(ticket, "urgency");
+
+	incident->state = INCIDENT_OPEN;
+	incident->reason = NULL;
+	incident->sys_id = servicenow_record_value(ticket, "sys_id");
+	if (number)
+		incident->number = number;
+	incident->ticket_url = servicenow_table_url(account->url, incident->ticket_table,
+						    incident->sys_id, search->rescue->arena);
+	incident->impact = impact ? (unsigned)strtoul(impact, NULL, 10) : 0;
+	incident->urgency = urgency ? (unsigned)strtoul(urgency, NULL, 10) : 0;
+}
+
+/* An incident that Redis knows nothing of, as far as it can be known without its finding. */
 static size_t incident_fields(const struct search *search, const struct host *host,
-			      const char *sys_id, const char *number, struct field *ret_fields)
+			      const struct servicenow_record *ticket, struct field *ret_fields)
 {
 	const struct containment_marked *mark = &host->machine.mark;
+	const struct customer *customer = search->customer;
 	struct incident incident = {
 		.id = mark->incident,
 		.customer = mark->customer,
 		.group = mark->group,
 		.source = search->source->name,
-		.state = sys_id ? INCIDENT_OPEN : INCIDENT_HELD,
-		.reason =
-		    sys_id ? NULL : "found by its contained host; no ticket carries its key",
+		.state = INCIDENT_HELD,
+		.reason = "found by its contained host; no ticket carries its key",
 		.title = "found again by its contained host, after Redis was lost",
 		.host = host->machine.name,
-		.servicenow_account = search->customer->servicenow.account,
-		.ticket_table = search->customer->servicenow.table,
-		.sys_id = sys_id,
-		.number = number ? number : mark->number,
+		.servicenow_account = customer->servicenow.account,
+		.threat_response_account =
+		    customer->threat_response.create ? customer->threat_response.account : NULL,
+		.ticket_table = customer->servicenow.table,
+		.number = mark->number,
 		.ticket_ms = clock_wall_ms(),
 	};
 
-	for (int i = 0; i < STEP_CONTAIN_ISOLATE; i++)
-		incident.steps[i].status = STEP_SKIPPED;
-	if (sys_id)
-		incident.steps[STEP_SERVICENOW_CREATE].status = STEP_DONE;
+	if (ticket)
+		know_ticket(search, ticket, &incident);
+	plan_steps(&incident);
 	return incident_encode(&incident, search->rescue->arena, ret_fields);
 }
 
@@ -191,18 +228,17 @@ static bool restore(struct search *search, const struct host *host, struct err *
 	const struct containment_marked *mark = &host->machine.mark;
 	struct field fields[INCIDENT_FIELDS];
 	struct containment_ledger ledger;
-	const char *sys_id, *number;
+	const struct servicenow_record *ticket;
 	struct incident_item item = { .op = ITEM_HOST };
 	struct closing_item taken = { .incident = mark->incident };
 	enum closing_take ignored;
 
-	if (!find_ticket(search, mark, &sys_id, &number, err) ||
-	    !hold(search, host, &ledger, err))
+	if (!find_ticket(search, mark, &ticket, err) || !hold(search, host, &ledger, err))
 		return false;
 	item.ledger = containment_ledger_encode(&ledger, rescue->arena);
 	taken.item = incident_item_encode(&item, rescue->arena);
 	taken.fields = fields;
-	taken.field_count = incident_fields(search, host, sys_id, number, fields);
+	taken.field_count = incident_fields(search, host, ticket, fields);
 	if (!take_group(search, mark, err) ||
 	    !closing_take(rescue->redis, NULL, rescue->partition, &taken, &ignored, err))
 		return false;

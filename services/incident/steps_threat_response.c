@@ -110,6 +110,14 @@ static struct saga_end create_look_up(struct turn *turn)
 	return created(turn, SAGA_LOOK_UP, found[0].id, "looked up: exists as");
 }
 
+/* One that was found again by its contained host has nothing to tell. */
+static struct saga_end create_prepare(struct turn *turn)
+{
+	if (!turn->incident.opening && !turn->incident.uid)
+		return turn_end(SAGA_PREPARE, SAGA_NEEDLESS, "its finding was lost with Redis");
+	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
+}
+
 static struct saga_end create_call(struct turn *turn)
 {
 	const char *account = turn->incident.threat_response_account;
@@ -144,6 +152,7 @@ static struct saga_end create_call(struct turn *turn)
 const struct step step_threat_response_create = {
 	.side = SIDE_THREAT_RESPONSE,
 	.effect = true,
+	.prepare = create_prepare,
 	.look_up = create_look_up,
 	.call = create_call,
 };

@@ -1,5 +1,6 @@
 """Redis loses everything, or is set back to an old state, while tickets are open, others were closed and hosts
 are contained: nothing is opened twice, nothing that was closed comes back, no host is forgotten."""
+import json
 import pathlib
 import shutil
 import sys
@@ -36,10 +37,12 @@ class Estate:
             self.env = {"TOCSIN_REDIS_USER": "setup", "TOCSIN_REDIS_PASSWORD": "pw"}
         self.begin()
 
-    def begin(self):
+    def begin(self, *services):
         self.system.service("setup", **self.env).ready()
-        self.system.start("collector", "normalizer", "incident", TOCSIN_RECONCILE_INTERVAL="500ms",
-                          TOCSIN_CONTAIN_POLL="100ms",
+        self.start(*services or ("collector", "normalizer", "incident"))
+
+    def start(self, *services):
+        self.system.start(*services, TOCSIN_RECONCILE_INTERVAL="500ms", TOCSIN_CONTAIN_POLL="100ms",
                           TOCSIN_LINK_KEY_FILE=str(self.system.folder / "link.key"))
 
     def emit(self, *numbers, system="Windows 11 Enterprise"):
@@ -118,6 +121,12 @@ class Estate:
         self.emit(6)
         wait_until(lambda: self.is_open(6), 30, "a new one")
 
+    def entity_status(self, number):
+        """Of the problem's incident in Threat Response."""
+        host = self.problems[number]["computer"]["hostname"]
+        return next(one["status"] for one in self.system.sandbox.get("state/threat_response/client-xdr")["incidents"]
+                    if host in json.dumps(one))
+
 
 @pytest.fixture
 def estate(system):
@@ -139,6 +148,32 @@ def test_total_loss(estate):
     assert estate.ticket(3)["state"] == "6" and estate.isolation(4) == estate.isolation(5) == "isolated"
     estate.goes_on()
     estate.check_once(6)
+
+
+def test_hosts_are_known_before_their_events(estate):
+    """After the loss nothing is polled at first: contained hosts and tickets say which incidents there are. They
+    go on and are closed like any other."""
+    system = estate.system
+    estate.story()
+    four, five = (estate.of(n)["id"] for n in (4, 5))
+    system.stop()
+    estate.empty()
+    estate.begin("incident")
+
+    def known(id_):
+        return estate.client.hgetall(system.key_name(f"incident:{id_}"))
+    wait_until(lambda: len(estate.contained()) == 2, 30, "who is contained")
+    wait_until(lambda: known(four)["threat_response.id"] and known(five)["threat_response.id"], 20, "both sides")
+    resolve(system, system.ticket("main", known(four)["servicenow.sys_id"]))
+    wait_until(lambda: estate.isolation(4) == "not_isolated" and known(four)["state"] == "closed", 30, "released")
+    assert estate.entity_status(4).startswith("Closed") and estate.entity_status(5) == "New"
+    # What it was opened by is no news there, what comes later is.
+    system.emit("acme", [quarantine_failure(estate.problems[5], LATER)])
+    estate.start("collector", "normalizer")
+    wait_until(lambda: estate.noted(5, LATER) == 1, 40, "a later event is told")
+    wait_until(lambda: estate.is_open(1, 2, 5) and estate.is_closed(3, 4), 30, "all is known again")
+    assert estate.of(5)["id"] == five
+    estate.check_once(5)
 
 
 def test_set_back_to_a_backup(estate, tmp_path):
