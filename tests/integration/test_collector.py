@@ -237,7 +237,7 @@ def test_pinned(system):
     wait_until(lambda: owner(system, "acme") == owner(system, "hooli") != owner(system, "globex")
                and owner(system, "acme"), 20, "the pinned one has its own")
     assert owner(system, "globex") == owner(system, "initech") != ""
-    assert pinned.metric("tocsin_collector_leases") == 2
+    wait_until(lambda: pinned.metric("tocsin_collector_leases") == 2, 10, "and counts them")
     pinned.kill()
     wait_until(lambda: owner(system, "acme") == owner(system, "globex"), 20, "not left alone")
 
