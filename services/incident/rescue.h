@@ -12,7 +12,8 @@ struct redis;
  * Hosts that are contained although Redis has forgotten them: after it lost its data, the marks
  * on isolations at the vendors say which incident each is of, and its ledger is written anew;
  * its ticket and its incident in Threat Response are looked up by the same mark. Once per loss
- * and customer. A host that was only moved carries no mark: where it came from is in its ticket.
+ * and customer. A host that was only moved carries no mark: where it came from is in its
+ * ticket.
  */
 struct rescue {
 	const struct app *app;
