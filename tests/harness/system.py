@@ -8,6 +8,7 @@ import pathlib
 import time
 
 from .callback import Caller
+from .documented import undocumented
 from .process import Process, free_port
 from .redis_server import RedisServer
 from .sandbox import Sandbox
@@ -212,6 +213,8 @@ class System:
         """The end of a test: services must stop cleanly."""
         try:
             self.stop()
+            unknown = undocumented(self.redis.client) if self.redis.process.poll() is None else []
+            assert not unknown, f"docs/streams.md does not tell of {unknown}"
         finally:
             for process in self.services:
                 process.kill()
