@@ -1,11 +1,12 @@
 """A mail server that keeps what it gets, and can be told to misbehave."""
 import email
 import email.policy
-import socket
 import ssl
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from .process import free_port
 
 
 class MailSink:
@@ -19,9 +20,7 @@ class MailSink:
             context.load_cert_chain(*certificate)
         options = {"authenticator": self._login(user, password), "auth_require_tls": True,
                    "auth_required": True} if user else {}
-        with socket.socket() as free:  # the controller knows only ports that are given
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()  # the controller knows only ports that are given
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port, tls_context=context,
                                      require_starttls=bool(context), **options)
         self.controller.start()

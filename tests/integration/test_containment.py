@@ -509,8 +509,7 @@ def test_warned_and_asked(cisco):
     acme.host("WS-1")
     acme.start()
     acme.find(1, "WS-1")
-    wait_until(lambda: sum("contained for" in n for n in notes(tickets(acme.system)[0])) == 3, 30,
-               "half, late, end")
+    wait_until(lambda: "\n".join(notes(tickets(acme.system)[0])).count("contained for") == 3, 30, "half, late, end")
     assert acme.isolated("WS-1") and "shall it stay so" in notes(tickets(acme.system)[0])[-1]
 
 

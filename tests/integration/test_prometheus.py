@@ -4,7 +4,6 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ import yaml
 from harness import wait_until
 from harness.events import threat_detected
 from harness.linked import Callback
+from harness.process import free_port
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
@@ -114,9 +114,7 @@ def test_every_metric_in_a_rule_or_a_dashboard_exists():
 
 class Prometheus:
     def __init__(self, folder, targets):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         config = folder / "prometheus.yml"
         config.write_text(json.dumps({
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
