@@ -1,7 +1,6 @@
 /* What the outside says about our incidents, compared with what we know of them. */
 #include "reconcile.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,23 +18,15 @@
 
 enum { PAGE = 100, QUERY_MAX = 8 << 10, ANALYST_CALLS_MAX = 100 };
 
-static struct vendor_session session_of(const struct watch *watch, const char *account)
+static struct vendor_session session_of(const struct watch *watch,
+					const struct account *account)
 {
 	return (struct vendor_session){
 		.vendor = watch->app->vendor,
 		.redis = watch->redis,
-		.account = directory_account(watch->directory, account),
+		.account = account,
 		.class = VENDOR_POLLING,
 	};
-}
-
-static const struct customer *live_customer(const struct watch *watch,
-					    const struct incident *incident)
-{
-	const struct customer *customer =
-	    directory_customer(watch->directory, incident->customer);
-
-	return customer && customer->mode == CUSTOMER_LIVE ? customer : NULL;
 }
 
 /* ---- ServiceNow: what is asked for ---- */
@@ -143,7 +134,7 @@ static bool compare_all(struct page *page, const struct servicenow_record *rows,
 
 /* ---- pages ---- */
 
-static bool page_read(struct page *page, const char *account, struct err *err)
+static bool page_read(struct page *page, const struct account *account, struct err *err)
 {
 	struct vendor_session session = session_of(page->watch, account);
 	struct servicenow_record *rows;
@@ -172,8 +163,9 @@ static bool page_read(struct page *page, const char *account, struct err *err)
 	return ok;
 }
 
-static bool page_add(struct page *page, const char *account, const struct incident *incident,
-		     const char *sys_id, bool survivor, struct err *err)
+static bool page_add(struct page *page, const struct account *account,
+		     const struct incident *incident, const char *sys_id, bool survivor,
+		     struct err *err)
 {
 	const char *table = table_of(page->watch, incident);
 
@@ -187,25 +179,52 @@ static bool page_add(struct page *page, const char *account, const struct incide
 	return true;
 }
 
-bool reconcile_servicenow(const struct watch *watch, const char *account, struct err *err)
+static bool is_asked(const struct incident *incident, const struct account *account)
+{
+	return incident->servicenow_account && incident->sys_id &&
+	       strcmp(incident->servicenow_account, account->id) == 0;
+}
+
+static bool read_tickets(const struct watch *watch, const struct account *account,
+			 const struct watch_row *const *rows, size_t row_count, struct err *err)
 {
 	struct page page = { .watch = watch };
+	struct incident *incidents;
+	size_t count;
+	bool ok = watch_load(watch, rows, row_count, &incidents, &count, err);
 
-	for (size_t i = 0; i < watch->count; i++) {
-		const struct incident *incident = &watch->incidents[i];
+	for (size_t i = 0; ok && i < count; i++) {
+		const struct incident *incident = &incidents[i];
 		const struct incident_closing *closing = &incident->closing;
 
-		if (!incident->servicenow_account || !incident->sys_id ||
-		    strcmp(incident->servicenow_account, account) != 0 ||
-		    !live_customer(watch, incident))
+		if (!is_asked(incident, account))
 			continue;
-		if (!page_add(&page, account, incident, incident->sys_id, false, err))
-			return false;
-		if (closing->release == RELEASE_SURVIVOR && closing->survivor &&
-		    !page_add(&page, account, incident, closing->survivor, true, err))
-			return false;
+		ok = page_add(&page, account, incident, incident->sys_id, false, err);
+		if (ok && closing->release == RELEASE_SURVIVOR && closing->survivor)
+			ok = page_add(&page, account, incident, closing->survivor, true, err);
 	}
-	return page_read(&page, account, err);
+	ok = ok && page_read(&page, account, err);
+	arena_reset(watch->arena);
+	return ok;
+}
+
+bool reconcile_servicenow(const struct watch *watch, const struct account *account,
+			  struct err *err)
+{
+	const struct watch_row *rows[PAGE];
+	size_t count = 0;
+
+	for (size_t i = 0; i < watch->count; i++) {
+		if (watch->rows[i].servicenow != account)
+			continue;
+		rows[count++] = &watch->rows[i];
+		if (count < PAGE)
+			continue;
+		if (!read_tickets(watch, account, rows, count, err))
+			return false;
+		count = 0;
+	}
+	return read_tickets(watch, account, rows, count, err);
 }
 
 /* ---- Threat Response ---- */
@@ -248,10 +267,10 @@ static bool tell_merged(const struct watch *watch, const struct incident *incide
 	       watch_merged(watch, incident, when, err);
 }
 
-static bool look_there(const struct watch *watch, const struct incident *incident,
-		       struct err *err)
+static bool look_there(const struct watch *watch, const struct account *account,
+		       const struct incident *incident, struct err *err)
 {
-	struct vendor_session session = session_of(watch, incident->threat_response_account);
+	struct vendor_session session = session_of(watch, account);
 	struct threat_response_incident entity;
 	enum closure_verdict verdict;
 	bool found = false;
@@ -265,45 +284,66 @@ static bool look_there(const struct watch *watch, const struct incident *inciden
 	       watch_order(watch, incident, verdict, err);
 }
 
-static bool is_asked_there(const struct watch *watch, const struct incident *incident,
-			   const char *account)
+static bool is_asked_there(const struct incident *incident, const struct account *account)
 {
-	const struct customer *customer = live_customer(watch, incident);
-
-	return customer && customer->closing.threat_response && incident->ctim_id &&
-	       incident->threat_response_account &&
-	       strcmp(incident->threat_response_account, account) == 0 &&
+	return incident->ctim_id && incident->threat_response_account &&
+	       strcmp(incident->threat_response_account, account->id) == 0 &&
 	       incident->state == INCIDENT_OPEN;
+}
+
+static bool read_there(const struct watch *watch, const struct account *account,
+		       const struct watch_row *row, struct err *err)
+{
+	struct incident *incident;
+	size_t count;
+	bool ok = watch_load(watch, &row, 1, &incident, &count, err);
+
+	if (ok && count > 0 && is_asked_there(incident, account))
+		ok = look_there(watch, account, incident, err);
+	arena_reset(watch->arena);
+	return ok;
 }
 
 static int by_id(const void *a, const void *b)
 {
-	const struct incident *const *first = a, *const *second = b;
+	const struct watch_row *const *first = a, *const *second = b;
 
 	return strcmp((*first)->id, (*second)->id);
 }
 
-bool reconcile_threat_response(const struct watch *watch, const char *account,
-			       char last[INCIDENT_ID_SIZE], struct err *err)
+static bool read_some_there(const struct watch *watch, const struct account *account,
+			    const struct watch_row **asked, size_t count,
+			    char last[INCIDENT_ID_SIZE], struct err *err)
 {
-	const struct incident **asked =
-	    arena_alloc(watch->arena, (watch->count + 1) * sizeof(*asked));
-	size_t count = 0, first = 0;
+	size_t first = 0;
 
-	for (size_t i = 0; i < watch->count; i++) {
-		if (is_asked_there(watch, &watch->incidents[i], account))
-			asked[count++] = &watch->incidents[i];
-	}
 	qsort(asked, count, sizeof(*asked), by_id);
 	while (first < count && strcmp(asked[first]->id, last) <= 0)
 		first++;
 	for (size_t i = 0; i < count && i < ANALYST_CALLS_MAX; i++) {
-		const struct incident *incident = asked[(first + i) % count];
+		const struct watch_row *row = asked[(first + i) % count];
 
 		/* Before the question: one that is never answered does not stop the rest. */
-		snprintf(last, INCIDENT_ID_SIZE, "%s", incident->id);
-		if (!look_there(watch, incident, err))
+		memcpy(last, row->id, INCIDENT_ID_SIZE);
+		if (!read_there(watch, account, row, err))
 			return false;
 	}
 	return true;
+}
+
+bool reconcile_threat_response(const struct watch *watch, const struct account *account,
+			       char last[INCIDENT_ID_SIZE], struct err *err)
+{
+	const struct watch_row **asked = xcalloc(watch->count + 1, sizeof(*asked));
+	size_t count = 0;
+
+	for (size_t i = 0; i < watch->count; i++) {
+		if (watch->rows[i].threat_response == account)
+			asked[count++] = &watch->rows[i];
+	}
+
+	bool ok = read_some_there(watch, account, asked, count, last, err);
+
+	free(asked);
+	return ok;
 }

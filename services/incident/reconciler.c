@@ -105,11 +105,10 @@ static void read_account(struct reconciler *reconciler, const struct watch *watc
 		return;
 	}
 	if (account->kind == ACCOUNT_SERVICENOW)
-		good = reconcile_servicenow(watch, account->id, &err);
+		good = reconcile_servicenow(watch, account, &err);
 	else
 		good = reconcile_threat_response(
-		    watch, account->id, place_of(reconciler, watch->partition, account->id),
-		    &err);
+		    watch, account, place_of(reconciler, watch->partition, account->id), &err);
 	metric_add(&app_reconciliations, 1, account->id, good ? "ok" : "failed");
 	if (!good)
 		log_debug("tickets of account %s are read later: %s", account->id, err.text);
@@ -131,13 +130,14 @@ static void read_partition(struct reconciler *reconciler, const struct directory
 
 	if (!watch_read(&watch, &err)) {
 		log_debug("open incidents cannot be read: %s", err.text);
+		watch_done(&watch);
 		return;
 	}
-	for (size_t i = 0; watch.count > 0 && i < directory_account_count(directory); i++) {
-		if (service_stopping(reconciler->set.service))
-			return;
+	for (size_t i = 0; watch.count > 0 && i < directory_account_count(directory) &&
+			   !service_stopping(reconciler->set.service);
+	     i++)
 		read_account(reconciler, &watch, directory_account_at(directory, i));
-	}
+	watch_done(&watch);
 }
 
 static void read_all(struct reconciler *reconciler)

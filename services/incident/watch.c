@@ -1,14 +1,18 @@
 /* The incidents that the reconciler looks after, out of Redis and back with a hint. */
 #include "watch.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/trace.h"
 #include "bus/closing.h"
 #include "bus/redis.h"
 #include "model/closure.h"
+#include "model/customer.h"
 
 enum { PAGE = 200 };
 
@@ -38,20 +42,21 @@ static const char *const names[] = {
 
 enum { NAMES = sizeof names / sizeof names[0] };
 
-static void append_read(struct watch *watch, const char *id)
+static void append_read(const struct watch *watch, const char *id)
 {
 	const char *argv[NAMES + 2] = { "HMGET" };
 	struct key key;
 
 	key_format(&key, watch->partition, "incident:%s", id);
-	argv[1] = arena_strdup(watch->arena, key.text);
+	argv[1] = key.text;
 	for (size_t i = 0; i < NAMES; i++)
 		argv[i + 2] = names[i];
 	redis_append_argv(watch->redis, NAMES + 2, argv, NULL);
 }
 
 /* False: there is none any more, or it cannot be read. */
-static bool decode(struct watch *watch, const struct redis_reply *row, struct incident *ret)
+static bool decode(const struct watch *watch, const struct redis_reply *row,
+		   struct incident *ret)
 {
 	struct field fields[NAMES];
 	size_t count = 0;
@@ -66,6 +71,8 @@ static bool decode(struct watch *watch, const struct redis_reply *row, struct in
 	return incident_decode(ret, fields, count, NULL);
 }
 
+/* ---- all of them ---- */
+
 /* Something may still be said about it, or has to be waited for. */
 static bool is_watched(const struct watch *watch, const struct incident *incident)
 {
@@ -75,12 +82,32 @@ static bool is_watched(const struct watch *watch, const struct incident *inciden
 	       incident->closed_ms + watch->watch_ms > watch->now_ms;
 }
 
+static void add_row(struct watch *watch, const struct incident *incident)
+{
+	const struct customer *customer =
+	    directory_customer(watch->directory, incident->customer);
+	struct watch_row *row = &watch->rows[watch->count];
+
+	if (!customer || customer->mode != CUSTOMER_LIVE)
+		return;
+	*row = (struct watch_row){ .customer = customer };
+	snprintf(row->id, sizeof row->id, "%s", incident->id);
+	if (incident->servicenow_account && incident->sys_id)
+		row->servicenow =
+		    directory_account(watch->directory, incident->servicenow_account);
+	if (customer->closing.threat_response && incident->threat_response_account &&
+	    incident->ctim_id && incident->state == INCIDENT_OPEN)
+		row->threat_response =
+		    directory_account(watch->directory, incident->threat_response_account);
+	watch->count++;
+}
+
 /* The ids of one page of the set: those that are watched are kept. */
 static bool read_page(struct watch *watch, const struct redis_reply *ids, size_t *ret_forgotten,
 		      struct err *err)
 {
 	const char *forgotten[PAGE];
-	size_t count = reply_count(ids);
+	size_t count = reply_count(ids) < PAGE ? reply_count(ids) : PAGE;
 	struct key open;
 	bool ok = true;
 
@@ -90,18 +117,33 @@ static bool read_page(struct watch *watch, const struct redis_reply *ids, size_t
 		append_read(watch, reply_text(reply_at(ids, i)));
 	for (size_t i = 0; i < count; i++) {
 		struct redis_reply *row = redis_read(watch->redis, ok ? err : NULL);
-		struct incident *incident = &watch->incidents[watch->count];
+		struct incident incident;
 
 		ok = ok && row;
-		if (row && decode(watch, row, incident) && is_watched(watch, incident))
-			watch->count++;
+		if (row && decode(watch, row, &incident) && is_watched(watch, &incident))
+			add_row(watch, &incident);
 		else if (row)
 			forgotten[(*ret_forgotten)++] = reply_text(reply_at(ids, i));
 		reply_free(row);
 	}
 	for (size_t i = 0; ok && i < *ret_forgotten; i++)
 		ok = redis_run(watch->redis, err, "ZREM %s %s", open.text, forgotten[i]);
+	arena_reset(watch->arena);
 	return ok;
+}
+
+static const char *table_of(const struct watch_row *row)
+{
+	return row->customer->servicenow.table ? row->customer->servicenow.table : "";
+}
+
+/* One question is about tickets of one table. */
+static int by_table(const void *a, const void *b)
+{
+	const struct watch_row *first = a, *second = b;
+	int tables = strcmp(table_of(first), table_of(second));
+
+	return tables != 0 ? tables : strcmp(first->id, second->id);
 }
 
 bool watch_read(struct watch *watch, struct err *err)
@@ -117,7 +159,7 @@ bool watch_read(struct watch *watch, struct err *err)
 		return false;
 	room = (size_t)reply_integer(reply);
 	reply_free(reply);
-	watch->incidents = arena_alloc(watch->arena, (room + PAGE) * sizeof *watch->incidents);
+	watch->rows = xcalloc(room + PAGE, sizeof *watch->rows);
 	watch->count = 0;
 	while (ok && watch->count < room) {
 		size_t forgotten = 0, found;
@@ -132,8 +174,41 @@ bool watch_read(struct watch *watch, struct err *err)
 		if (found < PAGE)
 			break;
 	}
+	qsort(watch->rows, watch->count, sizeof *watch->rows, by_table);
 	return ok;
 }
+
+void watch_done(struct watch *watch)
+{
+	free(watch->rows);
+	watch->rows = NULL;
+	watch->count = 0;
+}
+
+/* ---- some of them ---- */
+
+bool watch_load(const struct watch *watch, const struct watch_row *const *rows, size_t count,
+		struct incident **ret_incidents, size_t *ret_count, struct err *err)
+{
+	struct incident *incidents = arena_alloc(watch->arena, (count + 1) * sizeof *incidents);
+	bool ok = true;
+
+	*ret_incidents = incidents;
+	*ret_count = 0;
+	for (size_t i = 0; i < count; i++)
+		append_read(watch, rows[i]->id);
+	for (size_t i = 0; i < count; i++) {
+		struct redis_reply *row = redis_read(watch->redis, ok ? err : NULL);
+
+		ok = ok && row;
+		if (row && decode(watch, row, &incidents[*ret_count]))
+			(*ret_count)++;
+		reply_free(row);
+	}
+	return ok;
+}
+
+/* ---- what is said of them ---- */
 
 static bool push(const struct watch *watch, const struct incident *incident,
 		 const struct closure *closure, struct err *err)
