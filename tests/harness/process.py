@@ -117,6 +117,10 @@ class Process:
                 total += float(line.rsplit(" ", 1)[1])
         return total
 
+    def counts(self, value, name, **labels):
+        """The metric comes to be that: what is done is counted after it."""
+        wait_until(lambda: self.metric(name, **labels) == value, 20, f"{name} is {value}")
+
     @property
     def pid(self):
         return self.process.pid

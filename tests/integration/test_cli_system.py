@@ -97,7 +97,7 @@ def test_watch_applies_changes_and_heals_an_empty_redis(ready):
     wait_until(lambda: not any("run tocsin setup" in why for why in ready.tocsin("status", expect=4)["why"]), 5,
                "setup is whole again")
     assert watch.get("/readyz")[0] == 200 and watch.get("/healthz")[0] == 200
-    assert watch.metric("tocsin_setup_customers") == 1
+    watch.counts(1, "tocsin_setup_customers")
 
     # Someone else's hand in the hash is undone as well.
     ready.redis.client.delete("tocsin:customers")
@@ -129,7 +129,7 @@ def test_watch_complains_once_about_a_bad_file(ready):
     wait_until(lambda: "beta" in applied(ready), 8, "applied again")
     assert len(complaints()) == 1
     assert complaints()[0]["level"] == "error"
-    assert watch.metric("tocsin_setup_bad_files") == 1
+    watch.counts(1, "tocsin_setup_bad_files")
     watch.signal(signal.SIGTERM)
     assert watch.process.wait(10) == 0
 

@@ -213,7 +213,7 @@ def test_replicas_share(system):
         return "" not in held and sorted(held.values()) == [20 // replicas] * replicas
 
     wait_until(lambda: even(2), 20, "ten each")
-    assert first.metric("tocsin_collector_leases") == 10
+    first.counts(10, "tocsin_collector_leases")
     second.stop()
     assert shares(system, customers).get("") or even(1)  # given back at once, not run out
     wait_until(lambda: even(1), 5, "all with the first again")
@@ -237,7 +237,7 @@ def test_pinned(system):
     wait_until(lambda: owner(system, "acme") == owner(system, "hooli") != owner(system, "globex")
                and owner(system, "acme"), 20, "the pinned one has its own")
     assert owner(system, "globex") == owner(system, "initech") != ""
-    wait_until(lambda: pinned.metric("tocsin_collector_leases") == 2, 10, "and counts them")
+    pinned.counts(2, "tocsin_collector_leases")
     pinned.kill()
     wait_until(lambda: owner(system, "acme") == owner(system, "globex"), 20, "not left alone")
 

@@ -161,8 +161,8 @@ def test_opens_on_both_sides_and_links(acme):
     (relationship,) = ctim(acme)["relationships"]
     assert relationship["relationship_type"] == "member-of"
     assert relationship["target_ref"] == entity["id"]
-    assert service.metric("tocsin_findings_total", outcome="opened") == 1
-    assert service.metric("tocsin_event_to_ticket_seconds_count") == 1
+    service.counts(1, "tocsin_findings_total", outcome="opened")
+    service.counts(1, "tocsin_event_to_ticket_seconds_count")
     lines = timeline(acme, state["id"])
     for step in ("inspect", "threat_response.create", "servicenow.create", "servicenow.link",
                  "threat_response.link"):

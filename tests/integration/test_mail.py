@@ -189,7 +189,7 @@ def test_starttls_and_authentication(system, certificate, password, sent):
     else:
         wait_until(lambda: "could not be sent" in log.read_text(), 20)
         assert server.mails == []
-        assert system.services[0].metric("tocsin_mails_total", via="smtp", outcome="refused") > 0
+        wait_until(lambda: system.services[0].metric("tocsin_mails_total", via="smtp", outcome="refused") > 0, 10)
     assert password not in log.read_text()
     server.stop()
 

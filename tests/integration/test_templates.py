@@ -106,7 +106,7 @@ def test_an_expression_that_fails_loses_no_ticket(snow):
         assert "template soc, impact: \"7\" is not 1 to 3; the built-in one was used" in place
         assert "template soc, category: it gave a list or an object" in place
         assert "template soc, u_hash: " in place and "left out" in place
-    assert service.metric("tocsin_template_failures_total", template="soc") == 6
+    service.counts(6, "tocsin_template_failures_total", template="soc")
 
     add(snow, finding(2, group="g"))
     wait_until(lambda: len(notes(tickets(snow)[0])) == 3, 60, "a note on the later event")

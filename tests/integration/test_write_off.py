@@ -77,7 +77,7 @@ def test_what_is_still_contained_is_not(acme):
     contained(acme, 1)
     write_off(acme, "WS-1")
     wait_until(lambda: "WS-1 is not written off" in log_of(acme), 20, "refused")
-    assert service.metric("tocsin_containment_actions_total", action="write_off", outcome="refused") == 1
+    service.counts(1, "tocsin_containment_actions_total", action="write_off", outcome="refused")
     assert state(acme, 1) == "open" and acme.isolated("WS-1") and acme.holders("WS-1")
     # A person may know better than the vendor; the ticket, which is open, is told.
     write_off(acme, "WS-1", "--force")
