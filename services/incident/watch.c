@@ -82,6 +82,23 @@ static bool is_watched(const struct watch *watch, const struct incident *inciden
 	       incident->closed_ms + watch->watch_ms > watch->now_ms;
 }
 
+static unsigned char table_of(struct watch *watch, const struct incident *incident,
+			      const struct customer *customer)
+{
+	const char *name =
+	    incident->ticket_table ? incident->ticket_table : customer->servicenow.table;
+	unsigned char place = 0;
+
+	if (!name)
+		return 0;
+	while (place < WATCH_TABLES - 1 && watch->tables[place] &&
+	       strcmp(watch->tables[place], name) != 0)
+		place++;
+	if (!watch->tables[place])
+		watch->tables[place] = xstrdup(name);
+	return place;
+}
+
 static void add_row(struct watch *watch, const struct incident *incident)
 {
 	const struct customer *customer =
@@ -90,7 +107,7 @@ static void add_row(struct watch *watch, const struct incident *incident)
 
 	if (!customer || customer->mode != CUSTOMER_LIVE)
 		return;
-	*row = (struct watch_row){ .customer = customer };
+	*row = (struct watch_row){ .table = table_of(watch, incident, customer) };
 	snprintf(row->id, sizeof row->id, "%s", incident->id);
 	if (incident->servicenow_account && incident->sys_id)
 		row->servicenow =
@@ -132,18 +149,13 @@ static bool read_page(struct watch *watch, const struct redis_reply *ids, size_t
 	return ok;
 }
 
-static const char *table_of(const struct watch_row *row)
-{
-	return row->customer->servicenow.table ? row->customer->servicenow.table : "";
-}
-
 /* One question is about tickets of one table. */
 static int by_table(const void *a, const void *b)
 {
 	const struct watch_row *first = a, *second = b;
-	int tables = strcmp(table_of(first), table_of(second));
 
-	return tables != 0 ? tables : strcmp(first->id, second->id);
+	return first->table != second->table ? first->table - second->table
+					     : strcmp(first->id, second->id);
 }
 
 bool watch_read(struct watch *watch, struct err *err)
@@ -180,6 +192,10 @@ bool watch_read(struct watch *watch, struct err *err)
 
 void watch_done(struct watch *watch)
 {
+	for (size_t i = 0; i < WATCH_TABLES; i++) {
+		free(watch->tables[i]);
+		watch->tables[i] = NULL;
+	}
 	free(watch->rows);
 	watch->rows = NULL;
 	watch->count = 0;

@@ -11,14 +11,15 @@
 struct account;
 struct app;
 struct arena;
-struct customer;
 struct directory;
 struct redis;
+
+enum { WATCH_TABLES = 32 };
 
 /* One that is looked after, as short as it can be: there may be very many. */
 struct watch_row {
 	char id[INCIDENT_ID_SIZE];
-	const struct customer *customer;
+	unsigned char table;		       /* place in the watch's tables */
 	const struct account *servicenow;      /* where its ticket is; NULL: none to be read */
 	const struct account *threat_response; /* NULL: an end there means nothing */
 };
@@ -33,6 +34,7 @@ struct watch {
 	uint64_t now_ms;
 	uint64_t watch_ms; /* so long after its closing a ticket is watched */
 
+	char *tables[WATCH_TABLES]; /* that tickets are in; what is beyond counts as the last */
 	struct watch_row *rows; /* of live customers, by table, then by id; see watch_done() */
 	size_t count;
 };

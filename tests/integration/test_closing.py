@@ -498,6 +498,29 @@ def test_a_hundred_tickets_a_question(acme):
     assert asked and all(c["query"].count("%2C") + c["query"].count(",") >= 29 for c in asked)
 
 
+def test_tables_that_take_turns_cost_no_more_questions(system):
+    """The same, where every other ticket of an instance is in another table."""
+    system.servicenow()
+    system.sandbox.post("accounts", {
+        "vendor": "servicenow", "account": "main", "security_incident_response": True,
+        "users": [{"user_name": "tocsin", "password": "snow-secret", "name": "Tocsin",
+                   "roles": ["itil", "sn_si.analyst"]}]})
+    for customer, name in (("acme", "incident"), ("globex", "sn_si_incident")):
+        system.customer(customer, xdr=None, servicenow={"account": "snow-main", **SYS_ID, "table": name})
+    system.apply()
+    system.start("incident", TOCSIN_RECONCILE_INTERVAL="1h")
+    for i in range(6):
+        add(system, finding(i, customer=("acme", "globex")[i % 2]))
+        wait_until(lambda n=i + 1: len(incident_ids(system)) == n and system.drained(), 20, "one after the other")
+    system.stop()
+    system.sandbox.delete("ledger")
+    service = system.start("incident", TOCSIN_RECONCILE_INTERVAL="500ms")
+    wait_until(lambda: service.metric("tocsin_reconciliations_total", account="snow-main", outcome="ok") >= 1, 20, "read")
+    asked = [c for c in calls(system, vendor="servicenow", method="GET") if "sys_idIN" in (c["query"] or "")]
+    assert {c["path"].rsplit("/", 1)[-1] for c in asked[:2]} == {"incident", "sn_si_incident"}
+    assert all(c["query"].count("%2C") + c["query"].count(",") >= 2 for c in asked)
+
+
 # ---- what is not ours to close
 
 
