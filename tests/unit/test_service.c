@@ -345,17 +345,33 @@ static void health_tells_what_is_the_matter(void **state)
 }
 
 /* Stays until it is unready because of the stop, for as long as the test wants to look. */
+/* A byte for each thing that linger() may do. */
+static int gate[2];
+
+static void pass_gate(void)
+{
+	char byte;
+
+	while (read(gate[0], &byte, 1) < 0)
+		;
+}
+
+static void open_gate(void)
+{
+	assert_int_equal(write(gate[1], "", 1), 1);
+}
+
 static bool linger(struct service *service, const struct config *config)
 {
 	_Atomic bool ready = true;
 
 	(void)config;
-	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	pass_gate();
 	service_add_ready(service, "redis", is_ready, &ready);
 	while (service_wait_ms(service, 60000))
 		;
 	log_info("lingering");
-	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	pass_gate();
 	return true;
 }
 
@@ -420,14 +436,19 @@ static void a_stopping_process_is_not_ready(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		struct process process;
+		assert_int_equal(pipe(gate), 0);
 		spawn(&process, linger, NULL);
 		wait_for(&process, "/readyz", 503, "starting\n");
+		open_gate();
 		wait_for(&process, "/readyz", 200, "ready\n");
 		kill(process.pid, signals[i]);
 		wait_for(&process, "/readyz", 503, "stopping\n");
 		wait_for(&process, "/healthz", 200, "ok\n");
+		open_gate();
 		collect(&process);
 		expect_exit(&process, EXIT_SUCCESS);
+		close(gate[0]);
+		close(gate[1]);
 	}
 }
 

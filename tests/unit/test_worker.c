@@ -318,7 +318,7 @@ static void giving_up_is_by_age_and_leaves_a_fate(void **state)
 	size_t count = 0;
 	struct err err = { 0 };
 	(void)state;
-	settings.give_up_ms = 400;
+	settings.give_up_ms = 1500;
 	add_entries(1);
 	struct bus *bus = run(&shared, handle_all, 1, 1);
 	WAIT_FOR(dead() == 1, 20);
@@ -328,7 +328,7 @@ static void giving_up_is_by_age_and_leaves_a_fate(void **state)
 	assert_true(dead_list(admin, 0, "", 1, arena, &letter, &count, &err));
 	assert_int_equal(count, 1);
 	assert_string_equal(letter.stream, "raw");
-	assert_non_null(strstr(letter.reason, "given up after 400ms: as the test wants it"));
+	assert_non_null(strstr(letter.reason, "given up after 1500ms: as the test wants it"));
 	assert_true(letter.attempts >= 3);
 	assert_string_equal(letter.fate_key, "tocsin:{p0}:seen:0");
 	assert_int_equal(ask("EXISTS tocsin:{p0}:seen:0"), 1);
@@ -381,6 +381,7 @@ static void a_slow_handler_keeps_its_entry(void **state)
 	struct probe *slow_state = &slow;
 	struct probe *other_state = &other;
 	(void)state;
+	settings.claim_idle_ms = 1000;
 	/* One before it, so that something has been let go. */
 	atomic_store(&slow.go, true);
 	add_entries(1);
@@ -391,7 +392,7 @@ static void a_slow_handler_keeps_its_entry(void **state)
 	add_entries(1);
 	WAIT_FOR(slow.waiting, 10);
 	struct bus *second = run(&other_state, handle_all, 1, 1);
-	uint64_t until = clock_mono_ms() + 4 * settings.claim_idle_ms;
+	uint64_t until = clock_mono_ms() + 2 * settings.claim_idle_ms;
 	WAIT_FOR(clock_mono_ms() > until, 10);
 	assert_int_equal(other.calls, 0);
 	assert_false(slow.lost);
@@ -600,7 +601,7 @@ static void released_entries_are_taken_at_once_and_uncounted(void **state)
 	struct probe *shared = &probe;
 	struct probe *next_state = &next;
 	(void)state;
-	settings.claim_idle_ms = 1000;
+	settings.claim_idle_ms = 5000;
 	add_entries(1);
 	struct bus *bus = run(&shared, handle_slowly, 1, 1);
 	WAIT_FOR(probe.waiting, 10);
