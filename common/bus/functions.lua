@@ -14,7 +14,7 @@
 -- Functions only grow: a changed meaning is a new name, the old one goes a release later; either
 -- way VERSION grows. A library is one text: this file and functions_*.lua are joined when loading.
 
-local VERSION = 6
+local VERSION = 7
 local ARGS_MAX = 4000
 local DAY_MS = 86400000
 local PARTS_MAX = 3000 -- names and values of one entry that one command can take
@@ -65,17 +65,20 @@ local function stream(key)
 end
 
 -- Which of these entries the consumer holds: a table from id to delivery count. One look at the
--- consumer's own list; it never holds many.
+-- consumer's own list; it never holds many. One that was handed back (release) has its name still,
+-- and the idle time of a day: a heartbeat that comes after it would keep it from all others.
 local function owned(key, group, consumer, ids)
   local mine, rows = {}, nil
+  local function add(row)
+    if row and row[3] < DAY_MS / 2 then mine[row[1]] = row[4] end
+  end
   if #ids > 1 then
     rows = redis.call('XPENDING', key, group, '-', '+', 1000, consumer)
-    for _, row in ipairs(rows) do mine[row[1]] = row[4] end
+    for _, row in ipairs(rows) do add(row) end
     if #rows < 1000 then return mine end
   end
   for _, id in ipairs(ids) do
-    rows = redis.call('XPENDING', key, group, id, id, 1, consumer)
-    mine[id] = rows[1] and rows[1][4] or nil
+    add(redis.call('XPENDING', key, group, id, id, 1, consumer)[1])
   end
   return mine
 end

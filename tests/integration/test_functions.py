@@ -211,6 +211,16 @@ def test_release_does_not_count_and_frees_at_once(library):
     assert delivery(library, other)[:2] == ("c2", 2)
 
 
+def test_a_heartbeat_under_way_takes_nothing_back(library):
+    mine, other = library.add("raw"), library.add("raw")
+    library.read("raw")
+    assert library.call("release", [key("raw")], GROUP, "c1", mine) == 1
+    for ids in ((mine,), (mine, other)):
+        assert library.call("heartbeat", [key("raw")], GROUP, 1, "c1", len(ids), *ids) == [0, 1][:len(ids)]
+    assert delivery(library, mine)[2] > 3600000
+    assert library.call("release", [key("raw")], GROUP, "c1", mine) == 0  # the answer was lost
+
+
 def test_heartbeat_renews_only_what_is_owned(library):
     mine, lost, settled = (library.add("raw") for _ in range(3))
     library.read("raw")
