@@ -120,6 +120,8 @@ struct servicenow_record {
 
 /* NULL when the row has no such column. */
 const char *servicenow_record_value(const struct servicenow_record *record, const char *column);
+/* As impact and urgency are; 0 when there is no such column or it is no number. */
+unsigned servicenow_record_number(const struct servicenow_record *record, const char *column);
 
 /* GET /table/{table}/{sys_id}; fields is a comma-separated list. A 404 is true with ret_found
  * false; the record returned is checked to be the one asked for. */

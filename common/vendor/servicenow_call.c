@@ -1,6 +1,7 @@
 /* One call of the Table API: URL, credentials, answer. */
 #include "vendor/servicenow_call.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -213,4 +214,11 @@ const char *servicenow_record_value(const struct servicenow_record *record, cons
 			return record->values[i].value;
 	}
 	return NULL;
+}
+
+unsigned servicenow_record_number(const struct servicenow_record *record, const char *column)
+{
+	const char *value = servicenow_record_value(record, column);
+
+	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
 }

@@ -138,8 +138,8 @@ static void adopt_ticket(struct turn *turn, struct vendor_session *session,
 	incident->number = value(ticket, "number");
 	incident->ticket_url =
 	    servicenow_table_url(session->account->url, turn_table(turn), sys_id, turn->arena);
-	incident->impact = (unsigned)strtoul(value(ticket, "impact"), NULL, 10);
-	incident->urgency = (unsigned)strtoul(value(ticket, "urgency"), NULL, 10);
+	incident->impact = servicenow_record_number(ticket, "impact");
+	incident->urgency = servicenow_record_number(ticket, "urgency");
 	incident->told_severity_id = incident->severity_id;
 	incident->ticket_ms = clock_wall_ms();
 	if (servicenow_table_is_over(turn_table(turn), ticket)) {

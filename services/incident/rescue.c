@@ -39,6 +39,7 @@ struct search {
 	const struct rescue *rescue;
 	const struct customer *customer;
 	const struct customer_source *source;
+	uint64_t lost_ms; /* when Redis lost its data */
 	struct vendor_session session;
 	unsigned found;
 };
@@ -142,20 +143,21 @@ static bool hold(const struct search *search, const struct host *host,
 	       host_settle(search->rescue->redis, &claim, true, err);
 }
 
-/* What was made outside before the loss is looked up; what only a finding could make is not
- * wanted any more. */
-static void plan_steps(struct incident *incident)
+/* What was made outside before the loss is looked up, as a call that was under way then is;
+ * what only a finding could make is not wanted any more. */
+static void plan_steps(struct incident *incident, uint64_t lost_ms)
 {
+	const struct incident_step begun = { .status = STEP_INTENT, .intent_ms = lost_ms };
 	struct incident_step *steps = incident->steps;
 
 	for (int i = 0; i < STEP_CONTAIN_ISOLATE; i++)
 		steps[i].status = STEP_SKIPPED;
 	if (incident->threat_response_account)
-		steps[STEP_THREAT_RESPONSE_CREATE].status = STEP_INTENT;
+		steps[STEP_THREAT_RESPONSE_CREATE] = begun;
 	if (!incident->sys_id)
 		return;
 	steps[STEP_SERVICENOW_CREATE].status = STEP_DONE;
-	steps[STEP_SERVICENOW_LINK].status = STEP_INTENT;
+	steps[STEP_SERVICENOW_LINK] = begun;
 	steps[STEP_SERVICENOW_NOTE].status = STEP_NEW;
 }
 
@@ -165,8 +167,6 @@ static void know_ticket(const struct search *search, const struct servicenow_rec
 	const struct account *account =
 	    directory_account(search->rescue->directory, incident->servicenow_account);
 	const char *number = servicenow_record_value(ticket, "number");
-	const char *impact = servicenow_record_value(ticket, "impact");
-	const char *urgency = servicenow_record_value(ticket, "urgency");
 
 	incident->state = INCIDENT_OPEN;
 	incident->reason = NULL;
@@ -175,8 +175,8 @@ static void know_ticket(const struct search *search, const struct servicenow_rec
 		incident->number = number;
 	incident->ticket_url = servicenow_table_url(account->url, incident->ticket_table,
 						    incident->sys_id, search->rescue->arena);
-	incident->impact = impact ? (unsigned)strtoul(impact, NULL, 10) : 0;
-	incident->urgency = urgency ? (unsigned)strtoul(urgency, NULL, 10) : 0;
+	incident->impact = servicenow_record_number(ticket, "impact");
+	incident->urgency = servicenow_record_number(ticket, "urgency");
 }
 
 /* An incident that Redis knows nothing of, as far as it can be known without its finding. */
@@ -204,7 +204,7 @@ static size_t incident_fields(const struct search *search, const struct host *ho
 
 	if (ticket)
 		know_ticket(search, ticket, &incident);
-	plan_steps(&incident);
+	plan_steps(&incident, search->lost_ms);
 	return incident_encode(&incident, search->rescue->arena, ret_fields);
 }
 
@@ -323,12 +323,14 @@ static bool search_machines(struct search *search, struct err *err)
 }
 
 static bool search_source(const struct rescue *rescue, const struct customer *customer,
-			  const struct customer_source *source, struct err *err)
+			  const struct customer_source *source, uint64_t lost_ms,
+			  struct err *err)
 {
 	struct search search = {
 		.rescue = rescue,
 		.customer = customer,
 		.source = source,
+		.lost_ms = lost_ms,
 		.session = session_of(rescue, source->account),
 	};
 
@@ -340,7 +342,7 @@ static bool search_source(const struct rescue *rescue, const struct customer *cu
 
 /* ---- once per loss ---- */
 
-static bool is_done(const struct rescue *rescue, const char *customer, const char *loss)
+static bool is_done(const struct rescue *rescue, const char *customer, uint64_t lost_ms)
 {
 	struct err ignored = { 0 };
 	struct redis_reply *reply;
@@ -349,23 +351,23 @@ static bool is_done(const struct rescue *rescue, const char *customer, const cha
 
 	key_format(&key, rescue->partition, "containment:rescued");
 	reply = redis_command(rescue->redis, &ignored, "HGET %s %s", key.text, customer);
-	done = !reply || strcmp(reply_text(reply), loss) == 0;
+	done = !reply || (uint64_t)reply_integer(reply) == lost_ms;
 	reply_free(reply);
 	return done;
 }
 
 static bool search_customer(const struct rescue *rescue, const struct customer *customer,
-			    struct err *err)
+			    uint64_t lost_ms, struct err *err)
 {
 	for (size_t i = 0; i < customer->source_count; i++) {
-		if (!search_source(rescue, customer, &customer->sources[i], err))
+		if (!search_source(rescue, customer, &customer->sources[i], lost_ms, err))
 			return false;
 	}
 	return true;
 }
 
 static void rescue_customer(const struct rescue *rescue, const struct customer *customer,
-			    const char *loss)
+			    uint64_t lost_ms)
 {
 	struct err err = { 0 };
 	struct lease lease;
@@ -373,16 +375,16 @@ static void rescue_customer(const struct rescue *rescue, const struct customer *
 	char name[64];
 	bool taken = false, good;
 
-	if (is_done(rescue, customer->id, loss))
+	if (is_done(rescue, customer->id, lost_ms))
 		return;
 	snprintf(name, sizeof(name), "rescue:%s", customer->id);
 	lease_init(&lease, rescue->partition, name);
 	if (!lease_take(rescue->redis, &lease, rescue->owner, LEASE_MS, &taken, &err) || !taken)
 		return;
 	key_format(&key, rescue->partition, "containment:rescued");
-	good = search_customer(rescue, customer, &err) &&
-	       redis_run(rescue->redis, &err, REDIS_ALWAYS "HSET %s %s", key.text, customer->id,
-			 loss);
+	good = search_customer(rescue, customer, lost_ms, &err) &&
+	       redis_run(rescue->redis, &err, REDIS_ALWAYS "HSET %s %llu", key.text,
+			 customer->id, (unsigned long long)lost_ms);
 	if (!good && app_alarm_due(rescue->app, name))
 		log_warn("customer %s: contained hosts are looked for again later: %s",
 			 customer->id, err.text);
@@ -393,19 +395,17 @@ void rescue_hosts(const struct rescue *rescue)
 {
 	struct err err = { 0 };
 	uint64_t lost_ms;
-	char loss[24];
 
 	/* What cannot be read now is read in the next round. */
 	if (!adopt_lost_ms(rescue->redis, rescue->partition, &lost_ms, &err) || lost_ms == 0)
 		return;
-	snprintf(loss, sizeof(loss), "%" PRIu64, lost_ms);
 	for (size_t i = 0; i < directory_count(rescue->directory); i++) {
 		const struct customer *customer = directory_at(rescue->directory, i);
 
 		if (customer->partition == rescue->partition &&
 		    customer->mode == CUSTOMER_LIVE &&
 		    customer->containment.mode != CONTAINMENT_OFF)
-			rescue_customer(rescue, customer, loss);
+			rescue_customer(rescue, customer, lost_ms);
 	}
 }
 

@@ -14,13 +14,6 @@
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
-static unsigned number_of(const struct servicenow_record *record, const char *column)
-{
-	const char *value = servicenow_record_value(record, column);
-
-	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
-}
-
 /* The closing begins with the ticket being read once more (steps_verify.c); what came later is
  * handed on to a new incident (act.c). */
 static struct saga_end closed(struct turn *turn, const struct servicenow_record *ticket)
@@ -49,8 +42,8 @@ static void plan_raise(struct turn *turn, const struct servicenow_record *ticket
 	const struct customer_priority wanted = ticket_priority(turn->customer, incident);
 
 	turn->raise_impact = turn->raise_urgency = 0;
-	if (number_of(ticket, "impact") != incident->impact ||
-	    number_of(ticket, "urgency") != incident->urgency)
+	if (servicenow_record_number(ticket, "impact") != incident->impact ||
+	    servicenow_record_number(ticket, "urgency") != incident->urgency)
 		return;
 	if (wanted.impact < incident->impact)
 		turn->raise_impact = wanted.impact;

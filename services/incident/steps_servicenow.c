@@ -20,13 +20,6 @@ enum { FOUND_MAX = 10 };
 
 /* ---- create ---- */
 
-static unsigned level_of(const struct servicenow_record *record, const char *column)
-{
-	const char *value = servicenow_record_value(record, column);
-
-	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
-}
-
 static struct saga_end created(struct turn *turn, const struct vendor_session *session,
 			       enum saga_phase phase, const char *sys_id, const char *number)
 {
@@ -179,8 +172,8 @@ static struct saga_end create_look_up(struct turn *turn)
 
 		/* Of the company it was opened for nothing is known any more but our key. */
 		if (has_moved(turn) || is_ours(turn, &found[i])) {
-			turn->incident.impact = level_of(&found[i], "impact");
-			turn->incident.urgency = level_of(&found[i], "urgency");
+			turn->incident.impact = servicenow_record_number(&found[i], "impact");
+			turn->incident.urgency = servicenow_record_number(&found[i], "urgency");
 			return created(turn, &session, SAGA_LOOK_UP, ticket.sys_id,
 				       ticket.number);
 		}

@@ -113,7 +113,7 @@ static struct saga_end create_look_up(struct turn *turn)
 /* One that was found again by its contained host has nothing to tell. */
 static struct saga_end create_prepare(struct turn *turn)
 {
-	if (!turn->incident.opening && !turn->incident.uid)
+	if (!turn->incident.uid)
 		return turn_end(SAGA_PREPARE, SAGA_NEEDLESS, "its finding was lost with Redis");
 	return turn_end(SAGA_PREPARE, SAGA_ABSENT, NULL);
 }

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from harness import wait_until
-from harness.closing import FRESH, analysts, resolve
+from harness.closing import FRESH, analysts, intel, resolve
 from harness.events import quarantine_failure, threat_detected
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
@@ -163,7 +163,12 @@ def test_hosts_are_known_before_their_events(estate):
     def known(id_):
         return estate.client.hgetall(system.key_name(f"incident:{id_}"))
     wait_until(lambda: len(estate.contained()) == 2, 30, "who is contained")
-    wait_until(lambda: known(four)["threat_response.id"] and known(five)["threat_response.id"], 20, "both sides")
+    wait_until(lambda: all(known(i).get("threat_response.id") and known(i)["step.servicenow.link"].startswith("done")
+                           for i in (four, five)), 20, "both sides, and the closing URL")
+    ticket = system.ticket("main", known(five)["servicenow.sys_id"])
+    assert [known(five)[f"servicenow.{name}"] for name in ("number", "impact", "urgency")] == [
+        ticket[name] for name in ("number", "impact", "urgency")]
+    assert known(five)["servicenow.url"].endswith(f"/incident.do?sys_id={ticket['sys_id']}")
     resolve(system, system.ticket("main", known(four)["servicenow.sys_id"]))
     wait_until(lambda: estate.isolation(4) == "not_isolated" and known(four)["state"] == "closed", 30, "released")
     assert estate.entity_status(4).startswith("Closed") and estate.entity_status(5) == "New"
@@ -174,6 +179,24 @@ def test_hosts_are_known_before_their_events(estate):
     wait_until(lambda: estate.is_open(1, 2, 5) and estate.is_closed(3, 4), 30, "all is known again")
     assert estate.of(5)["id"] == five
     estate.check_once(5)
+
+
+def test_a_side_that_is_gone_is_not_made_again(estate):
+    """What Threat Response has deleted meanwhile stays so; the ticket's end still lets the host go."""
+    system = estate.system
+    estate.emit(1)
+    wait_until(lambda: estate.is_open(1) and estate.isolation(1) == "isolated", 40, "contained")
+    one, ticket = estate.of(1), estate.ticket(1)
+    system.stop()
+    estate.empty()
+    intel(system, "DELETE", "incident/" + one["threat_response.id"].rsplit("/", 1)[-1])
+    estate.begin("incident")
+    key = system.key_name("incident:" + one["id"])
+    wait_until(lambda: (estate.client.hget(key, "step.threat_response.create") or "").startswith("skipped"), 30, "looked up")
+    assert estate.client.hget(key, "state") == "open" and not estate.client.hget(key, "threat_response.id")
+    resolve(system, ticket)
+    wait_until(lambda: estate.client.hget(key, "state") == "closed", 30, "closed")
+    assert estate.isolation(1) == "not_isolated"
 
 
 def test_set_back_to_a_backup(estate, tmp_path):

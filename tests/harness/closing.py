@@ -28,7 +28,7 @@ def table(system, method, path, body=None, instance="main"):
     return json.loads(text)["result"] if text else None
 
 
-def intel(system, method, path, body, client=("client-xdr", "xdr-secret")):
+def intel(system, method, path, body=None, client=("client-xdr", "xdr-secret")):
     """A call of Threat Response that an analyst makes there."""
     basic = base64.b64encode(":".join(client).encode()).decode()
     with urllib.request.urlopen(urllib.request.Request(
@@ -37,10 +37,11 @@ def intel(system, method, path, body, client=("client-xdr", "xdr-secret")):
         token = json.loads(answer.read())["access_token"]
     request = urllib.request.Request(
         f"{system.sandbox.url}/tr/ctia/{path}?wait_for=true", method=method,
-        data=json.dumps(body).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 def entity_create(system, body):
