@@ -12,6 +12,7 @@
 #include "closing.h"
 #include "model/customer.h"
 #include "saga.h"
+#include "tickets.h"
 #include "vendor/servicenow.h"
 #include "vendor/session.h"
 #include "vendor/threat_response.h"
@@ -45,14 +46,6 @@ struct page {
 	struct asked rows[PAGE];
 	size_t count;
 };
-
-static const char *table_of(const struct watch *watch, const struct incident *incident)
-{
-	const struct customer *customer =
-	    directory_customer(watch->directory, incident->customer);
-
-	return incident->ticket_table ? incident->ticket_table : customer->servicenow.table;
-}
 
 /* ---- what is compared ---- */
 
@@ -167,7 +160,8 @@ static bool page_add(struct page *page, const struct account *account,
 		     const struct incident *incident, const char *sys_id, bool survivor,
 		     struct err *err)
 {
-	const char *table = table_of(page->watch, incident);
+	const char *table = tickets_table(
+	    incident, directory_customer(page->watch->directory, incident->customer));
 
 	if (!table || !servicenow_sys_id_valid(sys_id))
 		return true;

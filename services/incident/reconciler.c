@@ -114,6 +114,17 @@ static void read_account(struct reconciler *reconciler, const struct watch *watc
 		log_debug("tickets of account %s are read later: %s", account->id, err.text);
 }
 
+static void read_accounts(struct reconciler *reconciler, const struct watch *watch)
+{
+	const struct directory *directory = watch->directory;
+
+	for (size_t i = 0; watch->count > 0 && i < directory_account_count(directory); i++) {
+		if (service_stopping(reconciler->set.service))
+			return;
+		read_account(reconciler, watch, directory_account_at(directory, i));
+	}
+}
+
 static void read_partition(struct reconciler *reconciler, const struct directory *directory,
 			   unsigned partition, struct arena *arena)
 {
@@ -128,15 +139,10 @@ static void read_partition(struct reconciler *reconciler, const struct directory
 	};
 	struct err err = { 0 };
 
-	if (!watch_read(&watch, &err)) {
+	if (watch_read(&watch, &err))
+		read_accounts(reconciler, &watch);
+	else
 		log_debug("open incidents cannot be read: %s", err.text);
-		watch_done(&watch);
-		return;
-	}
-	for (size_t i = 0; watch.count > 0 && i < directory_account_count(directory) &&
-			   !service_stopping(reconciler->set.service);
-	     i++)
-		read_account(reconciler, &watch, directory_account_at(directory, i));
 	watch_done(&watch);
 }
 

@@ -50,6 +50,11 @@ static bool are_known(const struct turn *turn, struct err *err)
 	return err_set(err, ERR_TRANSIENT, "setup has not published the templates yet");
 }
 
+const char *tickets_table(const struct incident *incident, const struct customer *customer)
+{
+	return incident->ticket_table ? incident->ticket_table : customer->servicenow.table;
+}
+
 void tickets_plan(struct turn *turn)
 {
 	const struct customer_servicenow *servicenow = &turn->customer->servicenow;

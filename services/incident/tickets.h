@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "ticket/press.h"
 
+struct customer;
+struct incident;
 struct turn;
 struct worker_thread;
 
@@ -23,6 +25,10 @@ struct ticket_press *tickets_refresh(struct worker_thread *self, bool *ret_known
 /* Decides template and table, from the rules' route, the template and the customer's file. For
  * an incident whose ticket is not made yet. */
 void tickets_plan(struct turn *turn);
+
+/* Where its ticket is, or is to be: what was planned, or of older versions the customer's; NULL
+ * when that has none. */
+const char *tickets_table(const struct incident *incident, const struct customer *customer);
 
 /* NULL with err: transient when a template is asked for and none are published yet, permanent
  * when the opening finding is not readable. */

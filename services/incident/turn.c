@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "bus/redis.h"
 #include "bus/worker.h"
+#include "tickets.h"
 #include "vendor/servicenow.h"
 
 uint64_t turn_now_ms(const struct turn *turn)
@@ -198,8 +199,7 @@ bool turn_finish(struct turn *turn, const struct incident_end *end, bool *ret_re
 
 const char *turn_table(const struct turn *turn)
 {
-	return turn->incident.ticket_table ? turn->incident.ticket_table
-					   : turn->customer->servicenow.table;
+	return tickets_table(&turn->incident, turn->customer);
 }
 
 const struct facts *turn_facts(struct turn *turn, struct err *err)

@@ -13,6 +13,7 @@
 #include "bus/redis.h"
 #include "model/closure.h"
 #include "model/customer.h"
+#include "tickets.h"
 
 enum { PAGE = 200 };
 
@@ -85,8 +86,7 @@ static bool is_watched(const struct watch *watch, const struct incident *inciden
 static unsigned char table_of(struct watch *watch, const struct incident *incident,
 			      const struct customer *customer)
 {
-	const char *name =
-	    incident->ticket_table ? incident->ticket_table : customer->servicenow.table;
+	const char *name = tickets_table(incident, customer);
 	unsigned char place = 0;
 
 	if (!name)
