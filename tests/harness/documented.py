@@ -8,9 +8,10 @@ STREAMS = pathlib.Path(__file__).parents[2] / "docs" / "streams.md"
 
 @functools.cache
 def patterns():
-    """The first column of each table row: `<...>` stands for anything without colons; an event id may have some."""
+    """The first column of both tables: `<...>` stands for anything without colons; an event id may have some."""
     found = []
-    for row in re.findall(r"^\| (`.*?) \|", STREAMS.read_text(), re.MULTILINE):
+    tables = re.findall(r"^\| (?:stream|key) \|.*\n((?:\|.*\n)+)", STREAMS.read_text(), re.MULTILINE)
+    for row in re.findall(r"^\| (`.*?) \|", "".join(tables), re.MULTILINE):
         for name in re.findall(r"`([^`]+)`", row):
             pattern = re.sub(r"<[^>]+>", "[^:]+", re.sub(r"<event id>", ".+", name))
             found.append(re.compile(pattern if name.startswith("tocsin:") else r"tocsin:\{p\d+\}:" + pattern))

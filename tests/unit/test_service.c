@@ -344,7 +344,6 @@ static void health_tells_what_is_the_matter(void **state)
 	assert_true(one && two && one < two && strstr(process.text, "callback late") != NULL);
 }
 
-/* Stays until it is unready because of the stop, for as long as the test wants to look. */
 /* A byte for each thing that linger() may do. */
 static int gate[2];
 
@@ -361,6 +360,7 @@ static void open_gate(void)
 	assert_int_equal(write(gate[1], "", 1), 1);
 }
 
+/* Starts, and stays when it is to stop, for as long as the test wants to look. */
 static bool linger(struct service *service, const struct config *config)
 {
 	_Atomic bool ready = true;
