@@ -41,6 +41,10 @@ class Estate:
         self.system.service("setup", **self.env).ready()
         self.start(*services or ("collector", "normalizer", "incident"))
 
+    def polled(self):
+        """The first poll is over: what is found by a later one has its host contained."""
+        return self.client.exists(self.system.key_name("cursor:acme:secure_endpoint"))
+
     def start(self, *services):
         self.system.start(*services, TOCSIN_RECONCILE_INTERVAL="500ms", TOCSIN_CONTAIN_POLL="100ms",
                           TOCSIN_LINK_KEY_FILE=str(self.system.folder / "link.key"))
@@ -184,6 +188,7 @@ def test_hosts_are_known_before_their_events(estate):
 def test_a_side_that_is_gone_is_not_made_again(estate):
     """What Threat Response has deleted meanwhile stays so; the ticket's end still lets the host go."""
     system = estate.system
+    wait_until(estate.polled, 20, "the first poll is over")
     estate.emit(1)
     wait_until(lambda: estate.is_open(1) and estate.isolation(1) == "isolated", 40, "contained")
     one, ticket = estate.of(1), estate.ticket(1)
