@@ -825,11 +825,11 @@ def test_latency_blocks_nobody(snow):
 
 @pytest.mark.parametrize("commit", ["early", "late"])
 def test_latency_commits_before_or_after_the_wait_whoever_is_still_there(snow, commit):
-    snow.box.fault(kind="latency", ms=700, commit=commit)
+    snow.box.fault(kind="latency", ms=3000, commit=commit)
     with pytest.raises(requests.exceptions.ReadTimeout):
         snow.post("/table/incident", {}, timeout=0.3)
     assert incidents(snow) == (1 if commit == "early" else 0)
-    wait_until(lambda: incidents(snow) == 1, 5, "committed although the client has gone")
+    wait_until(lambda: incidents(snow) == 1, 10, "committed although the client has gone")
 
 
 def test_ledger(snow):
