@@ -341,7 +341,7 @@ def test_a_customer_just_added_waits_a_moment(acme):
 
 def test_notes_wait_and_a_rise_does_not(acme):
     """One note at once, then several findings in one; a rise in severity at once, with priority."""
-    acme.customer("acme", notes={"intervals": ["0s", "2s", "2s", "2s"]})
+    acme.customer("acme", notes={"intervals": ["0s", "2s", "1h", "1h"]})
     acme.apply()
     acme.start("incident")
     add(acme, finding(1, group="g", severity_id=3))
@@ -353,10 +353,8 @@ def test_notes_wait_and_a_rise_does_not(acme):
     assert notes(tickets(acme)[0])[3].startswith("5 more events")
     (ticket,) = tickets(acme)
     assert (ticket["impact"], ticket["urgency"]) == ("3", "2")
-    start = time.monotonic()
     add(acme, finding(9, group="g", severity_id=5))
-    wait_until(lambda: len(notes(tickets(acme)[0])) == 5, 10, "the rise")
-    assert time.monotonic() - start < 1.5
+    wait_until(lambda: len(notes(tickets(acme)[0])) == 5, 20, "the rise, an hour before a note is due")
     (ticket,) = tickets(acme)
     assert (ticket["impact"], ticket["urgency"]) == ("2", "1")
     settled(acme)
@@ -474,9 +472,7 @@ def test_stop_in_mid_call(acme):
     strike(acme, "latency", ms=1000, commit="early")
     add(acme, *(finding(i) for i in range(8)))
     wait_until(lambda: acme.sandbox.hits() >= 3, 20, "calls under way")
-    start = time.monotonic()
-    service.stop()
-    assert time.monotonic() - start < 10
+    service.stop(10)
     acme.services.remove(service)
     acme.start("incident")
     expect_one_each(acme, 8)
@@ -603,10 +599,9 @@ def test_one_instance_hangs_the_other_does_not(acme):
     add(acme, *(finding(i) for i in range(40)))
     wait_until(lambda: len(calls(acme, vendor="servicenow", account="main")) or acme.sandbox.hits(),
                20, "the first call hangs")
-    start = time.monotonic()
     add(acme, *(finding(100 + i, customer="calm") for i in range(10)))
     wait_until(lambda: len(tickets(acme, "other")) == 10, 20, "the other's tickets")
-    assert time.monotonic() - start < 5
+    assert not tickets(acme), "the first call hangs still"
     acme.sandbox.heal(hanging)
     wait_until(lambda: len(tickets(acme)) >= 40 and acme.drained(), 90, "all of them")
     assert acme.length("dead") == 0

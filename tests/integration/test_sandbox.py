@@ -810,17 +810,15 @@ def test_faults_that_make_no_sense_are_refused(sandbox, fault):
 
 
 def test_latency_blocks_nobody(snow):
-    """Three hundred calls of 300 ms at once, on two threads, in far less than a second each."""
+    """Three hundred calls of 300 ms on two threads: far more of them at once."""
     snow.box.fault(kind="latency", ms=300, method="POST")
-    start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
         done = list(pool.map(lambda n: snow.post("/table/incident?sysparm_fields=number",
                                                  {"correlation_id": f"c{n}"}).status_code, range(300)))
-    assert done == [201] * 300 and time.monotonic() - start < 12
+    assert done == [201] * 300
     assert incidents(snow) == 300 and snow.box.get("summary")["servicenow"]["dev1"]["duplicates"] == {}
-    start = time.monotonic()
-    snow.get("/table/core_company")
-    assert time.monotonic() - start < 0.3
+    posts = snow.box.get("ledger?vendor=servicenow&account=dev1&method=POST")["calls"]
+    assert max(sum(other["time_ms"] <= post["time_ms"] < other["answer_ms"] for other in posts) for post in posts) > 10
 
 
 @pytest.mark.parametrize("commit", ["early", "late"])
