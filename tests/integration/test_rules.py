@@ -345,9 +345,10 @@ def test_examples_are_right(system):
     add(system, *events)
     settled(system, *events)
     seen = 0
+    ahead = str(time.gmtime().tm_year + 1)
     for text in examples():
         file = system.folder / "example.json"
-        file.write_text(text)
+        file.write_text(re.sub(r"\b20\d\d(?=-\d\d-\d\dT)", ahead, text)) # a maintenance that is over is warned of
         report = system.tocsin("rules", "check", str(file))
         assert report["problems"] == [] and report["rules"] > 0
         trial = system.tocsin("rules", "test", str(file))
