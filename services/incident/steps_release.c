@@ -227,7 +227,9 @@ static struct saga_end prepare(struct turn *turn, enum containment_method method
 	if (reply.answer == HOST_SHARED)
 		return released(
 		    turn, method, SAGA_PREPARE,
-		    arena_printf(turn->arena, "stays contained for incident %s", reply.other));
+		    arena_printf(turn->arena, "stays %s for incident %s",
+				 method == CONTAINMENT_ISOLATE ? "isolated" : "in triage",
+				 reply.other));
 	return claimed(turn, method);
 }
 
