@@ -52,9 +52,9 @@ def test_figures_are_true_with_replicas_and_after_restarts(estate):
             (incidents, "tocsin_findings_total", {"outcome": "opened"}),
             (incidents, "tocsin_tickets_total", {}),
             (incidents, "tocsin_event_to_ticket_seconds_count", {})):
-        assert total(processes, name, **labels) == EVENTS, name
+        wait_until(lambda p=processes, n=name, of=labels: total(p, n, **of) == EVENTS, 20, name)
     assert total(incidents, "tocsin_tickets_total", customer="acme", source="secure_endpoint") == EVENTS
-    assert total(collectors, "tocsin_collector_leases") == 2
+    wait_until(lambda: total(collectors, "tocsin_collector_leases") == 2, 20, "both sources are held, and by one each")
 
     # All of them start anew, and the truth is the same.
     estate.stop()
@@ -80,7 +80,7 @@ def test_customers_can_be_left_out(estate):
     processes = [keeper, *estate.start("collector", "normalizer", "incident")]
     opened(estate, [threat_detected(0)])
     wait_until(lambda: keeper.metric("tocsin_source_events_total", customer="all") == 1, 20, "counted as one")
-    assert total(processes, "tocsin_tickets_total", customer="all") == 1
+    wait_until(lambda: total(processes, "tocsin_tickets_total", customer="all") == 1, 20, "and its ticket")
     assert not [process.name for process in processes if 'customer="acme"' in process.get("/metrics")[1]]
 
 
