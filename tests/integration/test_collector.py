@@ -405,7 +405,8 @@ def test_too_much_work_left(system):
     add(system, "acme")
     first = make_events(30)
     system.emit("acme", first)
-    collector = system.start("collector", TOCSIN_RAW_LIMIT="20", **QUICK)
+    # It looks often enough to see it before the next poll, and what it has seen holds for twice as long.
+    collector = system.start("collector", TOCSIN_RAW_LIMIT="20", TOCSIN_LEASE="24s", **QUICK)
     expect(system, "acme", first)
     wait_until(lambda: collector.metric("tocsin_collector_paused"), 20, "polling waits")
     asked = len(calls(system, "acme"))
