@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "model/base64.h"
 
 enum { KEY_BYTES_MAX = 64 };
 
@@ -96,8 +97,8 @@ static bool parse_line(const char *line, size_t size, size_t key_bytes, char *re
 		encoded_size--;
 	memcpy(ret_id, line, id_size);
 	ret_id[id_size] = '\0';
-	return sodium_base642bin(ret_key, key_bytes, encoded, encoded_size, NULL, &got, NULL,
-				 sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
+	return base64_decode(encoded, encoded_size, sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
+			     NULL, ret_key, key_bytes, &got) &&
 	       got == key_bytes;
 }
 

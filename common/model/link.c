@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "model/base64.h"
 #include "model/link_keys.h"
 
 enum {
@@ -284,8 +285,8 @@ static enum link_fault open_token(const struct link_keys *keys, const char *toke
 
 	if (id_size == 0 || id_size >= KEY_FILE_ID_SIZE || token[id_size] != '.' ||
 	    strnlen(token, LINK_TOKEN_MAX + 1) > LINK_TOKEN_MAX ||
-	    sodium_base642bin(ret_blob, BLOB_MAX, token + id_size + 1,
-			      strlen(token + id_size + 1), NULL, &size, NULL, BASE64) != 0 ||
+	    !base64_decode(token + id_size + 1, strlen(token + id_size + 1), BASE64, NULL,
+			   ret_blob, BLOB_MAX, &size) ||
 	    size <= crypto_sign_BYTES || size > BLOB_MAX)
 		return LINK_MALFORMED;
 	size -= crypto_sign_BYTES;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/base64.h"
+
 enum {
 	SECRET_MIN_BYTES = 24,
 	SECRET_MAX_BYTES = 64,
@@ -25,9 +27,9 @@ bool signature_keys_add(struct signature_keys *keys, const char *secret)
 	if (keys->count == 2 || strncmp(secret, secret_prefix, prefix_size) != 0)
 		return false;
 	secret += prefix_size;
-	bool good = sodium_base642bin(bytes, sizeof bytes, secret, strlen(secret), NULL, &size,
-				      NULL, BASE64) == 0 &&
-		    size >= SECRET_MIN_BYTES;
+	bool good =
+	    base64_decode(secret, strlen(secret), BASE64, NULL, bytes, sizeof bytes, &size) &&
+	    size >= SECRET_MIN_BYTES;
 	if (good)
 		crypto_auth_hmacsha256_init(&keys->states[keys->count++], bytes, size);
 	sodium_memzero(bytes, sizeof bytes);
@@ -118,8 +120,8 @@ static bool one_matches(const char *text, size_t size, const struct macs *macs)
 	bool matches = false;
 
 	if (size != 3 + MAC_TEXT_SIZE || strncmp(text, "v1,", 3) != 0 ||
-	    sodium_base642bin(given, sizeof given, text + 3, size - 3, NULL, &given_size, NULL,
-			      BASE64) != 0 ||
+	    !base64_decode(text + 3, size - 3, BASE64, NULL, given, sizeof given,
+			   &given_size) ||
 	    given_size != MAC_BYTES)
 		return false;
 	for (size_t i = 0; i < macs->count; i++)

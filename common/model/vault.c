@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/file_stamp.h"
+#include "model/base64.h"
 #include "model/key_file.h"
 
 enum {
@@ -291,11 +292,11 @@ static char *open_box(const struct key *key, const struct parts *parts, const ch
 	char *aad = associated(key->id, owner, field, &aad_size);
 	char *secret = NULL;
 	bool opened = aad &&
-		      sodium_base642bin(nonce, sizeof nonce, parts->nonce, parts->nonce_size,
-					NULL, &nonce_size, NULL, BASE64) == 0 &&
+		      base64_decode(parts->nonce, parts->nonce_size, BASE64, NULL, nonce,
+				    sizeof nonce, &nonce_size) &&
 		      nonce_size == sizeof nonce &&
-		      sodium_base642bin(box, parts->box_size, parts->box, parts->box_size, NULL,
-					&box_size, NULL, BASE64) == 0 &&
+		      base64_decode(parts->box, parts->box_size, BASE64, NULL, box,
+				    parts->box_size, &box_size) &&
 		      box_size > TAG_BYTES;
 
 	if (opened) {
@@ -415,8 +416,8 @@ static bool split_hash(const char *text, char *ret_key_id, unsigned char *ret_ha
 	ret_key_id[id_size] = '\0';
 	const char *encoded = id + id_size + 1;
 	return strnlen(encoded, HASH_TEXT_SIZE + 1) == HASH_TEXT_SIZE &&
-	       sodium_base642bin(ret_hash, HASH_BYTES, encoded, HASH_TEXT_SIZE, NULL, &size,
-				 NULL, BASE64) == 0 &&
+	       base64_decode(encoded, HASH_TEXT_SIZE, BASE64, NULL, ret_hash, HASH_BYTES,
+			     &size) &&
 	       size == HASH_BYTES;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "model/base64.h"
 #include "model/customer.h"
 #include "vendor/body.h"
 #include "vendor/session.h"
@@ -141,9 +142,9 @@ bool entra_token_is_bare(const char *token)
 	unsigned char claims[CLAIMS_MAX_BYTES];
 	size_t size = 0;
 
-	if (!end ||
-	    sodium_base642bin(claims, sizeof claims, start + 1, (size_t)(end - start - 1), NULL,
-			      &size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+	if (!end || !base64_decode(start + 1, (size_t)(end - start - 1),
+				   sodium_base64_VARIANT_URLSAFE_NO_PADDING, NULL, claims,
+				   sizeof claims, &size))
 		return false;
 	json_t *root = body_parse((const char *)claims, size);
 	bool bare =

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "credentials.h"
+#include "model/base64.h"
 #include "problem.h"
 #include "throttle.h"
 #include "urlform.h"
@@ -68,8 +69,8 @@ static bool read_basic(const char *text, struct arena *arena, struct client *ret
 	char *pair = arena_alloc(arena, room + 1);
 
 	if (room > BASIC_MAX ||
-	    sodium_base642bin((unsigned char *)pair, room, text, room, NULL, &size, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    !base64_decode(text, room, sodium_base64_VARIANT_ORIGINAL, NULL, pair, room,
+			   &size) ||
 	    memchr(pair, '\0', size))
 		return false;
 

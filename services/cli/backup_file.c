@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "model/base64.h"
 
 enum {
 	FORMAT = 2,
@@ -158,8 +159,8 @@ static unsigned char *decode(const json_t *text, size_t *ret_size)
 	size_t length = json_string_length(text);
 	unsigned char *bytes = xmalloc(length + 1);
 
-	if (sodium_base642bin(bytes, length, json_string_value(text), length, NULL, ret_size,
-			      NULL, BASE64) != 0) {
+	if (!base64_decode(json_string_value(text), length, BASE64, NULL, bytes, length,
+			   ret_size)) {
 		free(bytes);
 		return NULL;
 	}

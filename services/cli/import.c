@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "draft.h"
+#include "model/base64.h"
 #include "model/vault.h"
 
 enum { ID_MAX = 24, CREDENTIALS_MAX = 4096, NAMES_MAX = 128, COLUMN_MAX = 64 };
@@ -104,8 +105,8 @@ static bool decode_base64(const char *encoded, unsigned char *plain, size_t room
 					sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 
 	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
-		if (sodium_base642bin(plain, room, encoded, strlen(encoded), "\r\n ", ret_size,
-				      NULL, variants[i]) == 0)
+		if (base64_decode(encoded, strlen(encoded), variants[i], "\r\n ", plain, room,
+				  ret_size))
 			return true;
 	}
 	return false;
