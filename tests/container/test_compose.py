@@ -334,7 +334,9 @@ def test_nothing_is_lost_or_doubled(stack):
                            "mix": {"quarantine_failure": 1, "threat_detected": 1, "cloud_ioc": 1, "executed_malware": 1}})
     make_trouble(stack)
     wait_until(lambda: len(story_hosts(stack)) > STORIES / 3, 30, "events of the stories")
+    # Nothing may come between the looks at Tocsin and at its vendors.
     stack.ask("generate", method="DELETE")
+    stack.compose("stop", "pusher")
     fates = wait_until(lambda: final_fates(stack), 120, "every event in an incident")
     rows = wait_until(lambda: settled(stack), 120, "everything settled")
 
