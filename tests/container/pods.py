@@ -2,7 +2,6 @@
 manifests say, with owners and modes as the kubelet makes them. What needs a cluster is left out: scheduling,
 network policies, the Ingress."""
 import base64
-import json
 import os
 import pathlib
 import shutil
