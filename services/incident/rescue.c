@@ -1,9 +1,7 @@
 /* Hosts that Redis has forgotten, found again by our marks. */
 #include "rescue.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,5 +1,4 @@
 /* Work notes on later findings, and what is done when the ticket turns out to be closed. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"

@@ -1,6 +1,5 @@
 /* The steps that make and link a ticket in ServiceNow. Notes on later findings: steps_note.c.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "adopt.h"
