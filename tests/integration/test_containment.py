@@ -322,6 +322,8 @@ def test_two_incidents_hold_one_host(estate):
     acme.close(1)
     wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "one is closed")
     assert acme.isolated("WS-1") and not acme.acts("release")
+    stays = f"WS-1 stays isolated for incident {incident(acme.system, acme.of(2))['id']}"
+    assert stays in incident(acme.system, acme.of(1))["step.release.isolate"]
     acme.close(2)
     wait_until(lambda: acme.free("WS-1"), 20, "the last one releases")
     wait_until(lambda: incident(acme.system, acme.of(2))["state"] == "closed", 20, "closed")
@@ -438,6 +440,7 @@ def test_two_incidents_and_the_group(cisco):
     acme.close(1)
     wait_until(lambda: incident(acme.system, acme.of(1))["state"] == "closed", 20, "one is closed")
     assert acme.state("WS-1") == ("isolated", TRIAGE)
+    assert "WS-1 stays in triage for incident" in incident(acme.system, acme.of(1))["step.release.move_group"]
     acme.close(2)
     wait_until(lambda: incident(acme.system, acme.of(2))["state"] == "closed", 20, "the other too")
     assert acme.state("WS-1") == ("not_isolated", HOME)
